@@ -1,0 +1,71 @@
+"""Unlearning for graph networks: make a trained model forget, and show it beside the model retrained without.
+
+import graphforget as gf
+
+graph  = gf.load("sample-citations")
+task   = gf.LinkPrediction(graph, seed=0)
+model  = gf.train(gf.GCN(hidden=128, out=64), task, seed=0)
+gone   = gf.sample_deletion(task, edges=0.025, where="in", seed=0)
+result = gf.unlearn(model, task, gone, method="d2dgn")
+report = gf.evaluate(result, gold="retrain")
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from graphforget.data.deletion import Deletion
+    from graphforget.data.graph import Graph
+    from graphforget.data.load import load
+    from graphforget.evaluation.report import Report, evaluate
+    from graphforget.models.adapter import Adapter
+    from graphforget.models.gat import GAT
+    from graphforget.models.gcn import GCN
+    from graphforget.models.gin import GIN
+    from graphforget.models.sage import SAGE
+    from graphforget.models.zoo import load_model, save_model
+    from graphforget.tasks.link import LinkPrediction
+    from graphforget.tasks.node import NodeClassification
+    from graphforget.training.recipe import Recipe
+    from graphforget.training.train import train
+    from graphforget.unlearning.run import Result, methods, unlearn
+    from graphforget.unlearning.sampling import sample_deletion
+
+_HOMES = {
+    "Adapter": "models.adapter",
+    "Deletion": "data.deletion",
+    "GAT": "models.gat",
+    "GCN": "models.gcn",
+    "GIN": "models.gin",
+    "Graph": "data.graph",
+    "LinkPrediction": "tasks.link",
+    "NodeClassification": "tasks.node",
+    "Recipe": "training.recipe",
+    "Report": "evaluation.report",
+    "Result": "unlearning.run",
+    "SAGE": "models.sage",
+    "evaluate": "evaluation.report",
+    "load": "data.load",
+    "load_model": "models.zoo",
+    "methods": "unlearning.run",
+    "sample_deletion": "unlearning.sampling",
+    "save_model": "models.zoo",
+    "train": "training.train",
+    "unlearn": "unlearning.run",
+}
+
+__all__ = list(_HOMES)
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use, so that `import graphforget` does not wait for torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'graphforget' has no attribute '{name}'")
+    return getattr(import_module(f"graphforget.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

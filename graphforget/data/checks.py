@@ -1,0 +1,135 @@
+"""Checks and small operations on the arrays of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from graphforget._core.errors import DataError
+
+Features = sp.csr_array | np.ndarray
+
+
+def frozen(array: np.ndarray) -> np.ndarray:
+    """Return a read-only view of an array."""
+    if array.flags.writeable:
+        array = array.view()
+        array.flags.writeable = False
+    return array
+
+
+def freeze_features(features: Features | None) -> Features | None:
+    """Make dense or sparse features read-only."""
+    if features is None or isinstance(features, np.ndarray):
+        return features if features is None else frozen(features)
+    for name in ("data", "indices", "indptr"):
+        setattr(features, name, frozen(getattr(features, name)))
+    return features
+
+
+def canonical_edges(edges: np.ndarray, n_nodes: int) -> tuple[np.ndarray, list[str]]:
+    """Return the edges as (2, E), u < v, unique, in lexicographic order, and notes on what was dropped."""
+    low, high = edges.min(axis=0), edges.max(axis=0)
+    loops = int((low == high).sum())
+    keys = np.unique(low[low != high] * np.int64(n_nodes) + high[low != high])
+    directed = np.unique(edges[0][low != high] * np.int64(n_nodes) + edges[1][low != high])
+    repeats = edges.shape[1] - loops - len(directed)
+    notes = [f"{loops:,} self-loops dropped"] if loops else []
+    if repeats:
+        notes.append(f"{repeats:,} repeated edges merged")
+    return np.stack([keys // n_nodes, keys % n_nodes]), notes
+
+
+def check_edges(edges: np.ndarray, n_nodes: int, name: str) -> np.ndarray:
+    """Return (2, E) int64 edges; raises DataError when they are not that or name a node that does not exist."""
+    edges = np.asarray(edges)
+    if edges.ndim != 2 or edges.shape[0] != 2 or not np.issubdtype(edges.dtype, np.integer):
+        raise DataError(
+            f"Graph '{name}': edges must be integers of shape (2, E); got {edges.dtype} of shape {edges.shape}."
+        )
+    if edges.shape[1] and (edges.min() < 0 or edges.max() >= n_nodes):
+        worst = int(edges.min()) if edges.min() < 0 else int(edges.max())
+        raise DataError(
+            f"Graph '{name}': an edge names node {worst}, but the graph has nodes 0 to {n_nodes - 1}. "
+            "Fix the edge, or raise n_nodes."
+        )
+    return edges.astype(np.int64)
+
+
+def check_features(features: Any, n_nodes: int, name: str) -> Features | None:
+    """Return float32 features, sparse when at most 30 % are stored; raises DataError for a wrong shape, NaN or inf."""
+    if features is None:
+        return None
+    if sp.issparse(features):
+        matrix = sp.csr_array(features, dtype=np.float32, copy=True)
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+        values = matrix.data
+    else:
+        matrix = values = np.array(features, dtype=np.float32, order="C")
+    if matrix.ndim != 2 or matrix.shape[0] != n_nodes:
+        raise DataError(
+            f"Graph '{name}': features must have one row per node ({n_nodes:,} rows); got shape {matrix.shape}."
+        )
+    if not np.isfinite(values).all():
+        row = int(matrix.nonzero()[0][~np.isfinite(matrix[matrix.nonzero()])][0])
+        raise DataError(f"Graph '{name}': features of node {row} are NaN or infinite. Clean that row first.")
+    if isinstance(matrix, np.ndarray) and matrix.size and np.count_nonzero(matrix) < 0.3 * matrix.size:
+        matrix = sp.csr_array(matrix)
+    return matrix
+
+
+def check_labels(labels: Any, n_nodes: int, name: str) -> np.ndarray | None:
+    """Return int64 labels, -1 where unknown; raises DataError otherwise."""
+    if labels is None:
+        return None
+    labels = np.asarray(labels)
+    if labels.shape != (n_nodes,) or not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(
+            f"Graph '{name}': labels must be {n_nodes:,} integers (one per node, -1 where unknown); "
+            f"got {labels.dtype} of shape {labels.shape}."
+        )
+    if len(labels) and labels.min() < -1:
+        raise DataError(f"Graph '{name}': label {labels.min()} is below -1; classes are 0, 1, ... and -1 is unknown.")
+    return labels.astype(np.int64)
+
+
+def check_ids(ids: Any, n_nodes: int, name: str) -> np.ndarray | None:
+    """Return one unique id per node; raises DataError otherwise."""
+    if ids is None:
+        return None
+    ids = np.asarray(ids)
+    if ids.shape != (n_nodes,):
+        raise DataError(f"Graph '{name}': ids must hold one id per node ({n_nodes:,}); got shape {ids.shape}.")
+    if len(np.unique(ids)) != n_nodes:
+        raise DataError(f"Graph '{name}': node ids repeat; each node needs an id of its own.")
+    return ids
+
+
+def class_names(names: Sequence[str] | None, labels: Any) -> tuple[str, ...] | None:
+    """Return the given names, or "0", "1", ...: the number of classes is frozen when the graph is built."""
+    if names is not None or labels is None:
+        return None if names is None else tuple(names)
+    return tuple(str(number) for number in range(int(np.max(labels, initial=-1)) + 1))
+
+
+def with_unknown(labels: np.ndarray | None, nodes: list[np.ndarray]) -> np.ndarray | None:
+    """Return the labels with those of the given nodes unknown."""
+    gone = np.concatenate(nodes) if nodes else []
+    if labels is None or not len(gone):
+        return labels
+    labels = labels.copy()
+    labels[gone] = -1
+    return frozen(labels)
+
+
+def scale_rows(features: Features, scale: np.ndarray) -> Features:
+    """Return the features with each row multiplied by its factor."""
+    if isinstance(features, np.ndarray):
+        return features * scale[:, None]
+    scaled = sp.csr_array(sp.diags_array(scale) @ features)
+    scaled.eliminate_zeros()
+    return scaled.astype(np.float32)

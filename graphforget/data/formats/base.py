@@ -1,0 +1,60 @@
+"""What a file format returns and what it must say of itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+
+from graphforget._core.errors import DataError
+
+Features = sp.csr_array | np.ndarray
+
+
+@dataclass(frozen=True)
+class RawGraph:
+    """Arrays as a file holds them, before they become a `Graph`.
+
+    edges are (2, E) int64 node numbers in the file's order, self-loops and repeats included. ids are None
+    when the node numbers are the user's own ids.
+    """
+
+    n_nodes: int
+    edges: np.ndarray
+    features: Features | None = None
+    labels: np.ndarray | None = None
+    ids: np.ndarray | None = None
+    class_names: tuple[str, ...] | None = None
+    masks: Mapping[str, np.ndarray] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class GraphFormat(ABC):
+    """One file format; a module of this folder with one concrete subclass is all it takes to add one.
+
+    name: what a card writes after `format =`.
+    suffixes: the file name endings by which a path is recognised (none: only cards name it).
+    """
+
+    name: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def read(self, files: Sequence[Path]) -> RawGraph:
+        """Return the arrays in `files`; raises DataError with the file and place of the first fault."""
+
+
+def existing(path: Path) -> Path:
+    """Return `path` if it is a readable, non-empty file; raises DataError otherwise."""
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name a file in it.")
+    if not path.is_file():
+        raise DataError(f"{path}: no such file. Check the path.")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: the file is empty. It may be an unfinished copy; fetch or write it again.")
+    return path

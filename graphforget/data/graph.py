@@ -1,0 +1,256 @@
+"""The frozen graph value: undirected edges, node features, node labels."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import scipy.sparse as sp
+
+from graphforget._core.errors import DataError, nearest
+from graphforget.data.checks import (
+    Features,
+    canonical_edges,
+    check_edges,
+    check_features,
+    check_ids,
+    check_labels,
+    freeze_features,
+    frozen,
+    scale_rows,
+    with_unknown,
+)
+from graphforget.data.checks import (
+    class_names as names_of_classes,
+)
+from graphforget.kernels.csr import CSR, gcn_normalise, symmetric_csr
+from graphforget.kernels.propagate import Sparse
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """An undirected graph with node features and labels; a frozen value.
+
+    Build one with `Graph.build`. Deriving a graph (`without`) gives a new value, so that nothing computed for the
+    old one can survive in it.
+
+    Attributes
+    ----------
+    n_nodes: number of nodes; deletions never change it (ids are frozen, a deleted node leaves a hole).
+    edges: (2, E) int64, u < v, in lexicographic order, without repeats.
+    features: (n_nodes, F) float32, SciPy CSR when sparse, or None.
+    labels: (n_nodes,) int64, -1 where unknown, or None.
+    ids: the user's own node ids in node order, or None when they are 0 .. n_nodes - 1.
+    masks: published node splits by name ("train", "val", "test").
+    name: what tables call it.
+    notes: what `build` dropped or merged.
+    benchmark: True for a data set with a card; its tasks default to the published protocol.
+    """
+
+    n_nodes: int
+    edges: np.ndarray
+    features: Features | None = None
+    labels: np.ndarray | None = None
+    ids: np.ndarray | None = None
+    class_names: tuple[str, ...] | None = None
+    masks: Mapping[str, np.ndarray] = field(default_factory=dict)
+    name: str = "graph"
+    notes: tuple[str, ...] = ()
+    benchmark: bool = False
+    _memo: dict = field(default_factory=dict, repr=False, init=False)
+
+    @classmethod
+    def build(
+        cls,
+        n_nodes: int,
+        edges: Any,
+        features: Any = None,
+        labels: Any = None,
+        ids: Any = None,
+        class_names: Sequence[str] | None = None,
+        masks: Mapping[str, np.ndarray] | None = None,
+        name: str = "graph",
+        notes: Sequence[str] = (),
+        benchmark: bool = False,
+    ) -> Graph:
+        """Return a graph from arrays: checked, symmetrised, without self-loops and repeats.
+
+        Raises DataError when an array has the wrong shape or type, names a node that does not exist, or holds NaN.
+        """
+        if n_nodes < 1:
+            raise DataError(f"Graph '{name}': a graph needs at least one node; got {n_nodes}.")
+        canonical, dropped = canonical_edges(check_edges(edges, n_nodes, name), n_nodes)
+        return cls(
+            n_nodes=int(n_nodes),
+            edges=frozen(canonical),
+            features=freeze_features(check_features(features, n_nodes, name)),
+            labels=None if labels is None else frozen(check_labels(labels, n_nodes, name)),
+            ids=None if ids is None else frozen(check_ids(ids, n_nodes, name)),
+            class_names=names_of_classes(class_names, labels),
+            masks={key: frozen(np.asarray(mask, dtype=bool)) for key, mask in (masks or {}).items()},
+            name=name,
+            notes=(*notes, *dropped),
+            benchmark=benchmark,
+        )
+
+    def memo(self, key: str, build: Callable[[], T]) -> T:
+        """Return the derived value `key`, computed once per graph value."""
+        if key not in self._memo:
+            self._memo[key] = build()
+        return self._memo[key]
+
+    @property
+    def n_edges(self) -> int:
+        """Number of undirected edges."""
+        return self.edges.shape[1]
+
+    @property
+    def n_features(self) -> int:
+        """Number of features of a node (0 without features)."""
+        return 0 if self.features is None else self.features.shape[1]
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes (0 without labels)."""
+        return 0 if self.class_names is None else len(self.class_names)
+
+    @property
+    def csr(self) -> CSR:
+        """Adjacency with both directions of every edge, values 1."""
+        return self.memo("csr", lambda: symmetric_csr(self.edges[0], self.edges[1], self.n_nodes))
+
+    @property
+    def degrees(self) -> np.ndarray:
+        """(n_nodes,) int64 number of neighbours."""
+        return self.memo("degrees", lambda: frozen(np.diff(self.csr.indptr)))
+
+    @property
+    def normalised(self) -> Sparse:
+        """D^-1/2 (A + I) D^-1/2, the propagation matrix of GCN (Kipf and Welling 2017, eq. 2)."""
+        return self.memo("normalised", lambda: Sparse(gcn_normalise(self.csr), symmetric=True))
+
+    @property
+    def feature_matrix(self) -> Sparse | None:
+        """The features as a `Sparse`, or None when they are dense or absent."""
+        if self.features is None or isinstance(self.features, np.ndarray):
+            return None
+        return self.memo("feature_matrix", self._sparse_features)
+
+    def _sparse_features(self) -> Sparse:
+        x = self.features
+        assert isinstance(x, sp.csr_array)
+        csr = CSR(x.indptr.astype(np.int64), x.indices.astype(np.int32), np.array(x.data), x.shape[1])
+        return Sparse(csr, symmetric=False)
+
+    @property
+    def digest(self) -> str:
+        """sha256 of node count, edges, features, labels and ids: two graphs with one digest hold the same data."""
+        return self.memo("digest", self._digest)
+
+    def _digest(self) -> str:
+        sha = hashlib.sha256(f"graph/{self.n_nodes}".encode())
+        x = self.features
+        parts = [self.edges, self.labels, self.ids]
+        parts += [x] if x is None or isinstance(x, np.ndarray) else [x.indptr.astype(np.int64), x.indices, x.data]
+        for part in parts:
+            sha.update(
+                b"-" if part is None else f"{part.dtype}{part.shape}".encode() + np.ascontiguousarray(part).tobytes()
+            )
+        return sha.hexdigest()
+
+    def row_normalised(self) -> Graph:
+        """Return the graph with every feature row summing to 1 (rows that sum to 0 stay as they are)."""
+        if self.features is None:
+            return self
+        sums = np.asarray(self.features.sum(axis=1), dtype=np.float32).ravel()
+        scale = (1.0 / np.where(sums != 0, sums, 1.0)).astype(np.float32)
+        return self.with_features(scale_rows(self.features, scale))
+
+    def with_features(self, features: Features | None) -> Graph:
+        """Return the graph with other features; everything else stays."""
+        return replace(self, features=freeze_features(check_features(features, self.n_nodes, self.name)))
+
+    def with_edges(self, edges: np.ndarray) -> Graph:
+        """Return the graph with other edges, given as (2, E) canonical pairs; everything else stays."""
+        return replace(self, edges=frozen(edges))
+
+    def without(
+        self,
+        edges: np.ndarray | None = None,
+        nodes: np.ndarray | None = None,
+        features: np.ndarray | None = None,
+        labels: np.ndarray | None = None,
+        zero_node_features: bool = True,
+    ) -> Graph:
+        """Return a new graph without the given parts; node numbers stay.
+
+        Parameters
+        ----------
+        edges: positions into `edges`, or a boolean mask over them.
+        nodes: nodes whose incident edges, label and (by default) features go; their rows stay as holes.
+        features: nodes whose features become zero.
+        labels: nodes whose label becomes unknown.
+        zero_node_features: False keeps the feature rows of `nodes`.
+        """
+        keep = np.ones(self.n_edges, dtype=bool)
+        if edges is not None:
+            keep[edges] = False
+        blank = [] if features is None else [features]
+        unknown = [] if labels is None else [labels]
+        if nodes is not None:
+            gone = np.zeros(self.n_nodes, dtype=bool)
+            gone[nodes] = True
+            keep &= ~(gone[self.edges[0]] | gone[self.edges[1]])
+            blank += [nodes] if zero_node_features else []
+            unknown += [nodes]
+        graph = replace(self, edges=frozen(self.edges[:, keep]), labels=with_unknown(self.labels, unknown))
+        return graph._without_features(blank)
+
+    def _without_features(self, nodes: list[np.ndarray]) -> Graph:
+        blank = np.concatenate(nodes) if nodes else []
+        if self.features is None or not len(blank):
+            return self
+        scale = np.ones(self.n_nodes, dtype=np.float32)
+        scale[blank] = 0.0
+        return replace(self, features=freeze_features(scale_rows(self.features, scale)))
+
+    def index_of(self, user_ids: Sequence[Any] | np.ndarray) -> np.ndarray:
+        """Return the node numbers of the user's own ids; raises DataError at the first unknown one."""
+        wanted = np.asarray(user_ids)
+        if self.ids is None:
+            return self._plain_index(wanted)
+        table = self.memo("id_table", lambda: {str(key): row for row, key in enumerate(self.ids.tolist())})
+        rows = [table.get(str(key), -1) for key in wanted.tolist()]
+        if -1 in rows:
+            bad = wanted.tolist()[rows.index(-1)]
+            raise DataError(f"Graph '{self.name}' has no node with id '{bad}'.{nearest(bad, table)}")
+        return np.array(rows, dtype=np.int64)
+
+    def _plain_index(self, wanted: np.ndarray) -> np.ndarray:
+        try:
+            rows = wanted.astype(np.int64)
+        except ValueError:
+            rows = None
+        if rows is None or (wanted.dtype.kind == "f" and (rows != wanted).any()):
+            raise DataError(f"Graph '{self.name}': node ids are integers 0 to {self.n_nodes - 1}; got {wanted[:3]}.")
+        outside = (rows < 0) | (rows >= self.n_nodes)
+        if outside.any():
+            raise DataError(
+                f"Graph '{self.name}' has no node with id {rows[outside][0]}; ids go from 0 to {self.n_nodes - 1}."
+            )
+        return rows
+
+    def user_ids(self, nodes: np.ndarray) -> list[Any]:
+        """Return the user's own ids of the given node numbers."""
+        return np.asarray(nodes).tolist() if self.ids is None else self.ids[nodes].tolist()
+
+    def __repr__(self) -> str:
+        return (
+            f"Graph('{self.name}', {self.n_nodes:,} nodes, {self.n_edges:,} undirected edges, "
+            f"{self.n_features:,} features, {self.n_classes} classes)"
+        )

@@ -1,0 +1,160 @@
+"""`load`: a named data set or the user's own files, as a `Graph`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from graphforget._core.errors import DataError, UsageError
+from graphforget._core.registry import Registry
+from graphforget._core.resources import datasets_folder
+from graphforget.data.cards import Card, find_card
+from graphforget.data.download import cached
+from graphforget.data.formats.base import GraphFormat, RawGraph, existing
+from graphforget.data.formats.node_table import (
+    NodeTable,
+    checked_features,
+    checked_labels,
+    read_features,
+    read_labels,
+)
+from graphforget.data.graph import Graph
+from graphforget.data.join import joined
+
+DATA_VARIABLE = "GRAPHFORGET_DATA"
+FORMATS: Registry[GraphFormat] = Registry("graphforget.data.formats", GraphFormat, kind="file format")
+
+
+def _binary(raw: RawGraph) -> RawGraph:
+    """Return the graph with every feature above zero set to 1."""
+    if raw.features is None:
+        return raw
+    features = sp.csr_array(raw.features, copy=True)
+    if (features.data == 1).all():
+        return raw
+    features.data = (features.data > 0).astype(np.float32)
+    note = "features above zero were set to 1, as torch_geometric does for this file"
+    return replace(raw, features=features, notes=(*raw.notes, note))
+
+
+def _checked_counts(graph: Graph, card: Card) -> Graph:
+    """Return the graph if it holds what its card says; raises DataError otherwise."""
+    found = {
+        "nodes": graph.n_nodes,
+        "edges": 2 * graph.n_edges,
+        "features": graph.n_features,
+        "classes": graph.n_classes,
+    }
+    wrong = [
+        f"{found[what]:,} {what} where {wanted:,} are expected"
+        for what, wanted in card.expected.model_dump().items()
+        if found[what] != wanted
+    ]
+    if wrong:
+        raise DataError(
+            f"{card.name}: the files hold {'; '.join(wrong)} (edges count both directions). They are not the "
+            "published "
+            "ones; fetch them again, or load your own graph by its path."
+        )
+    return graph
+
+
+def _built(raw: RawGraph, name: str, benchmark: bool) -> Graph:
+    return Graph.build(**vars(raw), name=name, benchmark=benchmark)
+
+
+def _read_card(card: Card, folder: Path, given_here: bool) -> tuple[RawGraph, Graph]:
+    """Return the arrays of a card's files below `folder` and their graph, after counting what is in it."""
+    files = [folder / file.path for file in card.files]
+    missing = next((path for path in files if not path.is_file()), None)
+    if missing is not None and given_here:
+        raise DataError(
+            f"{card.name}: {missing} is not there. The data folder must be laid out as the card says; name "
+            "another by "
+            f"data_dir, or leave data_dir out and unset ${DATA_VARIABLE} to download the set."
+        )
+    raw = FORMATS.get(card.format).read(files)
+    raw = _binary(raw) if card.binary_features else raw
+    return raw, _checked_counts(_built(raw, card.name, benchmark=True), card)
+
+
+def _named(name: str, data_dir: str | Path | None) -> tuple[RawGraph, Graph]:
+    """Return the arrays of a named data set and their graph."""
+    card = find_card(name)
+    place = datasets_folder() if card.bundled else data_dir or os.environ.get(DATA_VARIABLE)
+    if place:
+        return _read_card(card, Path(place).expanduser(), given_here=True)
+    return cached(card, lambda folder: _read_card(card, folder, given_here=False))
+
+
+def _looks_like_path(text: str | Path) -> bool:
+    suffixes = {suffix for cls in FORMATS.classes() for suffix in cls.suffixes}
+    plain = str(text)
+    return isinstance(text, Path) or os.sep in plain or Path(plain).suffix.lower() in suffixes or Path(plain).exists()
+
+
+def _from_path(path: Path) -> RawGraph:
+    suffix = path.suffix.lower()
+    by_suffix = {ending: cls for cls in FORMATS.classes() for ending in cls.suffixes}
+    existing(path)
+    if suffix not in by_suffix:
+        raise UsageError(f"{path}: graphs are read from {', '.join(sorted(by_suffix))}; found the ending '{suffix}'.")
+    return by_suffix[suffix]().read([path])
+
+
+def _features(given: Any) -> NodeTable | None:
+    if given is None or isinstance(given, str | os.PathLike):
+        return None if given is None else read_features(Path(given).expanduser())
+    values = sp.csr_array(given) if sp.issparse(given) else np.asarray(given)
+    return checked_features(NodeTable("features", values))
+
+
+def _labels(given: Any) -> NodeTable | None:
+    if given is None or isinstance(given, str | os.PathLike):
+        return None if given is None else read_labels(Path(given).expanduser())
+    return checked_labels(NodeTable("labels", np.asarray(given)))
+
+
+def load(
+    name_or_path: str | Path,
+    data_dir: str | Path | None = None,
+    features: Any = None,
+    labels: Any = None,
+) -> Graph:
+    """Return a graph: a named data set, or the user's own files.
+
+    Features stay as the files have them (a task normalises rows); in the sets that torch_geometric reads from
+    .npz, features above zero become 1 as there. What a file lost on the way (self-loops, repeats) is in
+    `graph.notes`.
+
+    Parameters
+    ----------
+    name_or_path: a name ("cora", "dblp", "sample-citations", ...), or a path: .csv, .tsv, .txt edge list or
+        .npz.
+    data_dir: folder that holds named sets, laid out as their cards say; else $GRAPHFORGET_DATA, else the set
+        is downloaded once into the user's cache and verified.
+    features: path (.npy, .npz, CSV with an id column) or (n, F) array, in place of the file's own features.
+    labels: path (.npy, CSV `id,label`) or (n,) integers, -1 unknown, in place of the file's own labels.
+
+    Raises
+    ------
+    UsageError: the name is unknown (the nearest is suggested), or a path has an unknown ending.
+    DataError: a file is missing, damaged, or does not hold what its card or its neighbours say.
+
+    Example
+    -------
+    >>> load("sample-citations").n_classes
+    5
+    """
+    if _looks_like_path(name_or_path):
+        path = Path(name_or_path).expanduser()
+        return _built(joined(_from_path(path), _features(features), _labels(labels)), path.stem, benchmark=False)
+    raw, graph = _named(str(name_or_path), data_dir)
+    if features is None and labels is None:
+        return graph
+    return _built(joined(raw, _features(features), _labels(labels)), graph.name, benchmark=False)

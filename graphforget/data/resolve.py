@@ -1,0 +1,115 @@
+"""A deletion in the user's ids, found in a graph: numbers, or a sentence about what is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphforget._core.errors import DataError, nearest
+from graphforget.data.graph import Graph
+
+if TYPE_CHECKING:
+    from graphforget.data.deletion import Deletion
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A deletion as numbers of one graph; every array is int64, ascending and without repeats.
+
+    edges are positions into `graph.edges`, nodes and features node numbers, classes class numbers; notes say
+    what was listed twice.
+    """
+
+    edges: np.ndarray
+    nodes: np.ndarray
+    features: np.ndarray
+    classes: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def _nodes(graph: Graph, ids: Sequence[Any]) -> np.ndarray:
+    """Return node numbers in the order given; text and integers may be mixed."""
+    if not ids:
+        return np.zeros(0, dtype=np.int64)
+    same = len({type(key) for key in ids}) == 1
+    return graph.index_of(list(ids) if same else [str(key) for key in ids])
+
+
+def _edges(graph: Graph, edges: Sequence[tuple[Any, Any]]) -> np.ndarray:
+    """Return positions into `graph.edges`, in whatever order those stand."""
+    if not edges:
+        return np.zeros(0, dtype=np.int64)
+    ends = np.stack([_nodes(graph, [edge[side] for edge in edges]) for side in (0, 1)])
+    n = np.int64(graph.n_nodes)
+    wanted = ends.min(axis=0) * n + ends.max(axis=0)
+    keys = graph.edges[0] * n + graph.edges[1]
+    order = np.argsort(keys, kind="stable")
+    place = np.minimum(np.searchsorted(keys, wanted, sorter=order), max(len(keys) - 1, 0))
+    found = order[place] if len(keys) else np.zeros(len(wanted), dtype=np.int64)
+    absent = np.flatnonzero(keys[found] != wanted) if len(keys) else np.arange(len(wanted))
+    if len(absent):
+        first, second = edges[absent[0]]
+        raise DataError(
+            f"Graph '{graph.name}' has no edge between '{first}' and '{second}' ({len(absent):,} of "
+            f"{len(edges):,} listed "
+            "edges are not in it). Take them off the list, or load the graph that has them."
+        )
+    return found
+
+
+def _classes(graph: Graph, classes: Sequence[Any]) -> np.ndarray:
+    if not classes:
+        return np.zeros(0, dtype=np.int64)
+    names = [str(name) for name in graph.class_names or range(graph.n_classes)]
+    if not names:
+        raise DataError(f"Graph '{graph.name}' has no labels, so no class can be deleted. Give labels to `load`.")
+    bad = next((key for key in classes if str(key) not in names), None)
+    if bad is not None:
+        raise DataError(
+            f"Graph '{graph.name}' has no class '{bad}'.{nearest(bad, names)} Its classes: {', '.join(names)}."
+        )
+    return np.array([names.index(str(key)) for key in classes], dtype=np.int64)
+
+
+def _once(found: np.ndarray, kind: str, notes: list[str]) -> np.ndarray:
+    """Return the numbers ascending and without repeats; a repeat becomes a note."""
+    unique = np.unique(found)
+    if len(unique) < len(found):
+        notes.append(f"{len(found) - len(unique):,} of the listed {kind} are repeats; each counts once")
+    return unique
+
+
+def _refuse_everything(graph: Graph, resolved: Resolved) -> None:
+    whole = (
+        ("edge", len(resolved.edges), graph.n_edges),
+        ("node", len(resolved.nodes), graph.n_nodes),
+        ("class", len(resolved.classes), graph.n_classes),
+    )
+    for what, count, total in whole:
+        if count and count == total:
+            raise DataError(
+                f"Graph '{graph.name}': the deletion names every {what} ({total:,}); nothing is left to "
+                "retain. Delete "
+                "fewer, or train a new model on other data."
+            )
+
+
+def resolve(deletion: Deletion, graph: Graph) -> Resolved:
+    """Return the deletion as positions and numbers of `graph`.
+
+    Something listed twice counts once and becomes a note. Raises DataError for an id or an edge that is not
+    in the graph (the nearest id is suggested), and for a deletion of every edge, node or class.
+    """
+    notes: list[str] = []
+    resolved = Resolved(
+        edges=_once(_edges(graph, deletion.edges), "edges", notes),
+        nodes=_once(_nodes(graph, deletion.nodes), "nodes", notes),
+        features=_once(_nodes(graph, deletion.features), "features", notes),
+        classes=_once(_classes(graph, deletion.classes), "classes", notes),
+        notes=tuple(notes),
+    )
+    _refuse_everything(graph, resolved)
+    return resolved

@@ -1,0 +1,144 @@
+"""Scores of node pairs, <z_u, z_v>, with a gradient that is summed node by node."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import torch
+from numba import njit, prange
+from torch import Tensor
+
+from graphforget.kernels.lowlevel import chunk_start, count_parts, prefetch_row
+
+AHEAD = 8
+"""How many pairs ahead of the one being used its rows are prefetched."""
+
+BLOCK = 512
+"""Pairs of one parallel task of the forward pass."""
+
+
+@njit(cache=True, nogil=True)
+def _incidence(u: np.ndarray, v: np.ndarray, n_nodes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    m = len(u)
+    indptr = np.zeros(n_nodes + 1, np.int64)
+    for k in range(m):
+        indptr[u[k] + 1] += 1
+        indptr[v[k] + 1] += 1
+    for i in range(n_nodes):
+        indptr[i + 1] += indptr[i]
+    cursor = indptr[:-1].copy()
+    pair = np.empty(2 * m, np.int32)
+    other = np.empty(2 * m, np.int32)
+    for k in range(m):
+        a, b = u[k], v[k]
+        pair[cursor[a]], other[cursor[a]] = k, b
+        cursor[a] += 1
+        pair[cursor[b]], other[cursor[b]] = k, a
+        cursor[b] += 1
+    return indptr, pair, other
+
+
+class PairIndex:
+    """The pairs (u[k], v[k]) of a batch, and for every node the pairs it is in.
+
+    Parameters
+    ----------
+    u, v : integer arrays (m,), nodes in [0, n_nodes); m < 2^31
+    n_nodes : number of nodes
+    """
+
+    def __init__(self, u: np.ndarray, v: np.ndarray, n_nodes: int) -> None:
+        self.u = u
+        self.v = v
+        self.n_nodes = n_nodes
+
+    @classmethod
+    def of(cls, pairs: np.ndarray, n_nodes: int) -> PairIndex:
+        """Index an array of pairs (2, m)."""
+        return cls(np.ascontiguousarray(pairs[0]), np.ascontiguousarray(pairs[1]), n_nodes)
+
+    def __len__(self) -> int:
+        return len(self.u)
+
+    @cached_property
+    def incidence(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(indptr, pair, other): node i is in the pairs `pair[indptr[i]:indptr[i + 1]]`.
+
+        `other` holds the other node of each; a pair (i, i) stands twice in node i's list.
+        """
+        return _incidence(self.u, self.v, self.n_nodes)
+
+    def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """The pairs as two int64 tensors on `device`."""
+        return tuple(torch.from_numpy(part.astype(np.int64)).to(device) for part in (self.u, self.v))
+
+
+@njit(parallel=True, cache=True, nogil=True, fastmath={"contract", "reassoc"})
+def _dots(z: np.ndarray, u: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
+    m = len(u)
+    for block in prange((m + BLOCK - 1) // BLOCK):
+        for k in range(block * BLOCK, min(m, (block + 1) * BLOCK)):
+            if k + AHEAD < m:
+                prefetch_row(z, u[k + AHEAD])
+                prefetch_row(z, v[k + AHEAD])
+            a, b = z[u[k]], z[v[k]]
+            dot = z.dtype.type(0)
+            for j in range(len(a)):
+                dot += a[j] * b[j]
+            out[k] = dot
+
+
+@njit(parallel=True, cache=True, nogil=True, fastmath={"contract"})
+def _dots_backward(
+    indptr: np.ndarray, pair: np.ndarray, other: np.ndarray, grad: np.ndarray, z: np.ndarray, out: np.ndarray
+) -> None:
+    parts = count_parts(len(indptr) - 1)
+    end = len(pair)
+    for part in prange(parts):
+        for i in range(chunk_start(indptr, part, parts), chunk_start(indptr, part + 1, parts)):
+            row = out[i]
+            row[:] = 0
+            for e in range(indptr[i], indptr[i + 1]):
+                if e + AHEAD < end:
+                    prefetch_row(z, other[e + AHEAD])
+                weight = grad[pair[e]]
+                source = z[other[e]]
+                for j in range(len(row)):
+                    row[j] += weight * source[j]
+
+
+class _PairScores(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, z: Tensor, pairs: PairIndex) -> Tensor:
+        z = z.detach().contiguous()
+        ctx.save_for_backward(z)
+        ctx.pairs = pairs
+        out = torch.empty(len(pairs), dtype=z.dtype)
+        _dots(z.numpy(), pairs.u, pairs.v, out.numpy())
+        return out
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
+        (z,) = ctx.saved_tensors
+        out = torch.empty_like(z)
+        _dots_backward(*ctx.pairs.incidence, grad.contiguous().numpy(), z.numpy(), out.numpy())
+        return out, None
+
+
+def pair_scores(z: Tensor, pairs: PairIndex) -> Tensor:
+    """Return <z_u, z_v> for every pair, differentiable in z.
+
+    The gradient of node i is the sum over its pairs k of grad[k] * z[other node], in the order of the pairs;
+    a pair (i, i) contributes 2 grad[k] z_i. On the CPU neither pass depends on the number of threads.
+
+    Shapes: z (n_nodes, d) -> (m,).
+    """
+    if z.device.type != "cpu":
+        return _pair_scores_torch(z, pairs)
+    return _PairScores.apply(z, pairs)
+
+
+def _pair_scores_torch(z: Tensor, pairs: PairIndex) -> Tensor:
+    u, v = pairs.on(z.device)
+    return (z.index_select(0, u) * z.index_select(0, v)).sum(dim=1)

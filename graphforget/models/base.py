@@ -1,0 +1,180 @@
+"""What every backbone offers: embeddings after each layer, with a hook between layers."""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from graphforget._core.errors import DataError, UsageError
+from graphforget._core.streams import Streams
+from graphforget.data.graph import Graph
+from graphforget.kernels.propagate import linear_sparse
+
+Hook = Callable[[int, Tensor], Tensor]
+DEFAULT_WIDTH = 64
+
+
+class Model(nn.Module):
+    """Anything that maps a graph to node embeddings, layer by layer. It holds parameters, never a graph."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
+        """Return the (n_nodes, width) embeddings after each layer, before the activation.
+
+        `hook(layer, h)` may replace the embeddings of layer 1, 2, ... before the next layer sees them. `first` gives
+        the output of layer 1 where it is known already, so that it is not computed again.
+        """
+
+    @abstractmethod
+    def fresh(self, streams: Streams) -> Self:
+        """Return a copy with newly initialised parameters."""
+
+    def forward(self, graph: Graph, hook: Hook | None = None) -> Tensor:
+        """Return the embeddings (or class logits) of all nodes after the last layer."""
+        return self.layers(graph, hook)[-1]
+
+    def embed(self, graph: Graph) -> Tensor:
+        """Return the last layer's output without gradients, in evaluation mode."""
+        was_training = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                return self(graph)
+        finally:
+            self.train(was_training)
+
+    def clone(self) -> Self:
+        """Return an independent copy whose parameters all require gradients."""
+        return copy.deepcopy(self).requires_grad_(True)
+
+    def frozen(self) -> Self:
+        """Return an independent copy in evaluation mode that takes no gradients."""
+        return copy.deepcopy(self).requires_grad_(False).eval()
+
+    @abstractmethod
+    def flops(self, graph: Graph) -> int:
+        """Return multiply-adds, counted as two operations each, of one forward pass."""
+
+
+class Backbone(Model):
+    """A message-passing network of the zoo: `layers` convolutions with ReLU between them, no dropout.
+
+    Parameters
+    ----------
+    hidden: width of the layers but the last.
+    out: width of the last layer; by default 64 for link prediction and the number of classes for node tasks.
+    layers: number of convolutions, 1 to 8.
+    """
+
+    def __init__(self, hidden: int = 128, out: int | None = None, layers: int = 2) -> None:
+        super().__init__()
+        for field, value, low, high in (("hidden", hidden, 1, 65536), ("out", out, 1, 65536), ("layers", layers, 1, 8)):
+            if value is not None and (not isinstance(value, int) or not low <= value <= high):
+                raise UsageError(
+                    f"{self.name.upper()}: '{field}' must be an integer in [{low}, {high}]; got {value!r}."
+                )
+        self.hidden, self.out, self.n_layers = hidden, out, layers
+        self.n_features: int | None = None
+
+    def config(self) -> dict[str, int | None]:
+        """Return the constructor's arguments."""
+        return {"hidden": self.hidden, "out": self.out, "layers": self.n_layers}
+
+    @property
+    def widths(self) -> list[tuple[int, int]]:
+        """(input, output) width of each layer."""
+        if self.n_features is None:
+            raise UsageError(f"{self.name.upper()} has no parameters yet; train it first.")
+        sizes = [self.n_features] + [self.hidden] * (self.n_layers - 1) + [self.out or DEFAULT_WIDTH]
+        return list(zip(sizes[:-1], sizes[1:], strict=True))
+
+    def initialised(self, n_features: int, n_outputs: int | None, streams: Streams) -> Self:
+        """Return a copy with parameters for `n_features` inputs, drawn from the stream "init"."""
+        if n_outputs is not None and self.out not in (None, n_outputs):
+            raise UsageError(
+                f"{self.name.upper()}: 'out' is {self.out}, but the task has {n_outputs} classes; leave it out."
+            )
+        model = type(self)(**{**self.config(), "out": n_outputs or self.out})
+        model.n_features = n_features
+        model.convolutions = nn.ModuleList(
+            model.convolution(wide, narrow, streams("init", layer=number).torch())
+            for number, (wide, narrow) in enumerate(model.widths, start=1)
+        )
+        return model
+
+    def fresh(self, streams: Streams) -> Self:
+        """Return a copy with newly initialised parameters."""
+        assert self.n_features is not None
+        return self.initialised(self.n_features, self.out, streams)
+
+    @abstractmethod
+    def convolution(self, n_in: int, n_out: int, generator: torch.Generator) -> Convolution:
+        """Return one convolution with parameters drawn from `generator`."""
+
+    def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
+        """Return the embeddings after each layer, before the activation; see `Model.layers`."""
+        if graph.n_features != self.n_features:
+            raise DataError(
+                f"The model was made for {self.n_features} features, graph '{graph.name}' has {graph.n_features}. "
+                "Load the graph with the features the model was trained on."
+            )
+        found: list[Tensor] = []
+        h: Tensor | None = None
+        for number, convolution in enumerate(self.convolutions, start=1):
+            if number == 1 and first is not None:
+                h = first
+            else:
+                h = convolution(graph, None if h is None else torch.relu(h))
+            h = hook(number, h) if hook else h
+            found.append(h)
+        return found
+
+    def flops(self, graph: Graph) -> int:
+        """Return the operations of one forward pass: products with weights and along edges."""
+        stored = graph.n_nodes * graph.n_features
+        if graph.feature_matrix is not None:
+            stored = len(graph.feature_matrix.csr.values)
+        return sum(
+            convolution.flops(graph, stored if number == 0 else graph.n_nodes * wide, narrow)
+            for number, (convolution, (wide, narrow)) in enumerate(zip(self.convolutions, self.widths, strict=True))
+        )
+
+
+class Convolution(nn.Module):
+    """One message-passing layer; `h` is None for the first, which reads the graph's features."""
+
+    @abstractmethod
+    def forward(self, graph: Graph, h: Tensor | None) -> Tensor:
+        """Return the (n_nodes, n_out) output for the (n_nodes, n_in) input."""
+
+    @abstractmethod
+    def flops(self, graph: Graph, inputs: int, n_out: int) -> int:
+        """Return the operations of one pass, `inputs` being the stored entries of the layer's input."""
+
+
+def times_weight(graph: Graph, h: Tensor | None, weight: Tensor) -> Tensor:
+    """Return `h @ weight`, or the graph's (sparse) features times `weight` when h is None."""
+    if h is not None:
+        return h @ weight
+    if graph.feature_matrix is not None:
+        return linear_sparse(graph.feature_matrix, weight)
+    dense = graph.memo(f"features-{weight.device}", lambda: torch.from_numpy(graph.features.copy()).to(weight.device))
+    return dense @ weight
+
+
+def glorot(n_in: int, n_out: int, generator: torch.Generator) -> nn.Parameter:
+    """Return an (n_in, n_out) weight, uniform in +-sqrt(6 / (n_in + n_out)) (Glorot and Bengio 2010)."""
+    bound = (6.0 / (n_in + n_out)) ** 0.5
+    return nn.Parameter((torch.rand(n_in, n_out, generator=generator) * 2 - 1) * bound)
+
+
+def fan_in(n_in: int, shape: tuple[int, ...], generator: torch.Generator) -> nn.Parameter:
+    """Return a parameter, uniform in +-1/sqrt(n_in): what a torch linear layer starts from."""
+    return nn.Parameter((torch.rand(*shape, generator=generator) * 2 - 1) / n_in**0.5)

@@ -1,0 +1,92 @@
+"""A frozen model with a learned operator after each layer, acting on some nodes only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from graphforget._core.streams import Streams
+from graphforget.data.graph import Graph
+from graphforget.models.base import Hook, Model
+
+
+class Operator(nn.Module):
+    """h_i <- h_i W for the nodes of its set, identity elsewhere (GNNDelete's deletion operator).
+
+    Parameters
+    ----------
+    nodes: (k,) int64 numbers of the nodes it acts on.
+    weight: (width, width) initial W.
+    """
+
+    def __init__(self, nodes: Tensor, weight: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("nodes", nodes)
+        self.weight = nn.Parameter(weight)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Return (n_nodes, width) embeddings with the rows of the node set replaced."""
+        return h.index_copy(0, self.nodes, self.rows(h))
+
+    def rows(self, h: Tensor) -> Tensor:
+        """Return the (k, width) transformed rows."""
+        return h.index_select(0, self.nodes) @ self.weight
+
+
+class Edited(Model):
+    """A model whose layers are followed by operators; the model underneath stays frozen.
+
+    Parameters
+    ----------
+    base: the model underneath.
+    operators: layer number (from 1) -> operator.
+    """
+
+    name = "edited"
+
+    def __init__(self, base: Model, operators: Mapping[int, Operator]) -> None:
+        super().__init__()
+        self.base = base.frozen()
+        self.operators = nn.ModuleDict({str(layer): operator for layer, operator in operators.items()})
+
+    def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
+        """Return the embeddings after each layer and its operator; `first` is the frozen layer's own output."""
+
+        def both(layer: int, h: Tensor) -> Tensor:
+            h = self.operators[str(layer)](h) if str(layer) in self.operators else h
+            return hook(layer, h) if hook else h
+
+        return self.base.layers(graph, both, first)
+
+    def fresh(self, streams: Streams) -> Self:
+        """Return the model underneath with newly initialised parameters: operators are not part of a fresh start."""
+        return self.base.fresh(streams)
+
+    def clone(self) -> Self:
+        """Return an independent copy whose operators require gradients."""
+        copy = super().clone()
+        copy.base.requires_grad_(False)
+        return copy
+
+    def node_sets(self) -> dict[int, np.ndarray]:
+        """Return the nodes each operator acts on, by layer."""
+        return {int(layer): operator.nodes.cpu().numpy() for layer, operator in self.operators.items()}
+
+    def flops(self, graph: Graph) -> int:
+        """Return the operations of the model underneath and of the operators."""
+        own = sum(2 * len(operator.nodes) * operator.weight.numel() for operator in self.operators.values())
+        return self.base.flops(graph) + own
+
+
+def identity_operator(nodes: np.ndarray, width: int) -> Operator:
+    """Return an operator that starts as the identity."""
+    return Operator(torch.from_numpy(nodes.astype(np.int64)), torch.eye(width))
+
+
+def ones_operator(nodes: np.ndarray, width: int) -> Operator:
+    """Return an operator that starts with 1/1000 everywhere, as the released GNNDelete code: rank 1."""
+    return Operator(torch.from_numpy(nodes.astype(np.int64)), torch.full((width, width), 1e-3))

@@ -1,0 +1,177 @@
+"""What every task offers to training, unlearning and evaluation."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphforget._core.streams import Stream, Streams
+from graphforget.data.deletion import Deletion
+from graphforget.data.graph import Graph
+from graphforget.kernels.khop import k_hop_nodes
+from graphforget.kernels.pairs import PairIndex
+
+NO_NODES = np.empty(0, dtype=np.int64)
+NO_EDGES = np.empty((2, 0), dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Items:
+    """What a task scores: pairs of nodes (link tasks) or nodes (node tasks), with the targets of the training loss.
+
+    Attributes
+    ----------
+    targets: (m,) float32 in [0, 1] for pairs, int64 classes for nodes (-1 where unknown).
+    pairs: the pairs, in parts that are concatenated.
+    weights: (m,) float32 weight of each item in a mean, or None for equal weights.
+    """
+
+    targets: Tensor
+    pairs: tuple[PairIndex, ...] = ()
+    nodes: Tensor | None = None
+    weights: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True, eq=False)
+class Forgotten:
+    """A deletion resolved against a task: node numbers and pairs instead of the user's ids.
+
+    Attributes
+    ----------
+    kind: "edges", "nodes", "features" or "classes".
+    edges: (2, k) message-passing edges that leave the graph, u < v.
+    nodes: nodes that leave (edges, label and features).
+    features: nodes whose features become zero.
+    unlabelled: nodes that leave the training loss only (class deletion with `class_mode="label"`).
+    classes: deleted classes.
+    held_out: (2, h) named edges that were never trained on; they leave validation and test.
+    items: what the task counts as forgotten, (2, k) pairs or (k,) nodes.
+    digest: digest of the deletion in the user's ids.
+    """
+
+    kind: str
+    items: np.ndarray
+    edges: np.ndarray = field(default_factory=lambda: NO_EDGES)
+    nodes: np.ndarray = field(default_factory=lambda: NO_NODES)
+    features: np.ndarray = field(default_factory=lambda: NO_NODES)
+    unlabelled: np.ndarray = field(default_factory=lambda: NO_NODES)
+    classes: np.ndarray = field(default_factory=lambda: NO_NODES)
+    held_out: np.ndarray = field(default_factory=lambda: NO_EDGES)
+    digest: str = ""
+
+    @property
+    def touched(self) -> np.ndarray:
+        """Sorted numbers of all nodes the deletion names or that lose an edge by it."""
+        return np.unique(np.concatenate([self.edges.ravel(), self.nodes, self.features, self.unlabelled]))
+
+    @property
+    def count(self) -> int:
+        """Number of forgotten items."""
+        return self.items.shape[-1]
+
+    def describe(self) -> str:
+        """Return one phrase for tables and logs."""
+        parts = [f"{self.edges.shape[1]:,} edges"] if self.edges.shape[1] else []
+        parts += [f"{len(self.nodes):,} nodes"] if len(self.nodes) else []
+        parts += [f"features of {len(self.features):,} nodes"] if len(self.features) else []
+        parts += [f"labels of {len(self.unlabelled):,} nodes"] if len(self.unlabelled) else []
+        parts += [f"{self.held_out.shape[1]:,} held-out edges"] if self.held_out.shape[1] else []
+        return " and ".join(parts)
+
+
+class Task(ABC):
+    """Data, split, training objective, scores and metrics of one problem.
+
+    A task never changes; `without` gives the retained task. Everything that an unlearning method needs to know about
+    the problem comes through these functions, so that a method is written once for every task.
+    """
+
+    name: ClassVar[str]
+    selection: ClassVar[str]
+    graph: Graph
+    seed: int
+
+    @property
+    def streams(self) -> Streams:
+        """Random streams of the task's seed."""
+        return Streams(self.seed)
+
+    @property
+    @abstractmethod
+    def n_outputs(self) -> int | None:
+        """Width the last layer must have, or None when the backbone may choose."""
+
+    @abstractmethod
+    def resolve(self, deletion: Deletion) -> Forgotten:
+        """Return the deletion in node numbers; raises DataError when it names what is not there."""
+
+    @abstractmethod
+    def without(self, gone: Forgotten) -> Self:
+        """Return the retained task: nothing in it is derived from the forgotten part."""
+
+    @abstractmethod
+    def training_items(self, stream: Stream, gone: Forgotten | None = None) -> Items:
+        """Return the items of the training loss without those of `gone`; negatives are drawn from `stream`."""
+
+    @abstractmethod
+    def forgotten_items(self, gone: Forgotten) -> Items:
+        """Return the forgotten part as items, with the targets the original was trained on."""
+
+    @abstractmethod
+    def unrelated_items(self, gone: Forgotten, stream: Stream) -> Items:
+        """Return as many items as forgotten ones that the model never saw: random non-edges, or random nodes."""
+
+    @abstractmethod
+    def responses(self, z: Tensor, items: Items) -> Tensor:
+        """Return logits of the items: (m,) Bernoulli for pairs, (m, classes) softmax for nodes."""
+
+    @abstractmethod
+    def item_losses(self, responses: Tensor, items: Items) -> Tensor:
+        """Return the (m,) training losses of the items."""
+
+    @abstractmethod
+    def divergence(self, teacher: Tensor, student: Tensor, temperature: float = 1.0) -> Tensor:
+        """Return the (m,) KL divergences from the teacher's distributions to the student's, given logits."""
+
+    @abstractmethod
+    def validate(self, z: Tensor, gone: Forgotten | None = None) -> dict[str, float]:
+        """Return the validation metrics that model selection may use; larger is better for every one of them."""
+
+    @abstractmethod
+    def endpoints(self, items: Items) -> tuple[Tensor, ...]:
+        """Return the node numbers of the items: (u, v) for pairs, (node,) for nodes."""
+
+    def objective(self, z: Tensor, stream: Stream) -> Tensor:
+        """Return the training loss of one epoch: the (weighted) mean of the item losses."""
+        items = self.training_items(stream)
+        return weighted_mean(self.item_losses(self.responses(z, items), items), items.weights)
+
+    def affected(self, gone: Forgotten, hops: int) -> np.ndarray:
+        """Return the (n_nodes,) mask of nodes within `hops` hops of what the deletion touches."""
+        seeds = np.zeros(self.graph.n_nodes, dtype=bool)
+        seeds[gone.touched] = True
+        return k_hop_nodes(self.graph.csr, seeds, hops)
+
+    def affected_edges(self, gone: Forgotten, hops: int) -> np.ndarray:
+        """Return the (2, k) edges among the nodes within `hops` hops of what the deletion touches."""
+        reached = self.affected(gone, hops)
+        u, v = self.graph.edges
+        return self.graph.edges[:, reached[u] & reached[v]]
+
+
+def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
+    """Return the mean, or the mean with the given weights (which sum to the number of items)."""
+    return (values if weights is None else values * weights).mean()
+
+
+def as_index(array: np.ndarray) -> Tensor:
+    """Return an int64 tensor of node numbers."""
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.int64).copy())

@@ -1,0 +1,336 @@
+"""Link prediction: is there an edge between two nodes?"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from graphforget._core.errors import DataError, UsageError
+from graphforget._core.streams import Stream
+from graphforget.data.deletion import Deletion
+from graphforget.data.graph import Graph
+from graphforget.kernels.csr import CSR, edges_to_csr, symmetric_csr
+from graphforget.kernels.khop import k_hop_nodes
+from graphforget.kernels.negatives import sample_non_edges
+from graphforget.kernels.pairs import PairIndex, pair_scores
+from graphforget.kernels.ranking import auc, mean_auc_draws
+from graphforget.tasks.base import Forgotten, Items, Task, as_index
+
+Hop = Literal["directed_compat", "undirected"]
+Negatives = Literal["released", "strict"]
+FORGOTTEN_DRAWS = 500
+
+
+@dataclass(frozen=True, eq=False)
+class LinkSplit:
+    """Held-out edges and their stored negatives, each (2, m)."""
+
+    val: np.ndarray
+    val_negatives: np.ndarray
+    test: np.ndarray
+    test_negatives: np.ndarray
+
+
+def _keys(edges: np.ndarray, n: int) -> np.ndarray:
+    return np.minimum(edges[0], edges[1]) * np.int64(n) + np.maximum(edges[0], edges[1])
+
+
+def _choose(name: str, value: str | None, default: str, allowed: tuple[str, ...]) -> str:
+    chosen = default if value is None else value
+    if chosen not in allowed:
+        raise UsageError(f"LinkPrediction: '{name}' must be one of {', '.join(allowed)}; got '{value}'.")
+    return chosen
+
+
+class LinkPrediction(Task):
+    """Link prediction with held-out edges, the protocol of GNNDelete (Cheng et al. 2023).
+
+    One permutation of the undirected edges gives test, validation and training edges; messages pass over the
+    training edges alone. Validation and test negatives are drawn once; training negatives are fresh in every epoch.
+
+    Parameters
+    ----------
+    graph: the whole graph; features are row-normalised unless `normalise` is False.
+    seed: decides the split, the negatives and, by default, everything trained on the task.
+    hop: how the neighbourhood of test nodes (deletion pools) and of deleted edges is walked.
+        "directed_compat" walks the training edges from the higher to the lower node number only, as the released
+        GNNDelete code does, and so depends on the node numbering; "undirected" is the true 2-hop ball.
+        Default: "directed_compat" for data sets with a card (the published protocol), else "undirected".
+    negatives: "released" excludes only the split's own positives from its stored negatives, as the released code
+        does; "strict" excludes every edge of the graph. Default as for `hop`.
+    pool_anchor: deletion pools are drawn around the "test" (GNNDelete) or "val" (UtU) edges.
+    holdout: share of the edges in validation and in test, each.
+
+    Example
+    -------
+    >>> import graphforget as gf
+    >>> task = gf.LinkPrediction(gf.load("sample-citations"), seed=0)
+    >>> task.hop
+    'directed_compat'
+    """
+
+    name: ClassVar[str] = "link"
+    selection: ClassVar[str] = "val_auc"
+
+    def __init__(
+        self,
+        graph: Graph,
+        seed: int = 0,
+        *,
+        hop: Hop | None = None,
+        negatives: Negatives | None = None,
+        pool_anchor: Literal["test", "val"] = "test",
+        holdout: float = 0.05,
+        normalise: bool = True,
+    ) -> None:
+        self.seed = seed
+        self.hop = _choose(
+            "hop", hop, "directed_compat" if graph.benchmark else "undirected", ("directed_compat", "undirected")
+        )
+        self.negatives = _choose(
+            "negatives", negatives, "released" if graph.benchmark else "strict", ("released", "strict")
+        )
+        self.pool_anchor = _choose("pool_anchor", pool_anchor, "test", ("test", "val"))
+        if graph.features is None:
+            raise DataError(
+                f"LinkPrediction: graph '{graph.name}' has no node features. Give some with features=, "
+                "or load the graph with features='degree' or features='one-hot'."
+            )
+        prepared = graph.row_normalised() if normalise else graph
+        train, self.split = self._divide(prepared, holdout)
+        self.graph = prepared.with_edges(train)
+
+    def _divide(self, graph: Graph, holdout: float) -> tuple[np.ndarray, LinkSplit]:
+        n_held = int(np.floor(holdout * graph.n_edges))
+        if n_held < 1 or graph.n_edges - 2 * n_held < 1:
+            raise DataError(
+                f"LinkPrediction: {graph.n_edges} edges are too few to hold out {holdout:.0%} twice; "
+                "give a graph with more edges or a larger 'holdout'."
+            )
+        order = torch.randperm(graph.n_edges, generator=torch.Generator().manual_seed(self.seed)).numpy()
+        test, val = graph.edges[:, order[:n_held]], graph.edges[:, order[n_held : 2 * n_held]]
+        held = np.zeros(graph.n_edges, dtype=bool)
+        held[order[: 2 * n_held]] = True
+        negatives = [self._held_out_negatives(graph, part, name) for part, name in ((val, "val"), (test, "test"))]
+        return graph.edges[:, ~held], LinkSplit(val, negatives[0], test, negatives[1])
+
+    def _held_out_negatives(self, graph: Graph, positives: np.ndarray, name: str) -> np.ndarray:
+        strict = self.negatives == "strict"
+        excluded = graph.csr if strict else symmetric_csr(positives[0], positives[1], graph.n_nodes)
+        return _non_edges(excluded, positives.shape[1], self.streams(f"{name}-negatives"), graph.name)
+
+    @property
+    def n_outputs(self) -> int | None:
+        """None: the backbone chooses the width of the embeddings."""
+        return None
+
+    @property
+    def positives(self) -> PairIndex:
+        """The training edges, one direction of each."""
+        return self.graph.memo("positives", lambda: PairIndex.of(self.graph.edges, self.graph.n_nodes))
+
+    def without(self, gone: Forgotten) -> Self:
+        """Return the task on the retained training edges; named held-out edges leave validation and test."""
+        n = self.graph.n_nodes
+        keep = ~np.isin(_keys(self.graph.edges, n), _keys(gone.edges, n))
+        retained = copy.copy(self)
+        graph = self.graph.with_edges(self.graph.edges[:, keep])
+        if graph.n_edges == 0:
+            raise DataError("The deletion removes every training edge; nothing is left to retain. Delete less.")
+        retained.graph = graph.without(nodes=gone.nodes, features=gone.features)
+        retained.split = self._split_without(gone)
+        return retained
+
+    def _split_without(self, gone: Forgotten) -> LinkSplit:
+        n = self.graph.n_nodes
+        held = _keys(gone.held_out, n)
+        kept = [part[:, ~np.isin(_keys(part, n), held)] for part in (self.split.val, self.split.test)]
+        if not all(part.shape[1] for part in kept):
+            raise DataError("The deletion removes all validation or all test edges. Delete less, or split anew.")
+        return LinkSplit(kept[0], self.split.val_negatives, kept[1], self.split.test_negatives)
+
+    def scrambled(self, stream: Stream) -> Self:
+        """Return the task on a graph of random non-edges, as many as there are edges (repeats merged)."""
+        pairs = _non_edges(self.graph.csr, self.graph.n_edges, stream, self.graph.name)
+        keys = np.unique(_keys(pairs, self.graph.n_nodes))
+        other = copy.copy(self)
+        other.graph = self.graph.with_edges(np.stack([keys // self.graph.n_nodes, keys % self.graph.n_nodes]))
+        return other
+
+    def resolve(self, deletion: Deletion) -> Forgotten:
+        """Return the deletion in node numbers: edges, incident edges of nodes, or nodes that lose their features."""
+        if len(deletion.classes):
+            raise UsageError("LinkPrediction has no classes to delete; use NodeClassification for class deletion.")
+        n = self.graph.n_nodes
+        everything = np.concatenate([self.graph.edges, self.split.val, self.split.test], axis=1)
+        found = deletion.resolve(self.graph.with_edges(everything))
+        named = everything[:, found.edges]
+        incident = np.isin(everything, found.nodes).any(axis=0) if len(found.nodes) else np.zeros(0, dtype=bool)
+        if len(incident):
+            named = np.concatenate([named, everything[:, incident]], axis=1)
+        keys = np.unique(_keys(named, n))
+        trained = np.isin(keys, _keys(self.graph.edges, n))
+        pairs = np.stack([keys // n, keys % n])
+        edges = pairs[:, trained]
+        return Forgotten(
+            kind=deletion.kind,
+            edges=edges,
+            nodes=found.nodes,
+            features=found.features,
+            held_out=pairs[:, ~trained],
+            items=self._with_incident(edges, found.features),
+            digest=deletion.digest,
+        )
+
+    def _with_incident(self, edges: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+        """Return `edges` and the training edges at `nodes`: what a deletion of features concerns in a link task."""
+        if not len(nodes):
+            return edges
+        mine = np.isin(self.graph.edges, nodes).any(axis=0)
+        keys = np.unique(_keys(np.concatenate([edges, self.graph.edges[:, mine]], axis=1), self.graph.n_nodes))
+        return np.stack([keys // self.graph.n_nodes, keys % self.graph.n_nodes])
+
+    def training_items(self, stream: Stream, gone: Forgotten | None = None) -> Items:
+        """Return all training edges (target 1) and fresh negatives (target 0), without the forgotten pairs if given.
+
+        The protocol counts both directions of each edge and as many negatives. A pair scores the same in both
+        directions, so each edge stands here once with twice the weight.
+        """
+        positives = self.positives if gone is None else self._retained_positives(gone)
+        m = len(positives)
+        negatives = _non_edges(self.graph.csr, 2 * m, stream, self.graph.name)
+        targets = torch.zeros(3 * m)
+        targets[:m] = 1.0
+        weights = torch.full((3 * m,), 0.75)
+        weights[:m] = 1.5
+        return Items(targets=targets, pairs=(positives, PairIndex.of(negatives, self.graph.n_nodes)), weights=weights)
+
+    def _retained_positives(self, gone: Forgotten) -> PairIndex:
+        keep = self._is_retained(gone)
+        if keep.all():
+            return self.positives
+        return self.graph.memo(
+            f"positives-without-{gone.digest}", lambda: PairIndex.of(self.graph.edges[:, keep], self.graph.n_nodes)
+        )
+
+    def _is_retained(self, gone: Forgotten) -> np.ndarray:
+        """Return the mask of training edges that are no forgotten items."""
+        n = self.graph.n_nodes
+        return ~np.isin(_keys(self.graph.edges, n), _keys(gone.items, n))
+
+    def forgotten_items(self, gone: Forgotten) -> Items:
+        """Return the forgotten pairs with target 1."""
+        return Items(targets=torch.ones(gone.count), pairs=(PairIndex.of(gone.items, self.graph.n_nodes),))
+
+    def unrelated_items(self, gone: Forgotten, stream: Stream) -> Items:
+        """Return as many random non-edges as forgotten pairs, with target 0."""
+        pairs = _non_edges(self.graph.csr, gone.count, stream, self.graph.name)
+        return Items(targets=torch.zeros(gone.count), pairs=(PairIndex.of(pairs, self.graph.n_nodes),))
+
+    def responses(self, z: Tensor, items: Items) -> Tensor:
+        """Return <z_u, z_v>, the logit of an edge between u and v."""
+        return torch.cat([pair_scores(z, pairs) for pairs in items.pairs])
+
+    def item_losses(self, responses: Tensor, items: Items) -> Tensor:
+        """Return binary cross-entropy with logits."""
+        return F.binary_cross_entropy_with_logits(responses, items.targets.to(responses.device), reduction="none")
+
+    def divergence(self, teacher: Tensor, student: Tensor, temperature: float = 1.0) -> Tensor:
+        """Return KL(Bern(teacher) || Bern(student)); probabilities are clamped to [1e-5, 1 - 1e-5]."""
+        p = torch.sigmoid(teacher / temperature).clamp(1e-5, 1 - 1e-5)
+        q = torch.sigmoid(student / temperature).clamp(1e-5, 1 - 1e-5)
+        return p * (p.log() - q.log()) + (1 - p) * ((1 - p).log() - (1 - q).log())
+
+    def validate(self, z: Tensor, gone: Forgotten | None = None) -> dict[str, float]:
+        """Return `val_auc`; `val_loss_released` (negated); with a deletion `val_released`, AUC plus forgotten AUC.
+
+        `val_loss_released` is the released checkpoint criterion: binary cross-entropy with logits applied to scores
+        that are probabilities already. `val_released` reads the very deletion that is reported (selection leakage);
+        both exist to reproduce published rows.
+        """
+        positive, negative = self.scores(z, self.split.val), self.scores(z, self.split.val_negatives)
+        found = {"val_auc": _auc(positive, negative)}
+        both = torch.sigmoid(torch.from_numpy(np.concatenate([positive, negative])).double())
+        targets = torch.cat([torch.ones(len(positive)), torch.zeros(len(negative))]).double()
+        found["val_loss_released"] = -float(F.binary_cross_entropy_with_logits(both, targets))
+        if gone is not None and gone.count:
+            found["val_released"] = found["val_auc"] + self.forgotten_auc(z, gone)
+        return found
+
+    def scores(self, z: Tensor, pairs: np.ndarray) -> np.ndarray:
+        """Return the (m,) float32 scores <z_u, z_v> of (2, m) pairs."""
+        return pair_scores(z.detach(), PairIndex.of(pairs, self.graph.n_nodes)).cpu().numpy()
+
+    def test_auc(self, z: Tensor) -> float:
+        """Return ROC-AUC of the test edges against the stored test negatives."""
+        return _auc(self.scores(z, self.split.test), self.scores(z, self.split.test_negatives))
+
+    def forgotten_auc(self, z: Tensor, gone: Forgotten) -> float:
+        """Return how surely retained edges score above forgotten ones: mean AUC over 500 draws.
+
+        Forgotten edges have label 0; each draw takes as many retained training edges (label 1). The draws depend on
+        the task's seed and the deletion alone. Call it on the retained task.
+        """
+        pool = self.scores(z, self.graph.edges[:, self._is_retained(gone)])
+        if len(pool) < gone.count:
+            raise DataError(
+                f"The forgotten part ({gone.count:,} pairs) is larger than the retained part ({len(pool):,} pairs); "
+                "the forgotten AUC draws as many retained as forgotten pairs. Delete less."
+            )
+        return mean_auc_draws(self.scores(z, gone.items), pool, FORGOTTEN_DRAWS, self.streams("forgotten-auc").key)
+
+    def endpoints(self, items: Items) -> tuple[Tensor, ...]:
+        """Return the two ends of each pair."""
+        u, v = (np.concatenate([getattr(pairs, end) for pairs in items.pairs]) for end in ("u", "v"))
+        return as_index(u), as_index(v)
+
+    def pool(self, where: Literal["in", "out", "any"]) -> np.ndarray:
+        """Return positions of the training edges inside or outside the 2-hop neighbourhood of the anchor edges."""
+        if where not in ("in", "out", "any"):
+            raise UsageError(f"'where' must be in, out or any; got '{where}'.")
+        if where == "any":
+            return np.arange(self.graph.n_edges)
+        anchor = self.split.test if self.pool_anchor == "test" else self.split.val
+        reached = self._reached(np.unique(anchor), 2)
+        inside = reached[self.graph.edges[0]] & reached[self.graph.edges[1]]
+        return np.flatnonzero(inside if where == "in" else ~inside)
+
+    def affected(self, gone: Forgotten, hops: int) -> np.ndarray:
+        """Return the mask of nodes within `hops` hops of the deletion, walked as `hop` says."""
+        return self._reached(gone.touched, hops)
+
+    def _reached(self, seeds: np.ndarray, hops: int) -> np.ndarray:
+        mask = np.zeros(self.graph.n_nodes, dtype=bool)
+        mask[seeds] = True
+        return k_hop_nodes(self.graph.csr if self.hop == "undirected" else self._downward(), mask, hops)
+
+    def _downward(self) -> CSR:
+        """Adjacency from each node to its lower-numbered neighbours only."""
+        u, v = self.graph.edges
+        return self.graph.memo("downward", lambda: edges_to_csr(v, u, self.graph.n_nodes, self.graph.n_nodes))
+
+    def __repr__(self) -> str:
+        return (
+            f"LinkPrediction({self.graph.name}, seed {self.seed}, {self.graph.n_edges:,} training / "
+            f"{self.split.val.shape[1]:,} validation / {self.split.test.shape[1]:,} test edges, hop {self.hop}, "
+            f"{self.negatives} negatives)"
+        )
+
+
+def _auc(positive: np.ndarray, negative: np.ndarray) -> float:
+    labels = np.zeros(len(positive) + len(negative), dtype=bool)
+    labels[: len(positive)] = True
+    return auc(labels, np.concatenate([positive, negative]))
+
+
+def _non_edges(csr: CSR, count: int, stream: Stream, name: str) -> np.ndarray:
+    n = len(csr.indptr) - 1
+    if n * (n - 1) - len(csr.indices) <= 0:
+        raise DataError(f"Graph '{name}' is complete: every pair of nodes is an edge, so no negatives exist.")
+    return sample_non_edges(csr, count, np.uint64(stream.key))

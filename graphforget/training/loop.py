@@ -1,0 +1,113 @@
+"""The one training loop: original models, gold models and every method that learns use it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from graphforget._core.errors import DivergedError, UsageError
+from graphforget.training.checkpoint import Checkpoint
+from graphforget.training.recipe import Recipe
+
+Objective = Callable[[int], Tensor]
+Validate = Callable[[], dict[str, float]]
+Progress = Callable[[int, int, dict[str, float]], None]
+
+
+@dataclass
+class State:
+    """Everything a run needs to go on: a checkpoint holds exactly this, beside the weights and the optimiser."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_value: float = -math.inf
+    stale: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def fit(
+    model: nn.Module,
+    objective: Objective,
+    validate: Validate,
+    recipe: Recipe,
+    *,
+    checkpoint: Checkpoint | None = None,
+    progress: Progress | None = None,
+) -> State:
+    """Minimise `objective(epoch)` with Adam and leave the model at the selected epoch.
+
+    Parameters
+    ----------
+    model: its parameters that require gradients are trained, in place.
+    objective: loss of an epoch; all its randomness must be a function of the epoch, so that a run resumes exactly.
+    validate: metrics of the current model, larger is better; called every `recipe.validate_every` epochs.
+    checkpoint: where the run is saved at each validation and resumed from; None keeps it in memory.
+    progress: called with (epoch, epochs, metrics) after each epoch.
+
+    Raises DivergedError when the loss is NaN or infinite.
+    """
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.Adam(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
+    state, best = State(), snapshot(model)
+    if checkpoint is not None and checkpoint.exists():
+        state, best = checkpoint.load(model, optimiser)
+    while state.epoch < recipe.epochs and not _exhausted(state, recipe):
+        loss = _step(model, optimiser, objective, state.epoch, recipe.max_grad_norm)
+        state.epoch += 1
+        metrics: dict[str, float] = {}
+        if state.epoch % recipe.validate_every == 0 or state.epoch == recipe.epochs:
+            metrics = validate()
+            state.history.append({"epoch": state.epoch, "loss": loss, **metrics})
+            if _improved(state, metrics, recipe):
+                best = snapshot(model)
+            if checkpoint is not None:
+                checkpoint.save(model, optimiser, state, best)
+        if progress is not None:
+            progress(state.epoch, recipe.epochs, {"loss": loss, **metrics})
+    model.load_state_dict(best)
+    return state
+
+
+def _step(
+    model: nn.Module, optimiser: torch.optim.Optimizer, objective: Objective, epoch: int, max_norm: float | None
+) -> float:
+    model.train()
+    optimiser.zero_grad(set_to_none=True)
+    loss = objective(epoch)
+    value = loss.item()
+    if not math.isfinite(value):
+        raise DivergedError(f"The loss became {value} in epoch {epoch + 1}. Lower the learning rate ('lr').")
+    loss.backward()
+    if max_norm is not None:
+        nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    optimiser.step()
+    model.eval()
+    return value
+
+
+def _improved(state: State, metrics: dict[str, float], recipe: Recipe) -> bool:
+    """Record a validation in the state; return whether this epoch is the one to keep."""
+    if recipe.selection != "last" and recipe.selection not in metrics:
+        raise UsageError(
+            f"Recipe: selection '{recipe.selection}' is not a validation metric of this run; "
+            f"there are {', '.join(metrics)} and last."
+        )
+    value = state.epoch if recipe.selection == "last" else metrics[recipe.selection]
+    state.stale += 1
+    if not value > state.best_value:
+        return False
+    state.best_value, state.best_epoch, state.stale = float(value), state.epoch, 0
+    return True
+
+
+def _exhausted(state: State, recipe: Recipe) -> bool:
+    return recipe.patience is not None and state.stale >= recipe.patience
+
+
+def snapshot(model: nn.Module) -> dict[str, Tensor]:
+    """Return a copy of the model's parameters and buffers."""
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}

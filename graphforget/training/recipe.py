@@ -1,0 +1,65 @@
+"""How a model is trained: a frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from graphforget._core.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Hyper-parameters of one training run.
+
+    Parameters
+    ----------
+    epochs: full-batch epochs.
+    lr: learning rate of Adam.
+    weight_decay: l2 penalty of Adam.
+    validate_every: epochs between two validations (and checkpoints).
+    selection: validation metric that decides which epoch is kept, or "last" for the last epoch. The task's
+        `validate` names what there is; larger is better for all of them.
+    patience: validations without improvement after which training stops; None never stops early.
+    max_grad_norm: clip the norm of the whole gradient to this; None does not clip.
+    """
+
+    epochs: int = 2000
+    lr: float = 1e-3
+    weight_decay: float = 0.0
+    validate_every: int = 100
+    selection: str = "val_auc"
+    patience: int | None = None
+    max_grad_norm: float | None = None
+
+    def __post_init__(self) -> None:
+        for field, low in (("epochs", 1), ("validate_every", 1)):
+            value = getattr(self, field)
+            if not isinstance(value, int) or value < low:
+                raise UsageError(f"Recipe: '{field}' must be an integer of at least {low}; got {value!r}.")
+        if not self.lr > 0 or not self.weight_decay >= 0:
+            raise UsageError(
+                f"Recipe: 'lr' must be above 0 and 'weight_decay' at least 0; got {self.lr}, {self.weight_decay}."
+            )
+        if self.max_grad_norm is not None and not self.max_grad_norm > 0:
+            raise UsageError(f"Recipe: 'max_grad_norm' must be above 0 or left out; got {self.max_grad_norm}.")
+        if self.patience is not None and self.patience < 1:
+            raise UsageError(f"Recipe: 'patience' must be at least 1 or left out; got {self.patience}.")
+
+    def as_dict(self) -> dict:
+        """Return the fields, for JSON."""
+        return asdict(self)
+
+
+LINK = Recipe()
+"""Link prediction (GNNDelete, released code): Adam 1e-3, 2,000 epochs; validated every 100 instead of 500 epochs."""
+
+LINK_RELEASED = Recipe(validate_every=500, selection="val_loss_released")
+"""The same with the released code's validation interval and checkpoint criterion."""
+
+NODE = Recipe(epochs=300, lr=1e-2, weight_decay=5e-4, validate_every=10, selection="val_accuracy")
+"""Node classification: Adam 1e-2 with weight decay 5e-4 (Kipf and Welling 2017), 300 epochs (ours)."""
+
+
+def default_recipe(task_name: str) -> Recipe:
+    """Return the default recipe of a task, by the task's name."""
+    return {"link": LINK, "node": NODE}[task_name]

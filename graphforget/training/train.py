@@ -1,0 +1,108 @@
+"""Train a backbone on a task."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from graphforget._core.streams import Streams
+from graphforget._core.threads import one_torch_thread
+from graphforget.models.base import Backbone, Model
+from graphforget.tasks.base import Forgotten, Task
+from graphforget.training.checkpoint import Checkpoint
+from graphforget.training.loop import Progress, State, fit
+from graphforget.training.recipe import Recipe, default_recipe
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a model came to be: recipe, seed, task and the epoch kept; saved beside the weights."""
+
+    recipe: Recipe
+    seed: int
+    task: str
+    best_epoch: int
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def train(
+    backbone: Model,
+    task: Task,
+    *,
+    seed: int | None = None,
+    recipe: Recipe | None = None,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+    **changes: Any,
+) -> Model:
+    """Return a trained copy of `backbone`; the argument itself stays as it is.
+
+    Parameters
+    ----------
+    backbone: one of the zoo (`GCN()`) or an adapted module of the user's own.
+    task: what to train for.
+    seed: of initial weights and training negatives; by default the task's.
+    recipe: hyper-parameters; by default the task's (`training.recipe`).
+    checkpoint: file to save to at each validation, and to resume from if it exists.
+    changes: fields of the recipe to change, as in `epochs=200`.
+
+    Raises DivergedError when the loss becomes NaN or infinite.
+    """
+    seed = task.seed if seed is None else seed
+    recipe = replace(recipe or default_recipe(task.name), **changes)
+    model = start(backbone, task, Streams(seed))
+    return run_training(model, task, recipe, seed, checkpoint=checkpoint, progress=progress)
+
+
+def start(backbone: Model, task: Task, streams: Streams) -> Model:
+    """Return the untrained copy of `backbone` that fits the task."""
+    if isinstance(backbone, Backbone):
+        return backbone.initialised(task.graph.n_features, task.n_outputs, streams)
+    return backbone.fresh(streams)
+
+
+def run_training(
+    model: Model,
+    task: Task,
+    recipe: Recipe,
+    seed: int,
+    *,
+    gone: Forgotten | None = None,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> Model:
+    """Train `model` in place on the task's objective and return it with its provenance."""
+    streams = Streams(seed)
+    saved = checkpoint and Checkpoint(
+        checkpoint, digest_of("train", task.graph.digest, recipe.as_dict(), seed, repr(task), repr(model))
+    )
+    with one_torch_thread():
+        state = fit(
+            model,
+            lambda epoch: task.objective(model(task.graph), streams("negatives", epoch=epoch)),
+            validator(model, task, gone),
+            recipe,
+            checkpoint=saved,
+            progress=progress,
+        )
+    model.provenance = provenance(recipe, seed, task, state)
+    return model
+
+
+def validator(model: Model, task: Task, gone: Forgotten | None = None) -> Callable[[], dict[str, float]]:
+    """Return the function that validates `model` on `task`."""
+    return lambda: task.validate(model.embed(task.graph), gone)
+
+
+def provenance(recipe: Recipe, seed: int, task: Task, state: State) -> Provenance:
+    """Return the record of a finished run."""
+    return Provenance(recipe, seed, task.name, state.best_epoch, state.history)
+
+
+def digest_of(*parts: Any) -> str:
+    """Return a sha256 of JSON-able parts."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,37 @@
+"""Squared error between the probabilities of all pairs within a node set, in blocks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+BLOCK = 512
+"""Rows of one block; memory is BLOCK times the size of the set."""
+
+
+class _SigmoidPairsMSE(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, z: Tensor, target: Tensor) -> Tensor:
+        """One pass gives loss and gradient: with P = sigmoid(z z^T), dL/dz = (4 / m^2) ((P - T) P (1 - P)) z."""
+        z, grad, total = z.detach(), torch.empty_like(z), 0.0
+        for start in range(0, len(z), BLOCK):
+            rows = slice(start, start + BLOCK)
+            p = torch.sigmoid(z[rows] @ z.T)
+            difference = p - torch.sigmoid(target[rows] @ target.T)
+            total += difference.square().sum(dim=1).double().sum().item()
+            grad[rows] = (difference * p * (1 - p)) @ z
+        ctx.save_for_backward(grad)
+        return z.new_tensor(total / len(z) ** 2)
+
+    @staticmethod
+    def backward(ctx, upstream: Tensor) -> tuple[Tensor, None]:
+        (grad,) = ctx.saved_tensors
+        return upstream * grad * (4.0 / len(grad) ** 2), None
+
+
+def sigmoid_pairs_mse(z: Tensor, target: Tensor) -> Tensor:
+    """Return mean over all i, j of (sigmoid(z_i . z_j) - sigmoid(t_i . t_j))^2, differentiable in z.
+
+    Never holds an m by m matrix: memory is 512 times m. Shapes: z, target (m, d) -> scalar.
+    """
+    return _SigmoidPairsMSE.apply(z, target)

@@ -1,0 +1,160 @@
+"""What an unlearning method is, and what it may ask of a problem."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+from graphforget._core.errors import UsageError
+from graphforget._core.streams import Streams
+from graphforget.models.base import Model
+from graphforget.tasks.base import Forgotten, Task
+from graphforget.training.checkpoint import Checkpoint
+from graphforget.training.loop import Objective, Progress, State, fit
+from graphforget.training.recipe import Recipe
+from graphforget.training.train import digest_of, validator
+
+KINDS = ("edges", "nodes", "features", "classes")
+
+
+class UndeclaredRead(RuntimeError):
+    """A method touched data that its `reads` does not declare: a defect of the method, not of the input."""
+
+
+@dataclass(eq=False)
+class Problem:
+    """One deletion to carry out. Reading `full`, `retained` or `gone` without declaring it in `reads` is an error.
+
+    Attributes
+    ----------
+    original: the trained model, frozen.
+    seed: decides everything random in the method.
+    checkpoint: where the method's run is saved and resumed from, or None.
+    """
+
+    original: Model
+    seed: int
+    reads: frozenset[str]
+    _full: Task
+    _retained: Task
+    _gone: Forgotten
+    checkpoint: Path | None = None
+    progress: Progress | None = None
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    @property
+    def full(self) -> Task:
+        """The task the original was trained on, forgotten part included (declare "forgotten")."""
+        self._declared("forgotten")
+        return self._full
+
+    @property
+    def gone(self) -> Forgotten:
+        """The forgotten part (declare "forgotten")."""
+        self._declared("forgotten")
+        return self._gone
+
+    @property
+    def retained(self) -> Task:
+        """The retained task (declare "retained")."""
+        self._declared("retained")
+        return self._retained
+
+    @property
+    def streams(self) -> Streams:
+        """Random streams of the method's seed."""
+        return Streams(self.seed)
+
+    def selection_deletion(self, recipe: Recipe) -> Forgotten | None:
+        """Return the deletion where the released checkpoint criterion, which reads it, was asked for; else None."""
+        return self._gone if recipe.selection == "val_released" else None
+
+    def _declared(self, what: str) -> None:
+        if what not in self.reads:
+            raise UndeclaredRead(f"The method reads the {what} part, but declares only {sorted(self.reads)}.")
+
+    def fit(self, model: Model, objective: Objective, recipe: Recipe, method: Method) -> State:
+        """Train `model` in place with the one training loop, validating on the retained task's validation split."""
+        run = digest_of(
+            "unlearn", self._full.graph.digest, self._gone.digest, method.config(), self.seed, repr(self._full)
+        )
+        state = fit(
+            model,
+            objective,
+            validator(model, self._retained, self.selection_deletion(recipe)),
+            recipe,
+            checkpoint=self.checkpoint and Checkpoint(self.checkpoint, run),
+            progress=self.progress,
+        )
+        self.history += state.history
+        return state
+
+
+@dataclass(frozen=True)
+class Method(ABC):
+    """An unlearning method: a frozen value of hyper-parameters with one function.
+
+    Class attributes
+    ----------------
+    name: what the command line calls it. title: what tables call it. source: paper, or "reconstructed".
+    reads: "forgotten" and/or "retained". changes: "weights" and/or "graph" (UtU changes the graph alone).
+    kinds: deletions it serves. tasks: tasks it serves. exact: the result is independent of the deleted content.
+    presets: named settings. search: hyper-parameters to tune, with candidate values.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    source: ClassVar[str]
+    reads: ClassVar[frozenset[str]]
+    changes: ClassVar[frozenset[str]] = frozenset({"weights", "graph"})
+    kinds: ClassVar[tuple[str, ...]] = KINDS
+    tasks: ClassVar[tuple[str, ...]] = ("link", "node")
+    exact: ClassVar[bool] = False
+    presets: ClassVar[dict[str, dict[str, Any]]] = {}
+    search: ClassVar[dict[str, tuple[Any, ...]]] = {}
+
+    @abstractmethod
+    def unlearn(self, problem: Problem) -> Model:
+        """Return a model that has forgotten; `problem.original` stays as it is."""
+
+    def config(self) -> dict[str, Any]:
+        """Return name and hyper-parameters, for JSON, digests and receipts."""
+        return {"method": self.name, **asdict(self)}
+
+    def check(self, **rules: Callable[[Any], bool] | tuple[Any, ...]) -> None:
+        """Raise UsageError for the first field that breaks its rule: a predicate, or a tuple of allowed values."""
+        for key, rule in rules.items():
+            value = getattr(self, key)
+            if isinstance(rule, tuple) and value not in rule:
+                allowed = ", ".join(str(choice) for choice in rule)
+                raise UsageError(f"{self.name}: '{key}' must be one of {allowed}; got {value!r}.")
+            if not isinstance(rule, tuple) and not rule(value):
+                raise UsageError(f"{self.name}: '{key}' must be {rule.__doc__}; got {value!r}.")
+
+    @classmethod
+    def options(cls) -> dict[str, Any]:
+        """Return the hyper-parameters and their defaults."""
+        return {item.name: item.default for item in fields(cls)}
+
+
+def share(value: Any) -> bool:
+    """a number in [0, 1]"""
+    return isinstance(value, int | float) and 0 <= value <= 1
+
+
+def positive(value: Any) -> bool:
+    """a number above 0"""
+    return isinstance(value, int | float) and value > 0
+
+
+def count(value: Any) -> bool:
+    """an integer of at least 1"""
+    return isinstance(value, int) and value >= 1
+
+
+def task_selection(task: Task, selection: str) -> str:
+    """Return the validation metric for `selection`: "auto" is the task's own, anything else stays."""
+    return task.selection if selection == "auto" else selection

@@ -1,0 +1,158 @@
+"""D2DGN: distil a student that keeps what a preserver knows and loses what a destroyer overwrites."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from graphforget._core.errors import UnsupportedError
+from graphforget.models.base import Model
+from graphforget.tasks.base import Items, as_index, weighted_mean
+from graphforget.training.recipe import Recipe, default_recipe
+from graphforget.training.train import run_training
+from graphforget.unlearning.method import Method, Problem, count, positive, share, task_selection
+
+
+@dataclass(frozen=True)
+class D2DGN(Method):
+    """Deletion by distillation (Sinha, Mandal and Kankanhalli 2023, arXiv 2309.16173), reconstructed.
+
+    No official code and no hyper-parameters are public; this follows the abstract, the re-implementation in OpenGU
+    and the same group's Bad Teaching. A frozen original (preserver) teaches the retained items, a random model
+    (destroyer) the forgotten ones:
+
+        loss = alpha * mean KL(preserver || student) over retained items
+             + (1 - alpha) * mean KL(destroyer || student) over forgotten items
+
+    or, with `knowledge="feature"`, mean squared errors of the embeddings after each layer, on the nodes the deletion
+    touches and on all others.
+
+    Parameters
+    ----------
+    knowledge: "response" (distributions) or "feature" (embeddings).
+    destroyer: "random" is an untrained model, "negatives" one trained on random non-edges alone (link tasks).
+    destroyer_scale: factor on the destroyer's responses and embeddings; 0 makes it answer uniformly.
+    student_init: "trained" starts from the original, "scratch" from fresh weights.
+    graph: messages of the student pass over the "retained" or the "full" graph.
+    alpha: weight of the retained part.
+    temperature: of the distributions; KL terms are multiplied by its square.
+    resample_negatives: draw new negatives in every epoch.
+    epochs, lr, validate_every, selection: of Adam and of the choice of the epoch, see `Recipe`; "auto" selects on
+        the task's validation metric.
+    """
+
+    name: ClassVar[str] = "d2dgn"
+    title: ClassVar[str] = "D2DGN (reconstructed)"
+    source: ClassVar[str] = "Sinha et al. 2023, arXiv 2309.16173, reconstructed"
+    reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
+    presets: ClassVar[dict] = {
+        "d2dgn-response": {},
+        "d2dgn-spec": {"alpha": 0.5, "lr": 1e-3, "epochs": 1500, "validate_every": 50, "selection": "auto"},
+        "d2dgn-feature": {"knowledge": "feature"},
+        "d2dgn-feature-trained-destroyer": {"knowledge": "feature", "destroyer": "negatives"},
+        "d2dgn-opengu": {
+            "student_init": "scratch",
+            "graph": "full",
+            "resample_negatives": False,
+            "alpha": 0.5,
+            "lr": 1e-4,
+            "epochs": 100,
+        },
+    }
+    search: ClassVar[dict] = {"alpha": (0.5, 0.7, 0.9), "lr": (1e-3, 3e-3, 1e-2), "epochs": (50, 100, 400)}
+
+    knowledge: str = "response"
+    destroyer: str = "random"
+    destroyer_scale: float = 1.0
+    student_init: str = "trained"
+    graph: str = "retained"
+    alpha: float = 0.5
+    temperature: float = 1.0
+    resample_negatives: bool = True
+    epochs: int = 1500
+    lr: float = 1e-3
+    validate_every: int = 50
+    selection: str = "auto"
+
+    def __post_init__(self) -> None:
+        self.check(
+            knowledge=("response", "feature"),
+            destroyer=("random", "negatives"),
+            student_init=("trained", "scratch"),
+            graph=("retained", "full"),
+            alpha=share,
+            temperature=positive,
+            epochs=count,
+            lr=positive,
+            validate_every=count,
+        )
+
+    def unlearn(self, problem: Problem) -> Model:
+        """Return the student."""
+        full, retained = problem.full, problem.retained
+        streams = problem.streams
+        student = problem.original.clone() if self.student_init == "trained" else problem.original.fresh(streams)
+        graph = retained.graph if self.graph == "retained" else full.graph
+        loss = self._response_loss(problem) if self.knowledge == "response" else self._feature_loss(problem)
+        recipe = Recipe(self.epochs, self.lr, 0.0, self.validate_every, task_selection(retained, self.selection))
+        problem.fit(student, lambda epoch: loss(student.layers(graph), epoch), recipe, self)
+        return student
+
+    def _destroyer_layers(self, problem: Problem) -> list[Tensor]:
+        """Return the destroyer's embeddings on the full graph."""
+        destroyer = problem.original.fresh(problem.streams.child("destroyer"))
+        if self.destroyer == "negatives":
+            self._teach_non_edges(destroyer, problem)
+        with torch.no_grad():
+            return [h * self.destroyer_scale for h in destroyer.eval().layers(problem.full.graph)]
+
+    def _teach_non_edges(self, destroyer: Model, problem: Problem) -> None:
+        """Train the destroyer, in place, on a graph of as many random non-edges as the task has edges."""
+        task = problem.full
+        if task.name != "link":
+            raise UnsupportedError(
+                "d2dgn: destroyer 'negatives' is trained on non-edges and works on link prediction only."
+            )
+        made = problem.original.provenance.recipe if hasattr(problem.original, "provenance") else default_recipe("link")
+        run_training(destroyer, task.scrambled(problem.streams("destroyer-graph")), made, problem.seed)
+
+    def _response_loss(self, problem: Problem):
+        task, gone, streams = problem.retained, problem.gone, problem.streams
+        z_keep = problem.original.embed(problem.full.graph)
+        forgotten = task.forgotten_items(gone)
+        t_gone = task.responses(self._destroyer_layers(problem)[-1], forgotten)
+
+        def divergence(z: Tensor, teacher: Tensor, items: Items) -> Tensor:
+            values = task.divergence(teacher, task.responses(z, items), self.temperature)
+            return self.temperature**2 * weighted_mean(values, items.weights)
+
+        def loss(layers: list[Tensor], epoch: int) -> Tensor:
+            stream = streams("negatives", epoch=epoch if self.resample_negatives else 0)
+            items = task.training_items(stream, gone)
+            keep = divergence(layers[-1], task.responses(z_keep, items), items)
+            return self.alpha * keep + (1 - self.alpha) * divergence(layers[-1], t_gone, forgotten)
+
+        return loss
+
+    def _feature_loss(self, problem: Problem):
+        with torch.no_grad():
+            keep = problem.original.layers(problem.full.graph)
+        lose = self._destroyer_layers(problem)
+        touched = np.unique(problem.gone.items)
+        i_gone = as_index(touched)
+        i_keep = as_index(np.setdiff1d(np.arange(problem.full.graph.n_nodes), touched))
+
+        def distance(layers: list[Tensor], targets: list[Tensor], nodes: Tensor) -> Tensor:
+            pairs = zip(layers, targets, strict=True)
+            return sum(F.mse_loss(h.index_select(0, nodes), t.index_select(0, nodes)) for h, t in pairs)
+
+        def loss(layers: list[Tensor], epoch: int) -> Tensor:
+            del epoch  # nothing is sampled
+            return self.alpha * distance(layers, keep, i_keep) + (1 - self.alpha) * distance(layers, lose, i_gone)
+
+        return loss

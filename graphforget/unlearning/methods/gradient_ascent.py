@@ -1,0 +1,56 @@
+"""Gradient ascent: undo the training loss on the forgotten part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from graphforget.models.base import Model
+from graphforget.tasks.base import Forgotten, Task
+from graphforget.training.recipe import Recipe
+from graphforget.unlearning.method import Method, Problem, count, positive, task_selection
+
+
+@dataclass(frozen=True)
+class GradientAscent(Method):
+    """Maximise the training loss of the forgotten items; needs the forgotten part alone.
+
+    Source: the baseline of GNNDelete's released code (10 epochs, Adam 1e-3, message passing over the full graph).
+
+    Parameters
+    ----------
+    epochs, lr: of Adam.
+    max_grad_norm: clip the gradient to this norm; None does not clip.
+    selection: validation metric that picks the epoch; "last" (the released behaviour: its best checkpoint is
+        overwritten by the last epoch) or "auto" for the task's own.
+    """
+
+    name: ClassVar[str] = "gradient-ascent"
+    title: ClassVar[str] = "Gradient ascent"
+    source: ClassVar[str] = "baseline of Cheng et al. 2023, arXiv 2302.13406"
+    reads: ClassVar[frozenset[str]] = frozenset({"forgotten"})
+    search: ClassVar[dict] = {"epochs": (5, 10, 20), "lr": (1e-4, 1e-3)}
+
+    epochs: int = 10
+    lr: float = 1e-3
+    max_grad_norm: float | None = None
+    selection: str = "last"
+
+    def __post_init__(self) -> None:
+        self.check(epochs=count, lr=positive)
+
+    def unlearn(self, problem: Problem) -> Model:
+        """Return the ascended model."""
+        task, gone, model = problem.full, problem.gone, problem.original.clone()
+        selection = task_selection(task, self.selection)
+        recipe = Recipe(self.epochs, self.lr, 0.0, 1, selection, max_grad_norm=self.max_grad_norm)
+        problem.fit(model, lambda epoch: -forgotten_loss(task, model(task.graph), gone), recipe, self)
+        return model
+
+
+def forgotten_loss(task: Task, z: Tensor, gone: Forgotten) -> Tensor:
+    """Return the mean training loss of the forgotten items."""
+    items = task.forgotten_items(gone)
+    return task.item_losses(task.responses(z, items), items).mean()

@@ -1,0 +1,28 @@
+"""Unlink to unlearn: the graph forgets, the weights do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from graphforget.models.base import Model
+from graphforget.unlearning.method import Method, Problem
+
+
+@dataclass(frozen=True)
+class Unlink(Method):
+    """Drop the forgotten part from the graph and keep the weights (UtU, Tan et al. 2024).
+
+    The control of every experiment: utility of the original, forgetting by the graph alone. The weights still hold
+    what they learned from the forgotten part.
+    """
+
+    name: ClassVar[str] = "unlink"
+    title: ClassVar[str] = "Unlink (weights unchanged)"
+    source: ClassVar[str] = "Tan et al. 2024, arXiv 2402.10695"
+    reads: ClassVar[frozenset[str]] = frozenset()
+    changes: ClassVar[frozenset[str]] = frozenset({"graph"})
+
+    def unlearn(self, problem: Problem) -> Model:
+        """Return the original's weights; the caller drops the forgotten part from the graph."""
+        return problem.original

@@ -1,0 +1,185 @@
+"""Unlearn: one function for every method, task and kind of deletion."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from graphforget._core.errors import NoForgettingError, UnsupportedError, UsageError
+from graphforget._core.memory import PeakMemory
+from graphforget._core.registry import Registry
+from graphforget._core.threads import one_torch_thread
+from graphforget.data.deletion import Deletion
+from graphforget.models.base import Model
+from graphforget.models.edited import Edited
+from graphforget.tasks.base import Forgotten, Task
+from graphforget.training.loop import Progress
+from graphforget.unlearning.method import Method, Problem
+
+TOLERANCE = 1e-6
+"""Relative change of the parameters below which a method counts as having changed nothing."""
+
+
+@dataclass(eq=False)
+class Result:
+    """What `unlearn` returns.
+
+    Attributes
+    ----------
+    model: the unlearned model; original: the model before, unchanged.
+    task: the task the original was trained on; retained: the same without the forgotten part.
+    gone: the forgotten part; deletion: the same in the user's ids.
+    method: the method with its hyper-parameters; label: the name it was asked for by (a preset's, if one was).
+    seconds: wall time of the method.
+    peak_memory: bytes the process held at most meanwhile, or None where the system does not tell.
+    parameter_change: ||theta_unlearned - theta_original|| / ||theta_original||.
+    history: validation metrics along the way.
+    """
+
+    model: Model
+    original: Model
+    task: Task
+    retained: Task
+    gone: Forgotten
+    deletion: Deletion
+    method: Method
+    label: str
+    seed: int
+    seconds: float
+    peak_memory: int | None
+    parameter_change: float
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    def receipt(self) -> dict[str, Any]:
+        """Return what was asked and done, for JSON: deletion digest, method, seed, change, cost."""
+        return {
+            "deletion": {"digest": self.gone.digest, "kind": self.gone.kind, "what": self.gone.describe()},
+            "method": self.method.config(),
+            "seed": self.seed,
+            "task": repr(self.task),
+            "parameter_change": self.parameter_change,
+            "edges_removed": int(self.gone.edges.shape[1]),
+            "seconds": self.seconds,
+            "peak_memory_bytes": self.peak_memory,
+        }
+
+
+@cache
+def methods() -> Registry:
+    """Return the registry of unlearning methods and presets."""
+    return Registry("graphforget.unlearning.methods", Method, kind="method")
+
+
+def unlearn(
+    model: Model,
+    task: Task,
+    deletion: Deletion,
+    method: str | Method = "d2dgn",
+    *,
+    seed: int | None = None,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+    **changes: Any,
+) -> Result:
+    """Make a trained model forget; `model` and `task` stay as they are.
+
+    Parameters
+    ----------
+    model: trained on `task`.
+    task: with the forgotten part still in it.
+    deletion: what must go, in the user's own ids.
+    method: name of a method or preset (`methods().names()`), or a method with its hyper-parameters.
+    seed: of everything random in the method; by default the task's.
+    checkpoint: file to save to along the way, and to resume from if it exists.
+    changes: hyper-parameters of a named method, as in `alpha=0.9`.
+
+    Raises DataError when the deletion names what is not there, UnsupportedError when the method does not serve the
+    task or the kind of deletion, NoForgettingError when the result is an unchanged model.
+    """
+    if isinstance(method, Method) and changes:
+        raise UsageError(f"Give hyper-parameters inside the {method.name} object or as keywords, not both.")
+    chosen = method if isinstance(method, Method) else methods().get(method, **changes)
+    gone = task.resolve(deletion)
+    check_supported(chosen, task, gone)
+    retained = task.without(gone)
+    seed = task.seed if seed is None else seed
+    problem = Problem(model.frozen(), seed, chosen.reads, task, retained, gone, checkpoint, progress)
+    if hasattr(model, "provenance"):
+        problem.original.provenance = model.provenance
+    with PeakMemory() as memory, one_torch_thread():
+        start = time.perf_counter()
+        unlearned = chosen.unlearn(problem).frozen()
+        seconds = time.perf_counter() - start
+    result = Result(
+        model=unlearned,
+        original=model,
+        task=task,
+        retained=retained,
+        gone=gone,
+        deletion=deletion,
+        method=chosen,
+        label=method if isinstance(method, str) else chosen.name,
+        seed=seed,
+        seconds=seconds,
+        peak_memory=memory.peak,
+        parameter_change=parameter_change(model, unlearned),
+        history=problem.history,
+    )
+    check_forgetting(result)
+    return result
+
+
+def check_supported(method: Method, task: Task, gone: Forgotten) -> None:
+    """Raise UnsupportedError when the method does not serve the task or the kind of deletion."""
+    if task.name not in method.tasks:
+        raise UnsupportedError(f"{method.name} serves {' and '.join(method.tasks)} tasks; this is a {task.name} task.")
+    if gone.kind not in method.kinds:
+        raise UnsupportedError(
+            f"{method.name} deletes {', '.join(method.kinds)}; asked for was a deletion of {gone.kind}."
+        )
+
+
+def check_forgetting(result: Result) -> None:
+    """Raise NoForgettingError when something the method declares to change did not change.
+
+    A method that changes weights must move them by more than 1e-6 of their norm; learned operators must act on at
+    least one node; and a deletion that removes edges must leave fewer edges.
+    """
+    name, model = result.label, result.model
+    if "weights" in result.method.changes:
+        if isinstance(model, Edited) and not any(len(nodes) for nodes in model.node_sets().values()):
+            raise NoForgettingError(f"{name}: its operators act on no node at all, so the model forgot nothing.")
+        if not result.parameter_change > TOLERANCE:
+            raise NoForgettingError(
+                f"{name}: the parameters moved by {result.parameter_change:.1e} of their norm; a method that changes "
+                f"weights must move them by more than {TOLERANCE:.0e}. Train longer or with a larger learning rate."
+            )
+    elif same_graph(result):
+        raise NoForgettingError(f"{name}: it changes the graph alone, and this deletion leaves the graph as it was.")
+
+
+def same_graph(result: Result) -> bool:
+    """Return whether the retained graph holds the same edges and features as the graph before."""
+    before, after = result.task.graph, result.retained.graph
+    return before.n_edges == after.n_edges and before.features is after.features
+
+
+def parameter_change(before: Model, after: Model) -> float:
+    """Return the relative parameter change; for learned operators, their mean distance to the identity.
+
+    Operators are no parameters of the original: without them its layers would pass through identities, so the
+    change is ||W - I|| / ||I|| over the operators that act on some node.
+    """
+    if isinstance(after, Edited) and not isinstance(before, Edited):
+        acting = [o.weight for o in after.operators.values() if len(o.nodes)]
+        moved = sum(float((w - torch.eye(len(w))).double().square().sum()) for w in acting)
+        return (moved / max(sum(len(w) for w in acting), 1)) ** 0.5
+    old, new = dict(before.named_parameters()), dict(after.named_parameters())
+    moved = sum(float((new[key].detach() - old[key].detach()).double().square().sum()) for key in old)
+    norm = sum(float(value.detach().double().square().sum()) for value in old.values())
+    return (moved / norm) ** 0.5 if norm else float("inf")
