@@ -7,6 +7,7 @@ same edges, features, labels, masks and node ids.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
@@ -63,9 +64,8 @@ def from_pyg(data: Any, name: str = "graph") -> Graph:
     """
     if not hasattr(data, "edge_index") or data.edge_index is None or hasattr(data, "node_types"):
         raise UnsupportedError(
-            f"A {type(data).__name__} cannot become a Graph: a torch_geometric Data with an edge_index is "
-            "needed. Build "
-            "one from the node and edge type you want."
+            f"A {type(data).__name__} cannot become a Graph: a torch_geometric Data with an edge_index is needed. "
+            "Build one from the node and edge type you want."
         )
     weights = [key for key in ("edge_attr", "edge_weight") if getattr(data, key, None) is not None]
     ids = getattr(data, "ids", None)
@@ -108,10 +108,9 @@ def _node_ids(nodes: list[Any]) -> np.ndarray | None:
         return None if nodes == list(range(len(nodes))) else np.array(nodes, dtype=np.int64)
     if all(isinstance(node, str) for node in nodes):
         return np.array(nodes, dtype=np.str_)
-    bad = next(node for node in nodes if not isinstance(node, int | str)) if nodes else None
+    kinds = sorted({type(node).__name__ for node in nodes})
     raise DataError(
-        f"The nodes of a NetworkX graph must be all integers or all text; got {bad!r} or a mixture. Rename "
-        "them with "
+        f"The nodes of a NetworkX graph must be all integers or all text; got {' and '.join(kinds)}. Rename them with "
         "networkx.relabel_nodes."
     )
 
@@ -186,13 +185,13 @@ def to_scipy(graph: Graph) -> sp.csr_array:
 
 
 def _dgl() -> ModuleType:
-    """Import DGL; raises UnsupportedError that says which version works."""
+    """Import DGL on torch; raises UnsupportedError that says which version works."""
+    os.environ.setdefault("DGLBACKEND", "pytorch")  # without it DGL prints, and writes a file in the user's home
     try:
         import dgl
     except (ImportError, OSError) as error:
         raise UnsupportedError(
-            f"DGL cannot be imported ({type(error).__name__}: {error}). dgl 1.1.3 works, and needs "
-            "packaging; install "
+            f"DGL cannot be imported ({type(error).__name__}: {error}). dgl 1.1.3 works, and needs packaging; install "
             "both with: pip install graphforget[dgl]. dgl 2.1.0 stops on a missing graphbolt library."
         ) from None
     return dgl

@@ -88,13 +88,25 @@ def cards() -> dict[str, Card]:
     return {card.name: card for card in found}
 
 
+def _key(name: str) -> str:
+    return name.strip().lower().replace("_", "-")
+
+
+def _by_name() -> dict[str, Card]:
+    return {alias: card for card in cards().values() for alias in card.aliases} | cards()
+
+
+def is_card(name: str) -> bool:
+    """Return whether `find_card` knows `name`."""
+    return _key(name) in _by_name()
+
+
 def find_card(name: str) -> Card:
     """Return the card called `name` (case and _ or - do not matter) or having it as an alias.
 
     Raises UsageError with the nearest name.
     """
-    wanted = name.strip().lower().replace("_", "-")
-    by_name = {alias.lower(): card for card in cards().values() for alias in card.aliases} | cards()
+    by_name, wanted = _by_name(), _key(name)
     if wanted not in by_name:
         raise UsageError(unknown("data set", name, cards()) + " A file is named by its path, as 'edges.csv'.")
     return by_name[wanted]

@@ -28,9 +28,8 @@ def _plain_id(value: Any, kind: str) -> Id:
     fits = isinstance(value, int) and not isinstance(value, bool) and -_LIMIT <= value < _LIMIT
     if not fits and not (isinstance(value, str) and value):
         raise UsageError(
-            f"Deletion: '{kind}' must hold ids that are integers (64 bits) or text; got {value!r}. Write the "
-            "ids as the "
-            "graph has them."
+            f"Deletion: '{kind}' must hold ids that are integers (64 bits) or text; got {value!r}. Write the ids as "
+            "the graph has them."
         )
     return value
 
@@ -148,8 +147,7 @@ class Deletion:
             atomic_write(path, as_csv(self.kind, getattr(self, self.kind)))
         else:
             raise UsageError(
-                f"{path}: a deletion is written to .json, or to .csv when it names one kind of thing (this "
-                "one: "
+                f"{path}: a deletion is written to .json, or to .csv when it names one kind of thing (this one: "
                 f"{self.kind}). Choose another ending."
             )
 

@@ -60,8 +60,9 @@ def table_parts(path: Path) -> dict[str, Any]:
     kind = HEADERS.get(first.cells[0].lower())
     if kind is None and len(first.cells) == 1:
         raise DataError(
-            f"{path} line {first.line}: one column without a known header; found '{first.cells[0]}'."
-            f"{nearest(first.cells[0], HEADERS)} The header says what the ids are: {', '.join(HEADERS)}."
+            f"{path} line {first.line}: one column without a known header; found "
+            f"'{first.cells[0]}'.{nearest(first.cells[0], HEADERS)} The header says what the ids are: "
+            f"{', '.join(HEADERS)}."
         )
     return _edge_parts(path) if kind is None else {kind: [_cell(path, row) for row in lines]}
 

@@ -25,8 +25,8 @@ def cache_folder() -> Path:
 
 def _failed(file: CardFile, reason: str) -> DataError:
     return DataError(
-        f"{file.url}: the download failed ({reason}). Nothing was kept. Try again, or put the file at "
-        f"'{file.path}' below a folder and name that folder by data_dir or $GRAPHFORGET_DATA."
+        f"{file.url}: the download failed ({reason}). Nothing was kept. Try again, or put the file at '{file.path}' "
+        "below a folder and name that folder by data_dir or $GRAPHFORGET_DATA."
     )
 
 

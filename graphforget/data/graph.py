@@ -50,6 +50,7 @@ class Graph:
     name: what tables call it.
     notes: what `build` dropped or merged.
     benchmark: True for a data set with a card; its tasks default to the published protocol.
+    column_order: True where published splits number the edges by (v, u) instead of (u, v).
     """
 
     n_nodes: int
@@ -62,6 +63,7 @@ class Graph:
     name: str = "graph"
     notes: tuple[str, ...] = ()
     benchmark: bool = False
+    column_order: bool = False
     _memo: dict = field(default_factory=dict, repr=False, init=False)
 
     @classmethod
@@ -77,6 +79,7 @@ class Graph:
         name: str = "graph",
         notes: Sequence[str] = (),
         benchmark: bool = False,
+        column_order: bool = False,
     ) -> Graph:
         """Return a graph from arrays: checked, symmetrised, without self-loops and repeats.
 
@@ -96,6 +99,7 @@ class Graph:
             name=name,
             notes=(*notes, *dropped),
             benchmark=benchmark,
+            column_order=column_order,
         )
 
     def memo(self, key: str, build: Callable[[], T]) -> T:

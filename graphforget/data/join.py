@@ -28,8 +28,7 @@ def _with_rows(raw: RawGraph, table: NodeTable) -> RawGraph:
     if len(outside):
         raise DataError(
             f"{table.source}: {n_rows:,} rows stand for nodes 0 to {n_rows - 1}, but the edges name node "
-            f"{outside[0]}. "
-            "Give a row for every node, or a CSV with an id column."
+            f"{outside[0]}. Give a row for every node, or a CSV with an id column."
         )
     return replace(raw, n_nodes=n_rows, edges=raw.ids[raw.edges], ids=None)
 
@@ -42,8 +41,8 @@ def _table_ids(raw: RawGraph, table: NodeTable) -> np.ndarray:
     bad = next((row for row, key in enumerate(table.ids) if not is_integer(key)), None)
     if bad is not None:
         raise DataError(
-            f"{table.place(bad)}: node id '{table.ids[bad]}' is not an integer, but the ids of the graph "
-            "are. Fix the id."
+            f"{table.place(bad)}: node id '{table.ids[bad]}' is not an integer, but the ids of the graph are. Fix the "
+            "id."
         )
     return np.array([int(key) for key in table.ids], dtype=np.int64)
 
@@ -89,8 +88,7 @@ def _features(raw: RawGraph, table: NodeTable) -> Features:
     missing = np.flatnonzero(row_of < 0)
     if len(missing):
         raise DataError(
-            f"{table.source}: no features for node '{_name(raw, int(missing[0]))}' and {len(missing) - 1:,} "
-            "other(s); "
+            f"{table.source}: no features for node '{_name(raw, int(missing[0]))}' and {len(missing) - 1:,} other(s); "
             "every node of the graph needs a row."
         )
     values = table.values[row_of]

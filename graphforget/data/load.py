@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from graphforget._core.errors import DataError, UsageError
 from graphforget._core.registry import Registry
 from graphforget._core.resources import datasets_folder
-from graphforget.data.cards import Card, find_card
+from graphforget.data.cards import Card, find_card, is_card
 from graphforget.data.download import cached
 from graphforget.data.formats.base import GraphFormat, RawGraph, existing
 from graphforget.data.formats.node_table import (
@@ -58,8 +58,7 @@ def _checked_counts(graph: Graph, card: Card) -> Graph:
     if wrong:
         raise DataError(
             f"{card.name}: the files hold {'; '.join(wrong)} (edges count both directions). They are not the "
-            "published "
-            "ones; fetch them again, or load your own graph by its path."
+            "published ones; fetch them again, or load your own graph by its path."
         )
     return graph
 
@@ -74,8 +73,7 @@ def _read_card(card: Card, folder: Path, given_here: bool) -> tuple[RawGraph, Gr
     missing = next((path for path in files if not path.is_file()), None)
     if missing is not None and given_here:
         raise DataError(
-            f"{card.name}: {missing} is not there. The data folder must be laid out as the card says; name "
-            "another by "
+            f"{card.name}: {missing} is not there. The data folder must be laid out as the card says; name another by "
             f"data_dir, or leave data_dir out and unset ${DATA_VARIABLE} to download the set."
         )
     raw = FORMATS.get(card.format).read(files)
@@ -93,9 +91,12 @@ def _named(name: str, data_dir: str | Path | None) -> tuple[RawGraph, Graph]:
 
 
 def _looks_like_path(text: str | Path) -> bool:
+    """Return whether a path is meant; the name of a data set is one only with a folder in front or an ending."""
     suffixes = {suffix for cls in FORMATS.classes() for suffix in cls.suffixes}
     plain = str(text)
-    return isinstance(text, Path) or os.sep in plain or Path(plain).suffix.lower() in suffixes or Path(plain).exists()
+    if isinstance(text, Path) or os.sep in plain or Path(plain).suffix.lower() in suffixes:
+        return True
+    return not is_card(plain) and Path(plain).is_file()
 
 
 def _from_path(path: Path) -> RawGraph:

@@ -53,9 +53,8 @@ def _edges(graph: Graph, edges: Sequence[tuple[Any, Any]]) -> np.ndarray:
     if len(absent):
         first, second = edges[absent[0]]
         raise DataError(
-            f"Graph '{graph.name}' has no edge between '{first}' and '{second}' ({len(absent):,} of "
-            f"{len(edges):,} listed "
-            "edges are not in it). Take them off the list, or load the graph that has them."
+            f"Graph '{graph.name}' has no edge between '{first}' and '{second}' ({len(absent):,} of {len(edges):,} "
+            "listed edges are not in it). Take them off the list, or load the graph that has them."
         )
     return found
 
@@ -91,9 +90,8 @@ def _refuse_everything(graph: Graph, resolved: Resolved) -> None:
     for what, count, total in whole:
         if count and count == total:
             raise DataError(
-                f"Graph '{graph.name}': the deletion names every {what} ({total:,}); nothing is left to "
-                "retain. Delete "
-                "fewer, or train a new model on other data."
+                f"Graph '{graph.name}': the deletion names every {what} ({total:,}); nothing is left to retain. "
+                "Delete fewer, or train a new model on other data."
             )
 
 

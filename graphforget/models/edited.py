@@ -38,7 +38,7 @@ class Operator(nn.Module):
 
 
 class Edited(Model):
-    """A model whose layers are followed by operators; the model underneath stays frozen.
+    """A model whose layers are followed by operators; the model underneath is frozen while they are learned.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Edited(Model):
         self.operators = nn.ModuleDict({str(layer): operator for layer, operator in operators.items()})
 
     def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
-        """Return the embeddings after each layer and its operator; `first` is the frozen layer's own output."""
+        """Return the embeddings after each layer and its operator; `first` is layer 1 under all operators."""
 
         def both(layer: int, h: Tensor) -> Tensor:
             h = self.operators[str(layer)](h) if str(layer) in self.operators else h
@@ -66,12 +66,6 @@ class Edited(Model):
         """Return the model underneath with newly initialised parameters: operators are not part of a fresh start."""
         return self.base.fresh(streams)
 
-    def clone(self) -> Self:
-        """Return an independent copy whose operators require gradients."""
-        copy = super().clone()
-        copy.base.requires_grad_(False)
-        return copy
-
     def node_sets(self) -> dict[int, np.ndarray]:
         """Return the nodes each operator acts on, by layer."""
         return {int(layer): operator.nodes.cpu().numpy() for layer, operator in self.operators.items()}
@@ -80,6 +74,13 @@ class Edited(Model):
         """Return the operations of the model underneath and of the operators."""
         own = sum(2 * len(operator.nodes) * operator.weight.numel() for operator in self.operators.values())
         return self.base.flops(graph) + own
+
+
+def under_operators(model: Model) -> Model:
+    """Return the model without its operators, however often it was edited."""
+    while isinstance(model, Edited):
+        model = model.base
+    return model
 
 
 def identity_operator(nodes: np.ndarray, width: int) -> Operator:

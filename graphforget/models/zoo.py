@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from graphforget._core.errors import DataError, UnsupportedError
+from graphforget._core.errors import DataError, UnsupportedError, UsageError
 from graphforget._core.files import atomic_folder, atomic_write, read_json, write_json
 from graphforget._core.registry import Registry
 from graphforget.models.base import Backbone, Model
@@ -44,7 +44,7 @@ def save_model(model: Model, folder: Path, extra: dict[str, Any] | None = None) 
 def describe(model: Model) -> dict[str, Any]:
     """Return what is needed, beside the weights, to build the model again."""
     if isinstance(model, Edited):
-        return {"operators": sorted(int(key) for key in model.operators), **describe(model.base)}
+        return {"operators": sorted(int(key) for key in model.operators), "base": describe(model.base)}
     if isinstance(model, Backbone):
         return {"backbone": model.name, "arguments": model.config(), "n_features": model.n_features}
     raise UnsupportedError(
@@ -61,26 +61,35 @@ def load_model(folder: Path) -> Model:
     description = read_json(folder / "model.json")
     try:
         tensors = load((folder / "model.safetensors").read_bytes())
-        model = _build(description, tensors)
+        model = _checked_format(description, tensors)
         model.load_state_dict(tensors)
-    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, UsageError, RuntimeError, LookupError, TypeError, ValueError) as error:
         raise DataError(f"{folder}: the model cannot be read ({error}). Save it again from its source.") from error
     if not all(bool(torch.isfinite(value).all()) for value in tensors.values() if value.is_floating_point()):
         raise DataError(f"{folder}: the model holds NaN or infinite weights.")
     return model.frozen()
 
 
-def _build(description: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
-    if description.get("format") != FORMAT:
-        raise ValueError(f"its format is {description.get('format')!r}, this version reads {FORMAT!r}")
+def _checked_format(description: Any, tensors: dict[str, Tensor]) -> Model:
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        found = description.get("format") if isinstance(description, dict) else type(description).__name__
+        raise ValueError(f"its format is {found!r}, this version reads {FORMAT!r}")
+    return _build(description, tensors, "")
+
+
+def _build(description: dict[str, Any], tensors: dict[str, Tensor], prefix: str) -> Model:
+    """Return the described model, whose tensors' names start with `prefix`; operators take theirs at once."""
+    if "operators" in description:
+        base = _build(description["base"], tensors, f"{prefix}base.")
+        return Edited(base, {int(n): _operator(tensors, f"{prefix}operators.{n}.") for n in description["operators"]})
     from graphforget._core.streams import Streams
 
     backbone = backbones().get(description["backbone"], **description["arguments"])
-    model = backbone.initialised(int(description["n_features"]), None, Streams(0))
-    if "operators" not in description:
-        return model
-    parts = {
-        layer: [tensors[f"operators.{layer}.{part}"] for part in ("nodes", "weight")]
-        for layer in description["operators"]
-    }
-    return Edited(model, {int(layer): Operator(nodes, weight) for layer, (nodes, weight) in parts.items()})
+    return backbone.initialised(int(description["n_features"]), None, Streams(0))
+
+
+def _operator(tensors: dict[str, Tensor], prefix: str) -> Operator:
+    nodes, weight = tensors[f"{prefix}nodes"], tensors[f"{prefix}weight"]
+    if nodes.dtype != torch.int64 or nodes.ndim != 1 or bool((nodes < 0).any()):
+        raise ValueError(f"{prefix}nodes must be a list of node numbers")
+    return Operator(nodes, weight)

@@ -96,6 +96,7 @@ class Task(ABC):
 
     name: ClassVar[str]
     selection: ClassVar[str]
+    selections: ClassVar[tuple[str, ...]]
     graph: Graph
     seed: int
 
@@ -140,6 +141,11 @@ class Task(ABC):
     @abstractmethod
     def divergence(self, teacher: Tensor, student: Tensor, temperature: float = 1.0) -> Tensor:
         """Return the (m,) KL divergences from the teacher's distributions to the student's, given logits."""
+
+    def ignorant(self, responses: Tensor, gone: Forgotten) -> Tensor:
+        """Return the responses of a model that has never heard of the deleted classes (unchanged without any)."""
+        del gone  # only tasks with classes have something to hide
+        return responses
 
     @abstractmethod
     def validate(self, z: Tensor, gone: Forgotten | None = None) -> dict[str, float]:

@@ -77,6 +77,7 @@ class LinkPrediction(Task):
 
     name: ClassVar[str] = "link"
     selection: ClassVar[str] = "val_auc"
+    selections: ClassVar[tuple[str, ...]] = ("val_auc", "val_loss_released", "val_released")
 
     def __init__(
         self,
@@ -114,6 +115,8 @@ class LinkPrediction(Task):
                 "give a graph with more edges or a larger 'holdout'."
             )
         order = torch.randperm(graph.n_edges, generator=torch.Generator().manual_seed(self.seed)).numpy()
+        if graph.column_order:
+            order = np.lexsort(graph.edges)[order]
         test, val = graph.edges[:, order[:n_held]], graph.edges[:, order[n_held : 2 * n_held]]
         held = np.zeros(graph.n_edges, dtype=bool)
         held[order[: 2 * n_held]] = True
@@ -297,18 +300,21 @@ class LinkPrediction(Task):
         if where == "any":
             return np.arange(self.graph.n_edges)
         anchor = self.split.test if self.pool_anchor == "test" else self.split.val
-        reached = self._reached(np.unique(anchor), 2)
+        reached = self._reached(np.unique(anchor), 2, self.hop)
         inside = reached[self.graph.edges[0]] & reached[self.graph.edges[1]]
         return np.flatnonzero(inside if where == "in" else ~inside)
 
     def affected(self, gone: Forgotten, hops: int) -> np.ndarray:
-        """Return the mask of nodes within `hops` hops of the deletion, walked as `hop` says."""
-        return self._reached(gone.touched, hops)
+        """Return the mask of nodes within `hops` hops of the deletion.
 
-    def _reached(self, seeds: np.ndarray, hops: int) -> np.ndarray:
+        Deletions of edges are walked as `hop` says, all others through the undirected graph.
+        """
+        return self._reached(gone.touched, hops, self.hop if gone.kind == "edges" else "undirected")
+
+    def _reached(self, seeds: np.ndarray, hops: int, hop: str) -> np.ndarray:
         mask = np.zeros(self.graph.n_nodes, dtype=bool)
         mask[seeds] = True
-        return k_hop_nodes(self.graph.csr if self.hop == "undirected" else self._downward(), mask, hops)
+        return k_hop_nodes(self.graph.csr if hop == "undirected" else self._downward(), mask, hops)
 
     def _downward(self) -> CSR:
         """Adjacency from each node to its lower-numbered neighbours only."""

@@ -35,6 +35,7 @@ class NodeClassification(Task):
 
     name: ClassVar[str] = "node"
     selection: ClassVar[str] = "val_accuracy"
+    selections: ClassVar[tuple[str, ...]] = ("val_accuracy", "val_loss_negated")
 
     def __init__(
         self,
@@ -139,6 +140,12 @@ class NodeClassification(Task):
         log_p = F.log_softmax(teacher / temperature, dim=1)
         log_q = F.log_softmax(student / temperature, dim=1)
         return (log_p.exp() * (log_p - log_q)).sum(dim=1)
+
+    def ignorant(self, responses: Tensor, gone: Forgotten) -> Tensor:
+        """Return the logits with those of deleted classes so low that their probability is 0 in float32."""
+        hidden = torch.zeros(responses.shape[1], dtype=torch.bool, device=responses.device)
+        hidden[as_index(gone.classes)] = True
+        return responses.masked_fill(hidden, float(responses.min()) - 100.0)
 
     def validate(self, z: Tensor, gone: Forgotten | None = None) -> dict[str, float]:
         """Return `val_accuracy` and the negated validation cross-entropy `val_loss_negated`."""

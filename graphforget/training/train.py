@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from graphforget._core.streams import Streams
 from graphforget._core.threads import one_torch_thread
 from graphforget.models.base import Backbone, Model
@@ -77,9 +79,7 @@ def run_training(
 ) -> Model:
     """Train `model` in place on the task's objective and return it with its provenance."""
     streams = Streams(seed)
-    saved = checkpoint and Checkpoint(
-        checkpoint, digest_of("train", task.graph.digest, recipe.as_dict(), seed, repr(task), repr(model))
-    )
+    saved = checkpoint and Checkpoint(checkpoint, _run_digest(model, task, recipe, seed))
     with one_torch_thread():
         state = fit(
             model,
@@ -93,6 +93,10 @@ def run_training(
     return model
 
 
+def _run_digest(model: Model, task: Task, recipe: Recipe, seed: int) -> str:
+    return digest_of("train", task.graph.digest, recipe.as_dict(), seed, repr(task), repr(model), weights_digest(model))
+
+
 def validator(model: Model, task: Task, gone: Forgotten | None = None) -> Callable[[], dict[str, float]]:
     """Return the function that validates `model` on `task`."""
     return lambda: task.validate(model.embed(task.graph), gone)
@@ -101,6 +105,14 @@ def validator(model: Model, task: Task, gone: Forgotten | None = None) -> Callab
 def provenance(recipe: Recipe, seed: int, task: Task, state: State) -> Provenance:
     """Return the record of a finished run."""
     return Provenance(recipe, seed, task.name, state.best_epoch, state.history)
+
+
+def weights_digest(model: nn.Module) -> str:
+    """Return a sha256 of the model's parameters and buffers, names and shapes included."""
+    sha = hashlib.sha256()
+    for name, value in model.state_dict().items():
+        sha.update(f"{name}{tuple(value.shape)}".encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    return sha.hexdigest()
 
 
 def digest_of(*parts: Any) -> str:

@@ -15,7 +15,7 @@ from graphforget.tasks.base import Forgotten, Task
 from graphforget.training.checkpoint import Checkpoint
 from graphforget.training.loop import Objective, Progress, State, fit
 from graphforget.training.recipe import Recipe
-from graphforget.training.train import digest_of, validator
+from graphforget.training.train import digest_of, validator, weights_digest
 
 KINDS = ("edges", "nodes", "features", "classes")
 
@@ -78,19 +78,21 @@ class Problem:
 
     def fit(self, model: Model, objective: Objective, recipe: Recipe, method: Method) -> State:
         """Train `model` in place with the one training loop, validating on the retained task's validation split."""
-        run = digest_of(
-            "unlearn", self._full.graph.digest, self._gone.digest, method.config(), self.seed, repr(self._full)
-        )
         state = fit(
             model,
             objective,
             validator(model, self._retained, self.selection_deletion(recipe)),
             recipe,
-            checkpoint=self.checkpoint and Checkpoint(self.checkpoint, run),
+            checkpoint=self.checkpoint and Checkpoint(self.checkpoint, self._run_digest(model, method)),
             progress=self.progress,
         )
         self.history += state.history
         return state
+
+    def _run_digest(self, model: Model, method: Method) -> str:
+        models = weights_digest(self.original), weights_digest(model)
+        data = self._full.graph.digest, self._gone.digest, repr(self._full)
+        return digest_of("unlearn", data, models, method.config(), self.seed)
 
 
 @dataclass(frozen=True)

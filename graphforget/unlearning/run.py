@@ -15,8 +15,9 @@ from graphforget._core.memory import PeakMemory
 from graphforget._core.registry import Registry
 from graphforget._core.threads import one_torch_thread
 from graphforget.data.deletion import Deletion
+from graphforget.data.graph import Features
 from graphforget.models.base import Model
-from graphforget.models.edited import Edited
+from graphforget.models.edited import Edited, under_operators
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.training.loop import Progress
 from graphforget.unlearning.method import Method, Problem
@@ -142,6 +143,17 @@ def check_supported(method: Method, task: Task, gone: Forgotten) -> None:
         raise UnsupportedError(
             f"{method.name} deletes {', '.join(method.kinds)}; asked for was a deletion of {gone.kind}."
         )
+    selection = getattr(method, "selection", "auto")
+    if selection not in ("auto", "last", *task.selections):
+        raise UnsupportedError(
+            f"{method.name}: 'selection' is {selection}, which a {task.name} task does not measure; "
+            f"use auto, last, {', '.join(task.selections)}, or a link task."
+        )
+    if "forgotten" in method.reads and not gone.count:
+        raise UnsupportedError(
+            f"{method.name} learns from the forgotten part, but the deletion ({gone.describe()}) holds nothing that "
+            "the model was trained on. Use unlink or retrain."
+        )
 
 
 def check_forgetting(result: Result) -> None:
@@ -166,19 +178,34 @@ def check_forgetting(result: Result) -> None:
 def same_graph(result: Result) -> bool:
     """Return whether the retained graph holds the same edges and features as the graph before."""
     before, after = result.task.graph, result.retained.graph
-    return before.n_edges == after.n_edges and before.features is after.features
+    return before.n_edges == after.n_edges and _same_features(before.features, after.features)
+
+
+def _same_features(before: Features | None, after: Features | None) -> bool:
+    if before is None or after is None or before is after:
+        return before is after
+    difference = abs(before - after)
+    return not difference.max()
+
+
+def _edits(model: Model) -> int:
+    """Return how many times operators were put around the model."""
+    return 1 + _edits(model.base) if isinstance(model, Edited) else 0
 
 
 def parameter_change(before: Model, after: Model) -> float:
     """Return the relative parameter change; for learned operators, their mean distance to the identity.
 
     Operators are no parameters of the original: without them its layers would pass through identities, so the
-    change is ||W - I|| / ||I|| over the operators that act on some node.
+    change is ||W - I|| / ||I|| over the operators that act on some node. A model retrained from an edited one has
+    none of its operators and is compared with the model under them.
     """
-    if isinstance(after, Edited) and not isinstance(before, Edited):
+    if _edits(after) > _edits(before):
         acting = [o.weight for o in after.operators.values() if len(o.nodes)]
         moved = sum(float((w - torch.eye(len(w))).double().square().sum()) for w in acting)
         return (moved / max(sum(len(w) for w in acting), 1)) ** 0.5
+    if _edits(after) < _edits(before):
+        before, after = under_operators(before), under_operators(after)
     old, new = dict(before.named_parameters()), dict(after.named_parameters())
     moved = sum(float((new[key].detach() - old[key].detach()).double().square().sum()) for key in old)
     norm = sum(float(value.detach().double().square().sum()) for value in old.values())

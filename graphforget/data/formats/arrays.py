@@ -46,9 +46,8 @@ def _check(shape: tuple[int, ...], dtype: np.dtype, held: int, place: str) -> No
     claimed = prod(shape) * dtype.itemsize
     if any(side < 0 for side in shape) or claimed != held:
         raise DataError(
-            f"{place}: the header claims shape {shape} of {dtype} ({claimed:,} bytes), but {held:,} bytes "
-            "follow. "
-            "The file is cut short or damaged; write it again."
+            f"{place}: the header claims shape {shape} of {dtype} ({claimed:,} bytes), but {held:,} bytes follow. The "
+            "file is cut short or damaged; write it again."
         )
     if claimed > MAX_BYTES:
         raise DataError(f"{place}: {claimed:,} bytes; at most {MAX_BYTES:,} are read for one array.")

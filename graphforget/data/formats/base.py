@@ -21,7 +21,8 @@ class RawGraph:
     """Arrays as a file holds them, before they become a `Graph`.
 
     edges are (2, E) int64 node numbers in the file's order, self-loops and repeats included. ids are None
-    when the node numbers are the user's own ids.
+    when the node numbers are the user's own ids. column_order is True where torch_geometric, whose order published
+    splits permute, sorts the edges of this format by (v, u) instead of (u, v).
     """
 
     n_nodes: int
@@ -32,6 +33,7 @@ class RawGraph:
     class_names: tuple[str, ...] | None = None
     masks: Mapping[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    column_order: bool = False
 
 
 class GraphFormat(ABC):

@@ -71,8 +71,8 @@ def _start(path: Path) -> tuple[Iterator[Row], Row, tuple[int, int], bool]:
         raise DataError(f"{path}: no rows. An edge list has two id columns, as 'source,target'.")
     if len(first.cells) < 2:
         raise DataError(
-            f"{path} line {first.line}: {len(first.cells)} column(s) found; an edge list has two id columns. "
-            "Separate them by a comma (.csv), a tab (.tsv) or white space (.txt)."
+            f"{path} line {first.line}: {len(first.cells)} column(s) found; an edge list has two id columns. Separate "
+            "them by a comma (.csv), a tab (.tsv) or white space (.txt)."
         )
     second = next(lines, None)
     columns, header = _columns(first, second)

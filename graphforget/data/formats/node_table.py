@@ -46,6 +46,10 @@ def _is_number(cell: str) -> bool:
     return True
 
 
+def _is_finite(cell: str) -> bool:
+    return _is_number(cell) and abs(float(cell)) <= float(np.finfo(np.float32).max)
+
+
 def _body(path: Path, is_header: Callable[[Row], bool], wanted: str) -> tuple[int, Row, list[Row]]:
     """Return the id column, the first row and the rows below the header of a text table."""
     lines = list(rows(path))
@@ -76,13 +80,14 @@ def _numbers(path: Path, row: Row, skip: int) -> np.ndarray:
     """Return the cells of a row but the id as float32; raises DataError with line and column."""
     cells = row.cells[:skip] + row.cells[skip + 1 :]
     try:
-        values = np.array(cells, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
+            values = np.array(cells, dtype=np.float64).astype(np.float32)
     except ValueError:
         values = np.full(1, np.nan, dtype=np.float32)
     if np.isfinite(values).all():
         return values
     for column, cell in enumerate(row.cells):
-        if column != skip and not (_is_number(cell) and np.isfinite(np.float32(cell))):
+        if column != skip and not _is_finite(cell):
             raise DataError(
                 f"{path} line {row.line}: feature '{cell}' is not a finite number (column {column + 1}). Fix the line."
             )
@@ -109,8 +114,7 @@ def _features_npz(path: Path) -> NodeTable:
         return NodeTable(str(path), read_csr(archive, ""))
     if len(archive.keys) != 1:
         raise DataError(
-            f"{path}: holds {', '.join(archive.keys) or 'nothing'}; features are one array, or a matrix "
-            "saved with "
+            f"{path}: holds {', '.join(archive.keys) or 'nothing'}; features are one array, or a matrix saved with "
             "scipy.sparse.save_npz."
         )
     return NodeTable(str(path), archive.array(archive.keys[0]))
@@ -121,8 +125,7 @@ def checked_features(table: NodeTable) -> NodeTable:
     values = table.values
     if values.ndim != 2 or values.dtype.kind not in "iufb":
         raise DataError(
-            f"{table.source}: features must be numbers of shape (nodes, features); found {values.dtype} of "
-            "shape "
+            f"{table.source}: features must be numbers of shape (nodes, features); found {values.dtype} of shape "
             f"{values.shape}."
         )
     numbers = values.data if sp.issparse(values) else values

@@ -180,19 +180,22 @@ def _unpickle(data: bytes) -> Any:
     return _plain(_Unpickler(io.BytesIO(data), encoding="latin1").load())
 
 
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
 def _guarded(build: Callable[[bytes], Any], data: bytes, path: Path) -> Any:
     try:
         return build(data)
     except _Refused as refused:
         raise DataError(
-            f"{path}: the file asks for '{refused}', which is not an array. Only NumPy arrays, SciPy CSR "
-            "matrices and "
+            f"{path}: the file asks for '{refused}', which is not an array. Only NumPy arrays, SciPy CSR matrices and "
             "plain dicts and lists are read from this format. Nothing was run; fetch the file again from its "
             "publisher."
         ) from None
     except _BROKEN as error:
         raise DataError(
-            f"{path}: not a readable array file of the Planetoid format ({type(error).__name__}: {error}). "
+            f"{path}: not a readable array file of the Planetoid format ({type(error).__name__}: {_one_line(error)}). "
             "It may be cut short; fetch it again."
         ) from None
 

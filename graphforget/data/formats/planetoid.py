@@ -77,8 +77,7 @@ def _test_index(path: Path, first: int, rows: int) -> np.ndarray:
     bad = next((n for n in numbers if not first <= n < limit), None)
     if bad is not None:
         raise DataError(
-            f"{path}: test node {bad} is out of range; with {first:,} rows in 'allx' and {rows:,} in 'tx', "
-            "test nodes "
+            f"{path}: test node {bad} is out of range; with {first:,} rows in 'allx' and {rows:,} in 'tx', test nodes "
             f"are numbers from {first} to {limit - 1}."
         )
     return np.array(numbers, dtype=np.int64)
@@ -102,11 +101,10 @@ def _edges(path: Path, n_nodes: int) -> np.ndarray:
 
 def _placed(top: sp.csr_array, rest: sp.csr_array, index: np.ndarray, n_nodes: int) -> sp.csr_array:
     """Return the (n_nodes, columns) matrix with `top` first and row i of `rest` at row `index[i]`."""
-    rest = rest.tocoo()
-    bottom = sp.coo_array((rest.data, (index[rest.row], rest.col)), shape=(n_nodes, top.shape[1]))
-    head = top.tocoo()
-    padded = sp.coo_array((head.data, (head.row, head.col)), shape=(n_nodes, top.shape[1]))
-    return sp.csr_array(padded + bottom)
+    head, tail = top.tocoo(), rest.tocoo()
+    row = np.concatenate([head.row, index[tail.row]])
+    column = np.concatenate([head.col, tail.col])
+    return sp.csr_array((np.concatenate([head.data, tail.data]), (row, column)), shape=(n_nodes, top.shape[1]))
 
 
 def _split(n_nodes: int, n_train: int, index: np.ndarray) -> dict[str, np.ndarray]:
@@ -146,4 +144,5 @@ class Planetoid(GraphFormat):
             labels=_classes(part["ally"], _placed(ally, ty, index, n_nodes)),
             masks=_split(n_nodes, y.shape[0], index),
             notes=notes,
+            column_order=True,
         )

@@ -94,8 +94,7 @@ def integer(path: Path, row: Row, column: int, what: str) -> int:
     cell = row.cells[column]
     if not is_integer(cell):
         raise DataError(
-            f"{path} line {row.line}: {what} '{cell}' is not an integer (column {column + 1}). Fix the line, "
-            "or make "
+            f"{path} line {row.line}: {what} '{cell}' is not an integer (column {column + 1}). Fix the line, or make "
             f"every {what} text."
         )
     return int(cell)

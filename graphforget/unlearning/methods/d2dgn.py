@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,6 +16,13 @@ from graphforget.tasks.base import Items, as_index, weighted_mean
 from graphforget.training.recipe import Recipe, default_recipe
 from graphforget.training.train import run_training
 from graphforget.unlearning.method import Method, Problem, count, positive, share, task_selection
+
+DEFAULT_ALPHA = {"link": 0.98, "node": 0.5}
+
+
+def share_or_none(value: Any) -> bool:
+    """a number in [0, 1], or left out"""
+    return value is None or share(value)
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,11 @@ class D2DGN(Method):
              + (1 - alpha) * mean KL(destroyer || student) over forgotten items
 
     or, with `knowledge="feature"`, mean squared errors of the embeddings after each layer, on the nodes the deletion
-    touches and on all others.
+    touches and on all others. When classes are deleted, the destroyer gives them probability 0: a random model could
+    otherwise favour, by chance, the very class it should overwrite.
+
+    The defaults (ours) were chosen on validation AUC and forgotten AUC of DBLP, seeds 42 and 21. `d2dgn-spec` keeps
+    the plain reconstruction (alpha 0.5, lr 1e-3, 1,500 epochs, best validation epoch).
 
     Parameters
     ----------
@@ -39,7 +50,7 @@ class D2DGN(Method):
     destroyer_scale: factor on the destroyer's responses and embeddings; 0 makes it answer uniformly.
     student_init: "trained" starts from the original, "scratch" from fresh weights.
     graph: messages of the student pass over the "retained" or the "full" graph.
-    alpha: weight of the retained part.
+    alpha: weight of the retained part, in [0, 1]; None takes 0.98 for link and 0.5 for node tasks.
     temperature: of the distributions; KL terms are multiplied by its square.
     resample_negatives: draw new negatives in every epoch.
     epochs, lr, validate_every, selection: of Adam and of the choice of the epoch, see `Recipe`; "auto" selects on
@@ -51,10 +62,9 @@ class D2DGN(Method):
     source: ClassVar[str] = "Sinha et al. 2023, arXiv 2309.16173, reconstructed"
     reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
     presets: ClassVar[dict] = {
-        "d2dgn-response": {},
         "d2dgn-spec": {"alpha": 0.5, "lr": 1e-3, "epochs": 1500, "validate_every": 50, "selection": "auto"},
-        "d2dgn-feature": {"knowledge": "feature"},
-        "d2dgn-feature-trained-destroyer": {"knowledge": "feature", "destroyer": "negatives"},
+        "d2dgn-feature": {"knowledge": "feature", "alpha": 0.5},
+        "d2dgn-feature-trained-destroyer": {"knowledge": "feature", "alpha": 0.5, "destroyer": "negatives"},
         "d2dgn-opengu": {
             "student_init": "scratch",
             "graph": "full",
@@ -62,6 +72,7 @@ class D2DGN(Method):
             "alpha": 0.5,
             "lr": 1e-4,
             "epochs": 100,
+            "selection": "auto",
         },
     }
     search: ClassVar[dict] = {"alpha": (0.5, 0.7, 0.9), "lr": (1e-3, 3e-3, 1e-2), "epochs": (50, 100, 400)}
@@ -71,13 +82,13 @@ class D2DGN(Method):
     destroyer_scale: float = 1.0
     student_init: str = "trained"
     graph: str = "retained"
-    alpha: float = 0.5
+    alpha: float | None = None
     temperature: float = 1.0
     resample_negatives: bool = True
-    epochs: int = 1500
-    lr: float = 1e-3
+    epochs: int = 200
+    lr: float = 5e-3
     validate_every: int = 50
-    selection: str = "auto"
+    selection: str = "last"
 
     def __post_init__(self) -> None:
         self.check(
@@ -85,7 +96,7 @@ class D2DGN(Method):
             destroyer=("random", "negatives"),
             student_init=("trained", "scratch"),
             graph=("retained", "full"),
-            alpha=share,
+            alpha=share_or_none,
             temperature=positive,
             epochs=count,
             lr=positive,
@@ -102,6 +113,9 @@ class D2DGN(Method):
         recipe = Recipe(self.epochs, self.lr, 0.0, self.validate_every, task_selection(retained, self.selection))
         problem.fit(student, lambda epoch: loss(student.layers(graph), epoch), recipe, self)
         return student
+
+    def _alpha(self, problem: Problem) -> float:
+        return DEFAULT_ALPHA[problem.full.name] if self.alpha is None else self.alpha
 
     def _destroyer_layers(self, problem: Problem) -> list[Tensor]:
         """Return the destroyer's embeddings on the full graph."""
@@ -125,7 +139,8 @@ class D2DGN(Method):
         task, gone, streams = problem.retained, problem.gone, problem.streams
         z_keep = problem.original.embed(problem.full.graph)
         forgotten = task.forgotten_items(gone)
-        t_gone = task.responses(self._destroyer_layers(problem)[-1], forgotten)
+        t_gone = task.ignorant(task.responses(self._destroyer_layers(problem)[-1], forgotten), gone)
+        alpha = self._alpha(problem)
 
         def divergence(z: Tensor, teacher: Tensor, items: Items) -> Tensor:
             values = task.divergence(teacher, task.responses(z, items), self.temperature)
@@ -135,7 +150,7 @@ class D2DGN(Method):
             stream = streams("negatives", epoch=epoch if self.resample_negatives else 0)
             items = task.training_items(stream, gone)
             keep = divergence(layers[-1], task.responses(z_keep, items), items)
-            return self.alpha * keep + (1 - self.alpha) * divergence(layers[-1], t_gone, forgotten)
+            return alpha * keep + (1 - alpha) * divergence(layers[-1], t_gone, forgotten)
 
         return loss
 
@@ -143,7 +158,7 @@ class D2DGN(Method):
         with torch.no_grad():
             keep = problem.original.layers(problem.full.graph)
         lose = self._destroyer_layers(problem)
-        touched = np.unique(problem.gone.items)
+        touched, alpha = np.unique(problem.gone.items), self._alpha(problem)
         i_gone = as_index(touched)
         i_keep = as_index(np.setdiff1d(np.arange(problem.full.graph.n_nodes), touched))
 
@@ -153,6 +168,6 @@ class D2DGN(Method):
 
         def loss(layers: list[Tensor], epoch: int) -> Tensor:
             del epoch  # nothing is sampled
-            return self.alpha * distance(layers, keep, i_keep) + (1 - self.alpha) * distance(layers, lose, i_gone)
+            return alpha * distance(layers, keep, i_keep) + (1 - alpha) * distance(layers, lose, i_gone)
 
         return loss

@@ -14,7 +14,7 @@ from graphforget._core.errors import UnsupportedError
 from graphforget.data.graph import Graph
 from graphforget.kernels.negatives import sample_non_edges
 from graphforget.models.base import Model
-from graphforget.models.edited import Edited, identity_operator, ones_operator
+from graphforget.models.edited import Edited, identity_operator, ones_operator, under_operators
 from graphforget.tasks.base import Forgotten, Task, as_index
 from graphforget.training.recipe import Recipe
 from graphforget.unlearning.block_pairs import sigmoid_pairs_mse
@@ -41,7 +41,7 @@ class GNNDelete(Method):
     alpha: weight of deleted edge consistency; 0 leaves neighbourhood influence alone ("GNNDelete-NI").
     objective: "embedding" is the loss above; "edge_probability" is the released second trainer: half the squared
         error between scores of deleted edges and random pairs, half that between the probabilities of all pairs
-        within S^2 and the original's, on the last layer.
+        within S^2 but the deleted edges and the original's, on the last layer.
     init: start of W, "identity" or "ones_1000" (1/1000 everywhere).
     targets: original embeddings from the "full" or the "retained" graph.
     resample_negatives: draw new random pairs in every epoch.
@@ -122,7 +122,7 @@ class GNNDelete(Method):
             graph = task.graph.with_edges(task.affected_edges(gone, 2))
         learn = self._embedding_loss if self.objective == "embedding" else self._probability_loss
         loss = learn(problem, targets, sets)
-        first = _no_grad_layers(problem.original, graph)[0]
+        first = _no_grad_layers(under_operators(problem.original), graph)[0]
         recipe = Recipe(
             self.epochs,
             self.lr,
@@ -175,13 +175,15 @@ class GNNDelete(Method):
                 "prediction only; use objective='embedding' for other tasks."
             )
         forgotten = task.forgotten_items(gone)
-        inside, target = as_index(sets[1]), targets[-1]
+        inside, target, n_pairs = as_index(sets[1]), targets[-1], float(len(sets[1])) ** 2
 
         def loss(layers: list[Tensor], epoch: int) -> Tensor:
             stream = streams("random-pairs", epoch=epoch if self.resample_negatives else 0)
             random = task.responses(target, task.unrelated_items(gone, stream))
             deleted = F.mse_loss(task.responses(layers[-1], forgotten), random)
-            kept = sigmoid_pairs_mse(layers[-1].index_select(0, inside), target.index_select(0, inside))
+            every = sigmoid_pairs_mse(layers[-1].index_select(0, inside), target.index_select(0, inside))
+            ours, theirs = (torch.sigmoid(task.responses(z, forgotten)) for z in (layers[-1], target))
+            kept = (every * n_pairs - 2 * (ours - theirs).square().sum()) / (n_pairs - 2 * gone.count)
             return self.alpha * deleted + (1 - self.alpha) * kept
 
         return loss

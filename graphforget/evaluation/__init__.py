@@ -1,0 +1,1 @@
+"""Evidence that a model has forgotten, always beside the gold model."""

@@ -1,0 +1,121 @@
+"""The report: every model beside the original, gold and the noise floor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphforget._core.errors import UsageError
+from graphforget._core.files import atomic_folder, atomic_write
+from graphforget.evaluation.records import Record, Row, from_text, joined, metrics_of, rows_of, to_text
+from graphforget.evaluation.table import footnotes, latex, markdown
+from graphforget.evaluation.verdict import Closest, closest, over_forgotten
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `evaluate` returns: a value that prints as a table.
+
+    Attributes
+    ----------
+    task: "link" or "node". title: one line on data and deletion.
+    records: one per row and seed; see `Record`.
+    """
+
+    task: str
+    title: str
+    records: tuple[Record, ...]
+
+    @classmethod
+    def merge(cls, reports: Sequence[Report]) -> Report:
+        """Return one report over all seeds and methods of the given ones; tables show mean and spread.
+
+        The spread is the standard deviation over seeds (n - 1). Raises UsageError for reports of different tasks or
+        data, or with different numbers for the same row and seed.
+        """
+        if not reports:
+            raise UsageError("Report.merge: there is no report to merge; give at least one.")
+        headers = {(report.task, report.title) for report in reports}
+        if len(headers) > 1:
+            titles = "; ".join(sorted(title for _, title in headers))
+            raise UsageError(f"Report.merge: these reports are of different experiments: {titles}.")
+        return cls(reports[0].task, reports[0].title, joined(report.records for report in reports))
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Return the report that `to_json` wrote; raises DataError for other text."""
+        header, records = from_text(text)
+        return cls(str(header.get("task")), str(header.get("title")), records)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds, sorted."""
+        return tuple(sorted({record.seed for record in self.records}))
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows over all seeds, in table order."""
+        return rows_of(self.records)
+
+    @property
+    def over_forgotten(self) -> dict[str, float]:
+        """Method -> excess of its forgetting score over gold's, where it is more than the noise floor."""
+        return over_forgotten(self.records)
+
+    @property
+    def closest(self) -> Closest | None:
+        """The method whose answers are closest to gold's."""
+        return closest(self.records)
+
+    @property
+    def notes(self) -> list[str]:
+        """The sentences below the table."""
+        return footnotes(self.records)
+
+    def heading(self) -> str:
+        """Return the line above the table."""
+        seeds = ", ".join(map(str, self.seeds))
+        return f"{self.title}, {'seeds' if len(self.seeds) > 1 else 'seed'} {seeds}"
+
+    def __str__(self) -> str:
+        return self.to_markdown()
+
+    def to_markdown(self, *, full: bool = False) -> str:
+        """Return the short table, or with `full` every metric, as Markdown."""
+        return markdown(self.records, self.heading(), full)
+
+    def to_latex(self, *, full: bool = False) -> str:
+        """Return the same as LaTeX; it needs the package booktabs."""
+        return latex(self.records, self.heading(), full)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one line per row and seed (the index) and one column per metric, NaN where there is no value."""
+        import pandas as pd
+
+        columns = [metric.name for metric in metrics_of(self.records)]
+        index = pd.MultiIndex.from_tuples([(r.row, r.seed) for r in self.records], names=["row", "seed"])
+        values = [[record.values.get(name, float("nan")) for name in columns] for record in self.records]
+        return pd.DataFrame(values, index=index, columns=columns, dtype="float64")
+
+    def to_json(self) -> str:
+        """Return everything the report holds as JSON text; `Report.from_json` reads it."""
+        return to_text(self.records, {"task": self.task, "title": self.title})
+
+    def save(self, folder: str | os.PathLike[str], replace: bool = False) -> Path:
+        """Write report.json, report.md (short and full table), report.tex and report.csv; return the folder.
+
+        The folder appears whole or not at all. Raises DataError when it is not empty, unless `replace`.
+        """
+        frame = self.to_frame()
+        with atomic_folder(folder, replace=replace) as path:
+            atomic_write(path / "report.json", self.to_json())
+            atomic_write(path / "report.md", f"{self.to_markdown()}\n{self.to_markdown(full=True)}")
+            atomic_write(path / "report.tex", self.to_latex())
+            atomic_write(path / "report.csv", frame.to_csv())
+        return Path(folder)

@@ -1,0 +1,74 @@
+"""Whether the forgotten part looks as if it had never been trained on: no less and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from graphforget.evaluation.case import Case, Findings, Subject, without_pairs
+from graphforget.evaluation.probabilities import distributions, right_answers
+from graphforget.kernels.ranking import auc
+from graphforget.tasks.link import LinkPrediction
+
+GAPS = ("forgotten_auc", "forgotten_accuracy")
+
+
+def forgetting(case: Case, subject: Subject, original: Subject) -> Findings:
+    """Return the forgotten AUC (link tasks) and the update-detection AUC.
+
+    Source: Ed of GNNDelete (Cheng et al. 2023); its target is gold's value, a larger one is over-forgetting.
+    """
+    if "forgotten" not in case.parts:
+        return Findings(notes=["nothing that was trained on is forgotten, so no forgetting is measured."])
+    found = _forgotten_auc(case, subject)
+    if subject.kind != "original":
+        found.values["update_auc"] = update_auc(case, subject, original)
+    return found
+
+
+def _forgotten_auc(case: Case, subject: Subject) -> Findings:
+    if not isinstance(case.retained, LinkPrediction):
+        return Findings()
+    kept = without_pairs(case.retained.graph.edges, case.gone.items, case.retained.graph.n_nodes).shape[1]
+    if kept < case.gone.count:
+        return Findings(
+            notes=[f"no forgotten AUC: fewer edges are retained ({kept:,}) than forgotten ({case.gone.count:,})."]
+        )
+    return Findings({"forgotten_auc": case.retained.forgotten_auc(subject.z, case.gone)})
+
+
+def update_auc(case: Case, subject: Subject, original: Subject) -> float:
+    """Return the AUC of ||p_original - p_unlearned||, forgotten items (label 1) against test items (label 0).
+
+    Source: GraphEraser, MEGU and OpenGU call it a membership attack; it detects the update, and a method that does
+    nothing scores 0.5. Deviation: all test items count instead of a draw of equally many (link tasks: all test
+    edges, no negatives), which leaves the expected value as it is.
+    """
+    changes = []
+    for part in ("forgotten", "test"):
+        before, after = (distributions(s.responses(case, part)) for s in (original, subject))
+        change = np.linalg.norm(before - after, axis=1)
+        edges_only = part == "test" and case.task.name == "link"
+        changes.append(change[case.parts[part].targets.numpy() > 0] if edges_only else change)
+    labels = np.zeros(sum(map(len, changes)), dtype=bool)
+    labels[: len(changes[0])] = True
+    return auc(labels, np.concatenate(changes))
+
+
+def delta_p(case: Case, subject: Subject, gold: Subject) -> Findings:
+    """Return the mean over retained items of p(right answer) minus gold's; below 0 is over-forgetting.
+
+    Source: UtU (Tan et al. 2024) for edges, where the right answer is the edge. Deviation: at most 10,000 retained
+    edges, a fixed sample; for nodes the right answer is the label.
+    """
+    if "retained" not in case.parts:
+        return Findings()
+    targets = case.parts["retained"].targets.numpy()
+    ours, reference = (right_answers(s.responses(case, "retained"), targets) for s in (subject, gold))
+    return Findings({"delta_p": float((ours - reference).mean())})
+
+
+def gaps(values: Mapping[str, float], gold: Mapping[str, float]) -> Findings:
+    """Return |value - gold's| for the forgetting scores whose target is gold's value."""
+    return Findings({f"{name}_gap": abs(values[name] - gold[name]) for name in GAPS if name in values and name in gold})

@@ -1,0 +1,95 @@
+"""Judge models on one case: every kind of evidence about every row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphforget._core.errors import DivergedError
+from graphforget.evaluation.case import Case, Findings, Kind, Subject
+from graphforget.evaluation.cost import cost
+from graphforget.evaluation.distance import distances
+from graphforget.evaluation.forgetting import delta_p, forgetting, gaps
+from graphforget.evaluation.membership import Attacker, membership
+from graphforget.evaluation.records import Record
+from graphforget.evaluation.utility import utility
+
+ON_WHOLE_GRAPH = "judged on the whole graph, forgotten part included; every other row on the retained graph."
+SAME_START = (
+    "started from other initial weights than Gold, which has the original's (same seed): rows that stay near the "
+    "original can be closer to Gold than this row."
+)
+NO_FLOOR = "not known, because one gold run was given."
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What every row is judged against.
+
+    Attributes
+    ----------
+    attack: whether the membership attack is wanted. attacker: None where it is not, or does not apply to the case.
+    """
+
+    case: Case
+    original: Subject
+    gold: Subject
+    attack: bool
+    attacker: Attacker | None
+
+
+def judge(bench: Bench, subject: Subject, reference: Mapping[str, float]) -> Findings:
+    """Return all findings about one subject; `reference` holds gold's own values (empty for gold itself).
+
+    Raises DivergedError when a number is not finite.
+    """
+    case = bench.case
+    found = utility(case, subject)
+    found.add(forgetting(case, subject, bench.original))
+    if bench.attack:
+        found.add(membership(case, subject, bench.original, bench.attacker))
+    found.add(delta_p(case, subject, bench.gold))
+    if subject is not bench.gold:
+        found.add(distances(case, subject, bench.gold))
+        found.add(gaps(found.values, reference))
+    found.add(cost(subject, bench.gold))
+    for name, value in found.values.items():
+        if not math.isfinite(value):
+            raise DivergedError(f"evaluate: '{name}' of '{subject.row}' is {value}. Check that model's training.")
+    return found
+
+
+def judge_all(
+    bench: Bench, floors: Sequence[Subject], methods: Sequence[Subject], same_start: bool = False
+) -> tuple[Record, ...]:
+    """Return the records of a case: original, gold, noise floor, methods.
+
+    `same_start` says that gold, unlike the runs of the noise floor, has the original's initial weights.
+    """
+    gold = judge(bench, bench.gold, {})
+    original = judge(bench, bench.original, gold.values)
+    original.notes.append(ON_WHOLE_GRAPH)
+    if bench.attacker is not None:
+        original.values["mi_attacker_quality"] = bench.attacker.quality
+    floor = _mean([judge(bench, subject, gold.values) for subject in floors])
+    floor.notes += [SAME_START] if same_start else []
+    found = [(bench.original, original), (bench.gold, gold)]
+    found += [(subject, judge(bench, subject, gold.values)) for subject in methods]
+    records = [_record(subject.row, subject.kind, bench.case, findings) for subject, findings in found]
+    return (*records[:2], _record("Noise floor", "floor", bench.case, floor), *records[2:])
+
+
+def _record(row: str, kind: Kind, case: Case, found: Findings) -> Record:
+    return Record(row, case.task.seed, found.values, kind, "\n".join(found.notes))
+
+
+def _mean(runs: Sequence[Findings]) -> Findings:
+    """Return the mean of each value over the runs of the noise floor."""
+    if not runs:
+        return Findings(notes=[NO_FLOOR])
+    values = {name: float(np.mean([run.values[name] for run in runs])) for name in runs[0].values}
+    notes = [f"the mean of {len(runs)} gold runs with other seeds."] if len(runs) > 1 else []
+    return Findings(values, [*notes, *runs[0].notes])

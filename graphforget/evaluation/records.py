@@ -1,0 +1,110 @@
+"""A report as data: one record per row and seed, and their means over seeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from graphforget._core.errors import DataError, UsageError
+from graphforget.evaluation.case import Kind
+from graphforget.evaluation.metrics import METRICS, Metric
+
+FORMAT = "graphforget-report/1"
+KINDS: tuple[Kind, ...] = ("original", "gold", "floor", "method")
+RUN_DEPENDENT = frozenset(name for name, metric in METRICS.items() if metric.group == "cost")
+"""Metrics that differ between two runs of the same thing."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row of one seed: metric name -> value; in `note`, one sentence a line on what is missing and why."""
+
+    row: str
+    seed: int
+    values: Mapping[str, float]
+    kind: Kind = "method"
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        strangers = [name for name in self.values if name not in METRICS]
+        if strangers or self.kind not in KINDS:
+            raise DataError(f"Record '{self.row}': unknown metric or kind {strangers or self.kind!r}; see METRICS.")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row over all seeds: metric name -> (mean, standard deviation over seeds or None for a single seed)."""
+
+    name: str
+    kind: Kind
+    cells: Mapping[str, tuple[float, float | None]]
+    notes: tuple[str, ...]
+
+    def mean(self, metric: str) -> float | None:
+        """Return the mean over seeds, or None where there is no value."""
+        return self.cells[metric][0] if metric in self.cells else None
+
+
+def rows_of(records: Sequence[Record]) -> list[Row]:
+    """Return the rows in table order: original, gold, floor, then methods as they came."""
+    names = dict.fromkeys(record.row for kind in KINDS for record in records if record.kind == kind)
+    return [_row(name, [record for record in records if record.row == name]) for name in names]
+
+
+def _row(name: str, records: list[Record]) -> Row:
+    cells = {}
+    for metric in METRICS:
+        values = [record.values[metric] for record in records if metric in record.values]
+        if values:
+            cells[metric] = (float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None)
+    notes = dict.fromkeys(line for record in records for line in record.note.splitlines())
+    return Row(name, records[0].kind, cells, tuple(notes))
+
+
+def metrics_of(records: Iterable[Record], headline: bool = False) -> list[Metric]:
+    """Return the metrics that some record holds, in table order."""
+    held = {name for record in records for name in record.values}
+    return [metric for metric in METRICS.values() if metric.name in held and (metric.headline or not headline)]
+
+
+def joined(groups: Iterable[Sequence[Record]]) -> tuple[Record, ...]:
+    """Return all records, equal rows of equal seeds once.
+
+    Raises UsageError when two groups hold different numbers for the same row and seed (costs may differ).
+    """
+    kept: dict[tuple[str, int], Record] = {}
+    for record in (record for group in groups for record in group):
+        other = kept.setdefault((record.row, record.seed), record)
+        if _comparable(other) != _comparable(record):
+            raise UsageError(
+                f"Two different results are called '{record.row}' with seed {record.seed}. "
+                "Merge reports of one experiment only, or name the rows apart."
+            )
+    return tuple(kept.values())
+
+
+def _comparable(record: Record) -> dict[str, Any]:
+    values = {name: value for name, value in record.values.items() if name not in RUN_DEPENDENT}
+    return {"kind": record.kind, **values}
+
+
+def to_text(records: Sequence[Record], header: Mapping[str, Any]) -> str:
+    """Return the report as JSON text."""
+    body = {"format": FORMAT, **header, "records": [{**asdict(r), "values": dict(r.values)} for r in records]}
+    return json.dumps(body, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def from_text(text: str) -> tuple[dict[str, Any], tuple[Record, ...]]:
+    """Return header and records of a report's JSON text; raises DataError for anything else."""
+    try:
+        body = json.loads(text)
+        if body.pop("format") != FORMAT:
+            raise ValueError(f"its format is not {FORMAT}")
+        records = tuple(Record(**record) for record in body.pop("records"))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"This is not a report of this version ({error!r}). Evaluate again.") from error
+    return body, records

@@ -1,0 +1,133 @@
+"""Evaluate unlearned models beside the original, gold and the noise floor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphforget._core.errors import UsageError
+from graphforget.evaluation.case import Kind, Subject, case_of
+from graphforget.evaluation.distance import parameter_distance
+from graphforget.evaluation.document import Report
+from graphforget.evaluation.judge import Bench, judge_all
+from graphforget.evaluation.membership import Attacker, fit_attacker, refusal
+from graphforget.evaluation.names import row_names, title
+from graphforget.training.loop import Progress
+from graphforget.unlearning.run import Result, unlearn
+
+__all__ = ["Report", "evaluate"]
+
+GOLD = "retrain"
+
+
+def evaluate(
+    results: Result | Sequence[Result],
+    gold: str | Result | Sequence[Result] = GOLD,
+    attack: bool | Attacker = True,
+    progress: Progress | None = None,
+) -> Report:
+    """Return the report of one or more results of `unlearn` for the same model, task and deletion.
+
+    Every row but the original's is judged on the retained graph. Rows: Original, Gold, Noise floor (gold with another
+    seed, judged as if it were a method; the mean where there are several), then one per result. A result of the
+    method "retrain" serves as gold, or as the noise floor when its seed is not the task's, and has no row of its own.
+
+    Parameters
+    ----------
+    results: what `unlearn` returned.
+    gold: "retrain" trains gold with the task's seed and once more with the next seed; results that are gold runs
+        already (the first is gold, the others give the noise floor) save that time.
+    attack: False leaves the membership attack out; an `Attacker` from `fit_attacker` is used as it is.
+    progress: called with (epoch, epochs, metrics) while gold and shadow models are trained.
+
+    Raises UsageError when the results are not of one deletion on one model, UnsupportedError for tasks without
+    evidence, DivergedError when a number is not finite.
+
+    Example
+    -------
+    >>> import graphforget as gf
+    >>> task = gf.LinkPrediction(gf.load("sample-citations"), seed=0)
+    >>> model = gf.train(gf.GCN(hidden=8, out=4), task, epochs=2)
+    >>> result = gf.unlearn(model, task, gf.sample_deletion(task, edges=5), method="unlink")
+    >>> [row.name for row in gf.evaluate(result, attack=False).rows]
+    ['Original', 'Gold', 'Noise floor', 'unlink']
+    """
+    given = [results] if isinstance(results, Result) else list(results)
+    if not given:
+        raise UsageError("evaluate: there is no result to evaluate; give what unlearn() returned.")
+    _check_one_case(given)
+    golds = _gold_runs(given, gold, progress)
+    _check_one_case([given[0], *golds])
+    methods = [result for result in given if result.label != GOLD and not any(result is run for run in golds)]
+    bench = _bench(given[0], golds[0], attack, progress)
+    floors = [_subject("Noise floor", "floor", run, bench.gold) for run in golds[1:]]
+    names = row_names(methods)
+    rows = [_subject(name, "method", result, bench.gold) for name, result in zip(names, methods, strict=True)]
+    records = judge_all(bench, floors, rows, _same_start(given[0], golds))
+    return Report(given[0].task.name, title(given[0]), records)
+
+
+def _bench(first: Result, gold: Result, attack: bool | Attacker, progress: Progress | None) -> Bench:
+    case = case_of(first.task, first.retained, first.gone)
+    attacker = attack if isinstance(attack, Attacker) else None
+    if attack is True and refusal(case) is None:
+        attacker = fit_attacker(first.task, first.original, progress=progress)
+    original = Subject("Original", "original", first.original, first.task.graph)
+    judged = Subject("Gold", "gold", gold.model, first.retained.graph, gold.seconds, gold.peak_memory)
+    return Bench(case, original, judged, attack is not False, attacker)
+
+
+def _subject(row: str, kind: Kind, result: Result, gold: Subject) -> Subject:
+    """Return a subject on gold's graph, the retained one, so that its derived arrays are made once."""
+    return Subject(row, kind, result.model, gold.graph, result.seconds, result.peak_memory)
+
+
+def _gold_runs(
+    given: Sequence[Result], gold: str | Result | Sequence[Result], progress: Progress | None
+) -> list[Result]:
+    """Return gold and then the runs of the noise floor."""
+    if isinstance(gold, str):
+        runs = _trained_gold_runs(given, gold, progress)
+    else:
+        runs = [gold] if isinstance(gold, Result) else list(gold)
+    wrong = [run.label for run in runs if not run.method.exact]
+    if wrong or not runs:
+        found = ", ".join(wrong) or "none"
+        raise UsageError(f"evaluate: 'gold' must be {GOLD}, or results of an exact method; got {found}.")
+    return runs
+
+
+def _trained_gold_runs(given: Sequence[Result], method: str, progress: Progress | None) -> list[Result]:
+    """Return the gold runs among the results, and train those that are missing."""
+    first = given[0]
+    seed = first.task.seed
+    there = [result for result in given if result.label == method]
+    gold = [result for result in there if result.seed == seed][:1]
+    floor = [result for result in there if result.seed != seed]
+
+    def train(seed: int) -> Result:
+        return unlearn(first.original, first.task, first.deletion, method, seed=seed, progress=progress)
+
+    return [*(gold or [train(seed)]), *(floor or [train(seed + 1)])]
+
+
+def _same_start(first: Result, golds: Sequence[Result]) -> bool:
+    """Return whether gold, but not every run of the noise floor, starts from the original's initial weights."""
+    made = getattr(first.original, "provenance", None)
+    return made is not None and golds[0].seed == made.seed and any(run.seed != made.seed for run in golds[1:])
+
+
+def _check_one_case(results: Sequence[Result]) -> None:
+    """Raise UsageError unless all results are of one deletion on one model and task."""
+    first = results[0]
+    for other in results[1:]:
+        pairs = {
+            "task": (repr(first.task) + first.task.graph.digest, repr(other.task) + other.task.graph.digest),
+            "deletion": (first.gone.digest, other.gone.digest),
+            "original model": (0.0, parameter_distance(other.original, first.original)),
+        }
+        for what, (mine, theirs) in pairs.items():
+            if mine != theirs:
+                raise UsageError(
+                    f"evaluate: '{first.label}' and '{other.label}' do not share the same {what}. "
+                    "Evaluate them apart, and join several seeds with Report.merge."
+                )

@@ -1,0 +1,146 @@
+"""Deletions: values, files and the numbers they become."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphforget._core.errors import DataError, UsageError
+from graphforget.data.deletion import Deletion
+from graphforget.data.graph import Graph
+
+ids = st.one_of(st.integers(-5, 50), st.text(min_size=1, max_size=4))
+pairs = st.tuples(ids, ids).filter(lambda pair: str(pair[0]) != str(pair[1]))
+
+
+@pytest.fixture
+def people() -> Graph:
+    """ann - bob - carl - dora with two named classes."""
+    return Graph.build(
+        4,
+        np.array([[0, 1, 2], [1, 2, 3]]),
+        labels=np.array([0, 1, 1, 0]),
+        ids=np.array(["ann", "bob", "carl", "dora"]),
+        class_names=["art", "law"],
+        name="people",
+    )
+
+
+@given(st.lists(pairs, min_size=1, max_size=6), st.lists(ids, max_size=4), st.randoms())
+@settings(max_examples=25, deadline=None)
+def test_the_digest_ignores_every_order(edges, nodes, random):
+    shuffled = [pair if random.random() < 0.5 else pair[::-1] for pair in edges]
+    random.shuffle(shuffled)
+    other = random.sample(nodes, len(nodes))
+    assert Deletion(edges=edges, nodes=nodes).digest == Deletion(edges=shuffled + shuffled[:1], nodes=other).digest
+
+
+def test_the_digest_tells_kinds_and_ids_apart():
+    values = [Deletion(nodes=[1]), Deletion(features=[1]), Deletion(classes=[1]), Deletion(nodes=[2])]
+    values += [Deletion(edges=[(1, 2)]), Deletion(nodes=["01"]), Deletion(nodes=[1, 2]), Deletion(nodes=[12])]
+    assert len({value.digest for value in values}) == len(values)
+
+
+@given(st.lists(pairs, min_size=1, max_size=6), st.lists(ids, max_size=4), st.lists(ids, max_size=4))
+@settings(max_examples=25, deadline=None)
+def test_json_gives_back_what_was_written(tmp_path_factory, edges, nodes, features):
+    path = tmp_path_factory.mktemp("gone") / "gone.json"
+    gone = Deletion(edges=edges, nodes=nodes, features=features)
+    gone.write(path)
+    assert Deletion.read(path) == gone
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        Deletion(edges=[(4, 17), (1, 2)]),
+        Deletion(edges=[("Smith, A", '"b"'), ("#c", "007")]),
+        Deletion(nodes=[3, 1]),
+        Deletion(nodes=["#x", "node", "3"]),
+        Deletion(features=["a"]),
+        Deletion(classes=["law", "2"]),
+    ],
+)
+def test_csv_gives_back_the_same_deletion(tmp_path, gone):
+    gone.write(tmp_path / "gone.csv")
+    back = Deletion.read(tmp_path / "gone.csv")
+    assert back.digest == gone.digest and back.kind == gone.kind and len(back) == len(gone)
+
+
+def test_a_plain_csv_of_edges(tmp_path):
+    path = tmp_path / "gone.csv"
+    path.write_text("4,17\n5,3\n")
+    assert Deletion.read(path).edges == ((4, 17), (5, 3))
+
+
+def test_numpy_numbers_become_plain_ones():
+    gone = Deletion(edges=np.array([[4, 17]]), nodes=np.array([3], dtype=np.int32))
+    assert gone.edges == ((4, 17),) and type(gone.nodes[0]) is int
+    json.dumps(gone.nodes)
+
+
+@pytest.mark.parametrize(
+    ("gone", "kind"),
+    [
+        (Deletion(edges=[(1, 2)]), "edges"),
+        (Deletion(classes=[1]), "classes"),
+        (Deletion(nodes=[1], features=[2]), "mixed"),
+    ],
+)
+def test_kind(gone, kind):
+    assert gone.kind == kind
+
+
+def test_resolve_gives_positions_and_numbers(four):
+    found = Deletion(edges=[(20, 40), (30, 20)], nodes=[40], features=[10], classes=[1]).resolve(four)
+    assert found.edges.tolist() == [1, 2]
+    assert (found.nodes.tolist(), found.features.tolist(), found.classes.tolist()) == ([3], [0], [1])
+    assert found.notes == ()
+    assert all(part.dtype == np.int64 for part in (found.edges, found.nodes, found.features, found.classes))
+
+
+def test_resolve_needs_no_order_of_the_edges(four):
+    turned = four.with_edges(four.edges[:, [2, 0, 1]])
+    found = Deletion(edges=[(20, 30)]).resolve(turned)
+    assert turned.edges[:, found.edges].T.tolist() == [[1, 2]]
+
+
+def test_resolve_with_text_ids_and_class_names(people):
+    found = Deletion(edges=[("dora", "carl")], classes=["law"]).resolve(people)
+    assert people.edges[:, found.edges].T.tolist() == [[2, 3]]
+    assert found.classes.tolist() == [1]
+
+
+def test_what_is_listed_twice_counts_once_and_is_noted(people):
+    found = Deletion(edges=[("ann", "bob"), ("bob", "ann")], nodes=["ann", "ann"]).resolve(people)
+    assert len(found.edges) == 1 and len(found.nodes) == 1
+    assert len(found.notes) == 2 and "repeats" in found.notes[0]
+
+
+def test_text_and_integers_name_the_same_node(four):
+    assert Deletion(nodes=["30", 10]).resolve(four).nodes.tolist() == [0, 2]
+
+
+def test_reading_with_a_graph_checks_the_ids(tmp_path, people):
+    path = tmp_path / "gone.json"
+    path.write_text('{"nodes": ["bobb"]}')
+    assert Deletion.read(path).nodes == ("bobb",)
+    with pytest.raises(DataError, match="Did you mean 'bob'"):
+        Deletion.read(path, people)
+
+
+def test_a_mixed_deletion_is_not_written_to_csv(tmp_path):
+    with pytest.raises(UsageError, match="mixed"):
+        Deletion(nodes=[1], classes=[2]).write(tmp_path / "gone.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_is_a_frozen_value():
+    gone = Deletion(nodes=[1])
+    with pytest.raises(AttributeError):
+        gone.nodes = (2,)
+    assert gone == Deletion(nodes=(1,)) and hash(gone) == hash(Deletion(nodes=(1,)))

@@ -1,0 +1,169 @@
+"""evaluate() from end to end on tiny graphs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from graphforget._core.errors import DivergedError, UsageError
+from graphforget.data.deletion import Deletion
+from graphforget.evaluation.membership import fit_attacker
+from graphforget.evaluation.names import row_names
+from graphforget.evaluation.report import Report, evaluate
+from graphforget.unlearning.run import unlearn
+from graphforget.unlearning.sampling import sample_deletion
+
+DISTANCES = {f"{name}_{part}" for name in ("agreement", "js") for part in ("forgotten", "retained", "test")}
+
+
+@pytest.fixture(scope="module")
+def gone(link_task):
+    """Ten training edges."""
+    return sample_deletion(link_task, edges=10, where="any")
+
+
+@pytest.fixture(scope="module")
+def unlinked(link_model, link_task, gone):
+    """The result of dropping them from the graph."""
+    return unlearn(link_model, link_task, gone, method="unlink")
+
+
+@pytest.fixture(scope="module")
+def golds(link_model, link_task, gone):
+    """Three gold runs."""
+    return [unlearn(link_model, link_task, gone, method="retrain", seed=seed) for seed in (0, 1, 2)]
+
+
+@pytest.fixture(scope="module")
+def report(unlinked, golds):
+    """The report of unlink beside two gold runs."""
+    return evaluate(unlinked, gold=golds[:2])
+
+
+def values(report: Report, row: str) -> dict[str, float]:
+    """Return the values of a row of a report of one seed."""
+    return dict(next(record.values for record in report.records if record.row == row))
+
+
+def test_the_rows_of_every_table(report):
+    assert [row.name for row in report.rows] == ["Original", "Gold", "Noise floor", "unlink"]
+    assert report.title == "Link prediction on graph, gcn, 10 edges forgotten"
+    assert report.seeds == (0,)
+
+
+def test_every_row_has_its_evidence(report):
+    for row in ("Original", "Noise floor", "unlink"):
+        assert values(report, row).keys() >= DISTANCES | {"test_auc", "forgotten_auc_gap", "delta_p", "mi_attack_auc"}
+    assert values(report, "Gold").keys() >= {"test_auc", "forgotten_auc", "mi_ratio", "seconds"}
+    assert not values(report, "Gold").keys() & (DISTANCES | {"forgotten_auc_gap", "parameter_distance"})
+    assert values(report, "Gold")["delta_p"] == 0
+    assert values(report, "Gold")["speedup"] == 1
+    assert 0 <= values(report, "Original")["mi_attacker_quality"] <= 1
+
+
+def test_rows_are_judged_on_the_retained_graph_and_the_original_on_the_whole(report, unlinked, link_task):
+    z = unlinked.model.embed(unlinked.retained.graph)
+    assert values(report, "unlink")["test_auc"] == unlinked.retained.test_auc(z)
+    assert values(report, "unlink")["forgotten_auc"] == unlinked.retained.forgotten_auc(z, unlinked.gone)
+    before = unlinked.original.embed(link_task.graph)
+    assert values(report, "Original")["test_auc"] == link_task.test_auc(before)
+
+
+def test_the_same_seed_gives_the_same_report(report, unlinked, golds):
+    assert evaluate(unlinked, gold=golds[:2]).to_json() == report.to_json()
+
+
+def test_gold_by_name_is_trained_with_the_tasks_seed_and_the_next(report, unlinked):
+    trained = evaluate([unlinked])
+    for row in ("Gold", "Noise floor", "unlink"):
+        mine, theirs = values(trained, row), values(report, row)
+        assert {k: v for k, v in mine.items() if k in DISTANCES} == {k: v for k, v in theirs.items() if k in DISTANCES}
+    assert Report.merge([trained, report]).records == trained.records
+
+
+def test_gold_runs_among_the_results_have_no_row_of_their_own(report, unlinked, golds):
+    found = evaluate([golds[1], unlinked, golds[0]])
+    assert found.to_json() == report.to_json()
+    assert [row.name for row in evaluate(golds[:2], attack=False).rows] == ["Original", "Gold", "Noise floor"]
+
+
+def test_one_gold_run_leaves_the_floor_unknown(unlinked, golds):
+    found = evaluate(unlinked, gold=golds[0], attack=False)
+    assert values(found, "Noise floor") == {}
+    assert "Noise floor: not known, because one gold run was given." in found.notes
+    assert not any(name.startswith("mi_") for record in found.records for name in record.values)
+
+
+def test_the_floor_is_the_mean_over_the_other_gold_runs(unlinked, golds, report):
+    found = [
+        values(evaluate(unlinked, gold=[golds[0], *rest], attack=False), "Noise floor")
+        for rest in (golds[1:2], golds[2:3], golds[1:3])
+    ]
+    for name in ("js_test", "forgotten_auc_gap"):
+        assert found[2][name] == pytest.approx((found[0][name] + found[1][name]) / 2)
+    assert found[0]["js_test"] == values(report, "Noise floor")["js_test"]
+
+
+def test_a_shared_attacker_gives_the_same_numbers(report, unlinked, golds, link_task, link_model):
+    attacker = fit_attacker(link_task, link_model)
+    assert evaluate(unlinked, gold=golds[:2], attack=attacker).to_json() == report.to_json()
+
+
+def test_learned_operators_and_repeated_labels(link_model, link_task, gone, golds):
+    twins = [unlearn(link_model, link_task, gone, method="gnndelete", epochs=2, alpha=alpha) for alpha in (0.2, 0.8)]
+    found = evaluate(twins, gold=golds[:2], attack=False)
+    names = [row.name for row in found.rows if row.kind == "method"]
+    assert names == ["gnndelete (alpha=0.2)", "gnndelete (alpha=0.8)"]
+    assert "parameter_distance" not in values(found, names[0])
+    assert any("learned operators have no counterpart" in note for note in found.notes)
+
+
+def test_names_of_equal_settings_are_told_apart(unlinked):
+    other = replace(unlinked, seed=7)
+    assert row_names([unlinked]) == ["unlink"]
+    assert row_names([unlinked, other]) == ["unlink [seed=0]", "unlink [seed=7]"]
+    assert len(set(row_names([unlinked, unlinked]))) == 2
+
+
+def test_results_of_different_things_are_refused(unlinked, link_model, link_task, golds):
+    other = unlearn(link_model, link_task, sample_deletion(link_task, edges=11), method="unlink")
+    with pytest.raises(UsageError, match="do not share the same deletion"):
+        evaluate([unlinked, other], gold=golds[:2])
+    with pytest.raises(UsageError, match="do not share the same original model"):
+        evaluate([unlinked, replace(unlinked, original=golds[1].model)], gold=golds[:2])
+    with pytest.raises(UsageError, match="'gold' must be retrain.*got unlink"):
+        evaluate(unlinked, gold=unlinked)
+    with pytest.raises(UsageError, match="no result"):
+        evaluate([])
+
+
+def test_a_model_that_is_not_finite_is_said(unlinked, golds):
+    broken = unlinked.model.clone()
+    for parameter in broken.parameters():
+        parameter.data.fill_(float("nan"))
+    with pytest.raises(DivergedError, match="'unlink' has embeddings that are not finite"):
+        evaluate(replace(unlinked, model=broken), gold=golds[:2], attack=False)
+
+
+@pytest.mark.parametrize("kind", ["nodes", "classes", "features", "edges"])
+def test_node_tasks(node_task, node_model, kind):
+    named = {
+        "nodes": node_task.train_nodes[:3].tolist(),
+        "classes": ["2"],
+        "features": node_task.train_nodes[:3].tolist(),
+        "edges": [tuple(pair) for pair in node_task.graph.edges[:, :3].T.tolist()],
+    }
+    result = unlearn(node_model, node_task, Deletion(**{kind: named[kind]}), method="gradient-ascent")
+    report = evaluate(result)
+    found = values(report, "gradient-ascent")
+    assert found.keys() >= DISTANCES | {
+        "test_accuracy",
+        "forgotten_accuracy",
+        "forgotten_accuracy_gap",
+        "rest_accuracy",
+    }
+    assert ("mi_ratio" in found) == (kind in ("nodes", "classes"))
+    assert ("class_test_accuracy" in found) == (kind == "classes")
+    assert values(report, "Gold").get("class_test_accuracy", 0) == 0
+    assert any("no membership attack" in note for note in report.notes) == (kind in ("features", "edges"))

@@ -1,0 +1,56 @@
+"""Utility against sklearn, and by construction."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
+
+from graphforget.data.deletion import Deletion
+from graphforget.evaluation.case import case_of
+from graphforget.evaluation.utility import macro_f1, micro_f1, utility
+
+
+def test_f1_against_sklearn():
+    rng = np.random.default_rng(0)
+    labels, found = rng.integers(5, size=40), rng.integers(6, size=40)
+    assert micro_f1(labels, found) == pytest.approx(f1_score(labels, found, average="micro"))
+    assert macro_f1(labels, found) == pytest.approx(f1_score(labels, found, average="macro"))
+    assert micro_f1(labels, found) == pytest.approx((labels == found).mean())
+
+
+def test_link_utility_against_sklearn(link_case, link_task, subject):
+    z = np.random.default_rng(1).normal(size=(60, 3)).astype(np.float32)
+    pairs = np.concatenate([link_task.split.test, link_task.split.test_negatives], axis=1)
+    labels = np.arange(pairs.shape[1]) < link_task.split.test.shape[1]
+    scores = (z[pairs[0]] * z[pairs[1]]).sum(axis=1)
+    found = utility(link_case, subject(link_case, z)).values
+    assert found["test_auc"] == pytest.approx(roc_auc_score(labels, scores))
+    assert found["test_ap"] == pytest.approx(average_precision_score(labels, scores))
+
+
+def test_node_utility_reads_the_labels_before_the_deletion(node_case, node_task, subject):
+    labels = node_task.labels
+    right = np.eye(3)[labels] * 5
+    found = utility(node_case, subject(node_case, right)).values
+    for name in ("test_accuracy", "test_micro_f1", "test_macro_f1", "rest_accuracy", "forgotten_accuracy"):
+        assert found[name] == 1, name
+    wrong = right.copy()
+    wrong[node_case.gone.items] = np.eye(3)[(labels[node_case.gone.items] + 1) % 3]
+    wrong[node_task.test_nodes[:3]] = np.eye(3)[(labels[node_task.test_nodes[:3]] + 1) % 3]
+    found = utility(node_case, subject(node_case, wrong)).values
+    assert found["forgotten_accuracy"] == 0
+    assert found["rest_accuracy"] == 1
+    assert found["test_accuracy"] == pytest.approx(1 - 3 / len(node_task.test_nodes))
+    assert "class_test_accuracy" not in found
+
+
+def test_a_class_deletion_divides_the_test_nodes(node_task, subject):
+    gone = node_task.resolve(Deletion(classes=["1"]))
+    case = case_of(node_task, node_task.without(gone), gone)
+    never = np.eye(3)[np.where(node_task.labels == 1, 0, node_task.labels)]
+    found = utility(case, subject(case, never)).values
+    assert found["class_test_accuracy"] == found["forgotten_accuracy"] == 0
+    assert found["other_test_accuracy"] == found["rest_accuracy"] == 1
+    share = (node_task.labels[node_task.test_nodes] != 1).mean()
+    assert found["test_accuracy"] == pytest.approx(share)

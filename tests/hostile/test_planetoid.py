@@ -1,0 +1,132 @@
+"""Hostile Planetoid files: pickles that call, lie or are damaged. Nothing they name is ever run."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from graphforget._core.errors import DataError
+from graphforget.data.formats import pickled_arrays
+from graphforget.data.load import load
+
+
+def planetoid(folder: Path, **replaced: Any) -> Path:
+    """Write a Cora folder of 3 + 1 nodes, with some parts replaced by bytes or values to pickle."""
+    raw = folder / "planetoid/Cora/raw"
+    raw.mkdir(parents=True)
+    x, y = sp.csr_matrix(np.eye(4, dtype=np.float32)), np.eye(2, dtype=np.int32)[[0, 1, 0, 1]]
+    parts: dict[str, Any] = {"x": x[:1], "allx": x[:3], "tx": x[3:], "y": y[:1], "ally": y[:3], "ty": y[3:]}
+    parts |= {"graph": {0: [1], 1: [0]}, "test.index": b"3\n"} | replaced
+    for key, value in parts.items():
+        data = value if isinstance(value, bytes) else pickle.dumps(value, protocol=2)
+        (raw / f"ind.cora.{key}").write_bytes(data)
+    return folder
+
+
+class Bomb:
+    """Pickles to a call."""
+
+    def __init__(self, *call: Any) -> None:
+        self.call = call
+
+    def __reduce__(self) -> tuple:
+        return self.call[0], self.call[1:]
+
+
+def stacked(module: str, name: str, argument: str) -> bytes:
+    """Return a protocol 4 pickle that takes its global from the stack."""
+    parts = [b"\x80\x04", *(b"\x8c" + bytes([len(text)]) + text.encode() for text in (module, name)), b"\x93"]
+    return b"".join([*parts, b"\x8c" + bytes([len(argument)]) + argument.encode(), b"\x85R."])
+
+
+FLAG = "gone-wrong"
+BOMBS: dict[str, tuple[Any, list[str]]] = {
+    "os.system": (Bomb(os.system, f"touch {FLAG}"), [".system", "Nothing was run"]),
+    "eval": (Bomb(eval, f"open('{FLAG}', 'w')"), ["eval", "Nothing was run"]),
+    "nested": ({0: [1], 1: [0, [[Bomb(os.system, f"touch {FLAG}")]]]}, [".system"]),
+    "old opcode": (b"(S'touch " + FLAG.encode() + b"'\nios\nsystem\n.", ["os.system"]),
+    "stacked global": (stacked("os", "system", f"touch {FLAG}"), ["os.system"]),
+    "dotted name": (stacked("numpy", "ndarray.__class__", "x"), ["numpy.ndarray.__class__"]),
+    "numpy's own loader": (Bomb(np.load, "x"), ["load"]),
+    "getattr": (Bomb(getattr, 1, "real"), ["getattr"]),
+    "a persistent id": (b"\x80\x02Px\n.", ["not a readable array file"]),
+    "an extension code": (b"\x80\x02\x82\x01.", ["not a readable array file"]),
+    "state on a stand-in": (b"\x80\x02cnumpy\ndtype\n}U\x01aK\x01sb.", ["not a readable array file"]),
+    "a class attribute": (b"\x80\x02cnumpy\nndarray\nN}U\x01aK\x01s\x86b.", ["not a readable array file"]),
+    "a huge memo": (b"\x80\x02Nr" + struct.pack("<I", 0x7FFFFFFF) + b".", ["memo number"]),
+    "a huge claim": (b"\x80\x04\x8e" + struct.pack("<Q", 1 << 60) + b"x.", ["not a readable array file"]),
+    "a list of lists": (b"\x80\x02c__builtin__\nlist\n](K\x01K\x02e\x85R.", ["not a readable array file"]),
+    "a deep tower": (b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b".", ["expected a dict"]),
+    "an endless tuple": (b"\x80\x02(" + b"(" * 1000, ["not a readable array file"]),
+    "cut short": (pickle.dumps({0: [1]}, protocol=2)[:-4], ["not a readable array file", "cut short"]),
+    "garbage": (bytes(range(256)), ["not a readable array file"]),
+    "empty": (b"", ["empty"]),
+    "a text": ("hello", ["expected a dict", "str"]),
+    "text in the lists": ({0: ["a"]}, ["'a' is not an integer from 0 to 3"]),
+    "a neighbour out of range": ({0: [4]}, ["node 4", "0 to 3"]),
+    "a negative neighbour": ({0: [-1]}, ["node -1"]),
+    "a true neighbour": ({0: [True]}, ["node True"]),
+    "numbers for lists": ({0: 1}, ["expected a dict"]),
+}
+
+
+@pytest.mark.parametrize("case", BOMBS)
+def test_planetoid_graph_files(refused, tmp_path, monkeypatch, case):
+    monkeypatch.chdir(tmp_path)
+    value, words = BOMBS[case]
+    planetoid(tmp_path, graph=value)
+    refused(tmp_path, lambda: load("cora", data_dir=tmp_path), DataError, ["ind.cora.graph", *words])
+    assert not Path(FLAG).exists()
+
+
+MATRICES: dict[str, tuple[str, Any, list[str]]] = {
+    "bomb as features": ("allx", Bomb(os.system, f"touch {FLAG}"), [".system", "Nothing was run"]),
+    "object array": ("allx", np.array([[1, None]], dtype=object), ["ind.cora.allx", "not numbers"]),
+    "flat array": ("allx", np.ones(3), ["ind.cora.allx", "expected a matrix", "(3,)"]),
+    "nan": ("allx", np.full((3, 4), np.nan), ["ind.cora.allx", "NaN or infinite"]),
+    "other width": ("tx", np.ones((1, 9)), ["ind.cora.tx", "9 columns", "have 4"]),
+    "other height": ("ally", np.eye(2), ["ind.cora.ally", "2 rows", "have 3"]),
+    "two ones": ("ally", np.ones((3, 2), dtype=np.int32), ["ind.cora.ally", "one-hot"]),
+    "fraction": ("ally", np.eye(3, 2) / 2, ["ind.cora.ally", "one-hot"]),
+    "column out of range": ("allx", "matrix", ["ind.cora.allx", "not a readable array file"]),
+    "text as index": ("test.index", b"three\n", ["ind.cora.test.index", "one node number per line"]),
+    "index among the first": ("test.index", b"1\n", ["test node 1", "3 to 7"]),
+    "index far away": ("test.index", b"99999999999\n", ["test node 99999999999", "3 to 7"]),
+    "two indices": ("test.index", b"3\n4\n", ["2 different test nodes", "'tx' has 1 rows"]),
+    "binary index": ("test.index", b"\xff\xfe\n", ["ind.cora.test.index"]),
+}
+
+
+@pytest.mark.parametrize("case", MATRICES)
+def test_planetoid_matrices(refused, tmp_path, monkeypatch, case):
+    monkeypatch.chdir(tmp_path)
+    part, value, words = MATRICES[case]
+    if isinstance(value, str):
+        value = sp.csr_matrix(np.eye(3, 4))
+        value.indices[0] = 77
+    planetoid(tmp_path, **{part: value})
+    refused(tmp_path, lambda: load("cora", data_dir=tmp_path), DataError, words)
+    assert not Path(FLAG).exists()
+
+
+def test_a_planetoid_part_is_missing(refused, tmp_path):
+    (planetoid(tmp_path) / "planetoid/Cora/raw/ind.cora.ty").unlink()
+    refused(tmp_path, lambda: load("cora", data_dir=tmp_path), DataError, ["ind.cora.ty is not there"])
+
+
+def test_a_planetoid_file_that_is_too_large(refused, tmp_path, monkeypatch):
+    monkeypatch.setattr(pickled_arrays, "MAX_BYTES", 10)
+    planetoid(tmp_path)
+    refused(tmp_path, lambda: load("cora", data_dir=tmp_path), DataError, ["at most 10"])
+
+
+def test_a_planetoid_set_of_other_counts(refused, tmp_path):
+    planetoid(tmp_path)
+    refused(tmp_path, lambda: load("cora", data_dir=tmp_path), DataError, ["4 nodes where 2,708"])
