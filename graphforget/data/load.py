@@ -121,6 +121,10 @@ def _labels(given: Any) -> NodeTable | None:
     return checked_labels(NodeTable("labels", np.asarray(given)))
 
 
+ONE_HOT = "one-hot"
+"""No other feature is made up from the graph: a degree, say, would still count the edges that were deleted."""
+
+
 def load(
     name_or_path: str | Path,
     data_dir: str | Path | None = None,
@@ -139,7 +143,8 @@ def load(
         .npz.
     data_dir: folder that holds named sets, laid out as their cards say; else $GRAPHFORGET_DATA, else the set
         is downloaded once into the user's cache and verified.
-    features: path (.npy, .npz, CSV with an id column) or (n, F) array, in place of the file's own features.
+    features: path (.npy, .npz, CSV with an id column) or (n, F) array, in place of the file's own features, or
+        "one-hot" where there are none: one feature for each node.
     labels: path (.npy, CSV `id,label`) or (n,) integers, -1 unknown, in place of the file's own labels.
 
     Raises
@@ -152,6 +157,9 @@ def load(
     >>> load("sample-citations").n_classes
     5
     """
+    if isinstance(features, str | Path) and str(features) == ONE_HOT:
+        graph = load(name_or_path, data_dir, None, labels)
+        return graph.with_features(sp.eye_array(graph.n_nodes, dtype=np.float32, format="csr"))
     if _looks_like_path(name_or_path):
         path = Path(name_or_path).expanduser()
         return _built(joined(_from_path(path), _features(features), _labels(labels)), path.stem, benchmark=False)

@@ -100,8 +100,8 @@ class LinkPrediction(Task):
         self.pool_anchor = _choose("pool_anchor", pool_anchor, "test", ("test", "val"))
         if graph.features is None:
             raise DataError(
-                f"LinkPrediction: graph '{graph.name}' has no node features. Give some with features=, "
-                "or load the graph with features='degree' or features='one-hot'."
+                f"LinkPrediction: graph '{graph.name}' has no node features. Give a file or an array with "
+                "features=, or features='one-hot' for one feature per node."
             )
         prepared = graph.row_normalised() if normalise else graph
         train, self.split = self._divide(prepared, holdout)

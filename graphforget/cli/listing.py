@@ -1,0 +1,116 @@
+"""`graphforget list`: what there is, from the registries themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from graphforget.cli.options import Flag
+from graphforget.cli.output import print_json, print_table
+
+ONLY_JSON = ("options",)
+"""Too long for a table; --json has them."""
+What = Literal["methods", "backbones", "datasets", "metrics"]
+
+
+def show(
+    what: Annotated[What, Parameter(help="What to list.")],
+    /,
+    *,
+    json: Annotated[bool, Flag, Parameter(help="Print JSON.")] = False,
+) -> int:
+    """List methods, backbones, datasets or metrics."""
+    entries = LISTS[what]()
+    if json:
+        print_json(entries)
+        return 0
+    columns = [column for column in entries[0] if column not in ONLY_JSON]
+    print_table(what, columns, [[_cell(entry[column]) for column in columns] for entry in entries])
+    return 0
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={item}" for key, item in value.items()) or "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return ", ".join(value) or "–" if isinstance(value, list) else str(value) or "–"
+
+
+def methods() -> list[dict[str, Any]]:
+    """Return a description of every method."""
+    from graphforget.unlearning.run import methods
+
+    return [
+        {
+            "name": cls.name,
+            "title": cls.title,
+            "source": cls.source,
+            "reads": sorted(cls.reads),
+            "changes": sorted(cls.changes),
+            "deletions": list(cls.kinds),
+            "tasks": list(cls.tasks),
+            "presets": sorted(cls.presets),
+            "options": cls.options(),
+        }
+        for cls in methods().classes()
+    ]
+
+
+def backbones() -> list[dict[str, Any]]:
+    """Return a description of every backbone."""
+    from graphforget.models.zoo import backbones
+
+    return [
+        {"name": cls.name, "what": (cls.__doc__ or "").strip().split("\n\n")[0], "options": cls().config()}
+        for cls in backbones().classes()
+    ]
+
+
+def datasets() -> list[dict[str, Any]]:
+    """Return a description of every data set with a card; edges are undirected."""
+    from graphforget.data.cards import cards
+
+    return [
+        {
+            "name": card.name,
+            "title": card.title,
+            "nodes": card.expected.nodes,
+            "edges": card.expected.edges // 2,
+            "features": card.expected.features,
+            "classes": card.expected.classes,
+            "ships": card.bundled,
+            "licence": card.licence,
+            "note": card.note,
+        }
+        for card in cards().values()
+    ]
+
+
+def metrics() -> list[dict[str, Any]]:
+    """Return a description of every metric."""
+    from graphforget.evaluation.metrics import METRICS
+
+    return [
+        {
+            "name": metric.name,
+            "label": metric.label,
+            "direction": metric.direction,
+            "group": metric.group,
+            "tasks": list(metric.tasks),
+            "meaning": metric.meaning,
+        }
+        for metric in METRICS.values()
+    ]
+
+
+LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "methods": methods,
+    "backbones": backbones,
+    "datasets": datasets,
+    "metrics": metrics,
+}

@@ -1,0 +1,67 @@
+"""The command `graphforget`: parses, calls, prints; errors become sentences and exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from graphforget import __version__
+from graphforget._core.errors import GraphforgetError
+from graphforget.cli.deletions import edges, features, node_class, nodes
+from graphforget.cli.doctor import doctor
+from graphforget.cli.listing import show
+from graphforget.cli.models import train, unlearn
+
+INTERRUPTED = 130
+USAGE = 2
+
+HELP = (
+    "Make a trained graph neural network forget, and show that it did.\n\n"
+    "Every comparison shows the original, the gold model (trained anew on what is retained) and the noise floor beside "
+    "the methods. Exit codes: 0 fine, 2 usage, 3 data, 4 unsupported, 5 diverged, 130 interrupted."
+)
+
+
+SETTINGS = {"help_format": "plaintext", "version": __version__, "suppress_keyboard_interrupt": False}
+app = App(name="graphforget", help=HELP, **SETTINGS)
+for command in (edges, nodes, features, node_class, train, unlearn, doctor):
+    app.command(command)
+app.command(show, name="list")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (the process's own by default) and return the exit code."""
+    tokens = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+    except CycloptsError as error:
+        return _fail(f"{' '.join(str(error).split())} See 'graphforget{_command(tokens)} --help'.", USAGE)
+    except GraphforgetError as error:
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail(_interrupted(tokens), INTERRUPTED)
+    except BrokenPipeError:
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.close()  # the reader went away, as `head` does
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def _fail(sentence: str, code: int) -> int:
+    print(f"graphforget: {sentence}", file=sys.stderr)
+    return code
+
+
+def _command(tokens: Sequence[str]) -> str:
+    names = {name for name in app if not name.startswith("-")}
+    return f" {tokens[0]}" if tokens and tokens[0] in names else ""
+
+
+def _interrupted(tokens: Sequence[str]) -> str:
+    if any(token == "--out" or token.startswith("--out=") for token in tokens):
+        return "Interrupted. Finished parts are kept in --out; repeat the same command to go on from there."
+    return "Interrupted. Nothing was kept; give --out FOLDER to make a run that can be resumed."

@@ -1,0 +1,48 @@
+"""What a run tells while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from graphforget.training.loop import Progress
+
+STEPS = 100
+"""At most about this many "running" events of one stage."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One step of a run.
+
+    stage: "original", "gold-1", ..., a method's label, or "evaluation".
+    state: "reused" stands for a stage that an earlier run with the same folder finished.
+    """
+
+    seed: int
+    stage: str
+    state: Literal["started", "running", "done", "reused", "failed"]
+    epoch: int = 0
+    epochs: int = 0
+    seconds: float = 0.0
+    note: str = ""
+
+
+Listen = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """Listen and say nothing."""
+    del event
+
+
+def epochs_to(listen: Listen, seed: int, stage: str) -> Progress:
+    """Return the progress function of a training loop that tells about every hundredth of it."""
+
+    def progress(epoch: int, epochs: int, metrics: dict[str, float]) -> None:
+        del metrics  # only how far it is
+        if epoch % max(1, epochs // STEPS) == 0 or epoch == epochs:
+            listen(Event(seed, stage, "running", epoch, epochs))
+
+    return progress

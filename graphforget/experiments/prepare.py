@@ -1,0 +1,115 @@
+"""Everything about a seed's run that can be known, and checked, before anything is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from graphforget._core.errors import UsageError
+from graphforget.data.deletion import Deletion
+from graphforget.data.graph import Graph
+from graphforget.experiments.plan import Plan
+from graphforget.experiments.setup import Setup, resolved_options
+from graphforget.experiments.specs import Spec
+from graphforget.experiments.store import Store
+from graphforget.tasks.base import Forgotten, Task
+from graphforget.tasks.link import LinkPrediction
+from graphforget.training.train import digest_of
+from graphforget.unlearning.run import check_supported
+
+ORIGINAL = "original"
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The task and the deletion of one seed, and the digests of its stages."""
+
+    seed: int
+    task: Task
+    deletion: Deletion
+    gone: Forgotten
+    retained: Task
+    digests: dict[str, str]
+
+
+def gold_stage(number: int) -> str:
+    """Return the name of the gold run `number` (from 0)."""
+    return f"gold-{number + 1}"
+
+
+def method_stage(spec: Spec) -> str:
+    """Return the folder name of a method's stage."""
+    return "method-" + "".join(letter if letter.isalnum() or letter in "-=.+" else "_" for letter in spec.label)
+
+
+def prepare(plan: Plan, graph: Graph, seed: int) -> Prepared:
+    """Return the task, the deletion and the stage digests of a seed.
+
+    Raises what a run would raise later: a pool too small, a deletion of what is not there or of everything, a method
+    that does not serve the task, a selection metric that does not exist.
+    """
+    task = plan.setup.make_task(graph, seed)
+    check_width(plan.setup, task)
+    deletion = plan.request.deletion(task, seed)
+    gone = task.resolve(deletion)
+    retained = task.without(gone)
+    for spec in plan.specs():
+        check_supported(spec.method, task, gone)
+    check_recipe(plan.setup, task)
+    return Prepared(seed, task, deletion, gone, retained, stage_digests(plan, task, gone, seed))
+
+
+def check_width(setup: Setup, task: Task) -> None:
+    """Raise UsageError when the backbone's output width cannot serve the task."""
+    out = setup.make_backbone().out
+    if task.n_outputs is not None and out not in (None, task.n_outputs):
+        raise UsageError(f"--out-width is {out}, but the task has {task.n_outputs} classes. Leave --out-width out.")
+
+
+def check_recipe(setup: Setup, task: Task) -> None:
+    """Raise UsageError unless the recipe selects by a validation metric of the task, or takes the last epoch."""
+    blank = torch.zeros(task.graph.n_nodes, task.n_outputs or 1)
+    known, chosen = ["last", *task.validate(blank)], setup.make_recipe().selection
+    if chosen not in known:
+        raise UsageError(f"--selection must be one of {', '.join(known)} for the {setup.task} task; got '{chosen}'.")
+
+
+def stage_digests(plan: Plan, task: Task, gone: Forgotten, seed: int) -> dict[str, str]:
+    """Return stage -> digest of all that decides the stage's model."""
+    original = original_digest(plan.setup, task, seed)
+    digests = {ORIGINAL: original}
+    for number in range(plan.gold_runs):
+        digests[gold_stage(number)] = digest_of("gold", original, gone.digest, number)
+    for spec in plan.specs():
+        digests[method_stage(spec)] = digest_of("method", original, gone.digest, spec.method.config())
+    return digests
+
+
+def original_digest(setup: Setup, task: Task, seed: int) -> str:
+    """Return the digest of data, split, backbone, recipe and seed."""
+    options = resolved_options(setup, task)
+    architecture = [setup.backbone, setup.make_backbone().config()]
+    return digest_of("original", task.graph.digest, options, architecture, setup.make_recipe().as_dict(), seed)
+
+
+def check_store(prepared: Prepared, store: Store) -> list[str]:
+    """Return the stages that are finished; raises UsageError when one was made from something else."""
+    return [stage for stage, digest in prepared.digests.items() if store.finished(stage, digest)]
+
+
+def outline(prepared: Prepared) -> dict[str, Any]:
+    """Return what is known of a seed's run before it starts: sizes, pools, what is deleted."""
+    task, gone = prepared.task, prepared.gone
+    facts: dict[str, Any] = {
+        "seed": prepared.seed,
+        "task": repr(task),
+        "deletion": gone.describe(),
+        "items": int(gone.count),
+        "training_edges": task.graph.n_edges,
+        "retained_edges": prepared.retained.graph.n_edges,
+    }
+    if isinstance(task, LinkPrediction):
+        facts["pool_in"], facts["pool_out"] = (len(task.pool(where)) for where in ("in", "out"))
+    return facts

@@ -1,0 +1,124 @@
+"""Carry out a plan: per seed one original, one deletion, gold models, and every method beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from graphforget._core.errors import DivergedError, GraphforgetError, UnsupportedError, UsageError
+from graphforget._core.files import file_lock, write_json
+from graphforget.data.graph import Graph
+from graphforget.evaluation.report import Report
+from graphforget.experiments.events import Event, Listen, silent
+from graphforget.experiments.plan import Plan
+from graphforget.experiments.prepare import Prepared, check_store, prepare
+from graphforget.experiments.stages import Bench
+from graphforget.experiments.store import PLAN, Store, check_run_folder
+from graphforget.experiments.workers import check_threads, limited_threads, run_in_processes, suited_threads
+
+REPORT = "report"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A method that gave no model for a seed, with its own sentence."""
+
+    seed: int
+    label: str
+    error: GraphforgetError
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a plan gave: the report of all that worked, and what did not."""
+
+    report: Report
+    failures: tuple[Failure, ...] = ()
+
+
+def seed_store(plan: Plan, seed: int) -> Store:
+    """Return where the stages of a seed are kept."""
+    return Store(None if plan.out is None else plan.out / f"seed-{seed}")
+
+
+def prepare_all(plan: Plan, graph: Graph) -> list[tuple[Prepared, list[str]]]:
+    """Return every seed's preparation and finished stages; whatever is wrong is raised before anything is written."""
+    if plan.out is not None:
+        check_run_folder(plan.out)
+    prepared = [prepare(plan, graph, seed) for seed in plan.seeds]
+    return [(one, check_store(one, seed_store(plan, one.seed))) for one in prepared]
+
+
+def run_plan(plan: Plan, listen: Listen = silent, *, jobs: int = 1, threads: int | None = None) -> Outcome:
+    """Carry out a plan and return its report.
+
+    With `plan.out`, every finished stage is kept there and reused by the same plan (or one with more methods or
+    seeds); an unfinished one goes on from its checkpoint. The bytes of the models do not depend on `jobs`, `threads`
+    or interruptions.
+
+    Parameters
+    ----------
+    listen: told about every stage.
+    jobs: processes; seeds are shared among them.
+    threads: threads of each process; None takes the machine's, or 1 for a small graph.
+
+    Raises
+    ------
+    UsageError: the plan asks for what cannot be, or `plan.out` holds a stage made from something else.
+    DataError: the data or the deletion is faulty. UnsupportedError, DivergedError: every method failed.
+    """
+    if jobs < 1:
+        raise UsageError(f"--jobs must be at least 1; got {jobs}.")
+    check_threads(threads)
+    graph = plan.setup.source.load()
+    prepare_all(plan, graph)
+    threads = suited_threads(threads, graph)
+    with nullcontext() if plan.out is None else _held(plan.out):
+        if plan.out is not None:
+            write_json(plan.out / PLAN, plan.as_dict())
+        if jobs > 1 and len(plan.seeds) > 1:
+            done = run_in_processes(plan, listen, jobs, threads)
+        else:
+            with limited_threads(threads):
+                done = [run_seed(plan, seed, graph, listen) for seed in plan.seeds]
+        outcome = merged(done)
+        if plan.out is not None:
+            outcome.report.save(plan.out / REPORT, replace=True)
+    return outcome
+
+
+def _held(out: Path):
+    """Hold the run folder for this process."""
+    return file_lock(out / PLAN, timeout=0.0)
+
+
+def run_seed(plan: Plan, seed: int, graph: Graph, listen: Listen = silent) -> tuple[Report | None, tuple[Failure, ...]]:
+    """Return the report of one seed (None when every method failed) and the failures."""
+    prepared = prepare(plan, graph, seed)
+    bench = Bench(plan.setup, prepared, seed_store(plan, seed), listen)
+    bench.keep_deletion()
+    bench.warm(plan)
+    original = bench.original()
+    golds = [bench.gold(original, number) for number in range(plan.gold_runs)]
+    results, failures = [], []
+    for spec in plan.specs():
+        try:
+            results.append(bench.method(original, spec))
+        except (DivergedError, UnsupportedError) as error:
+            failures.append(Failure(seed, spec.label, error))
+            listen(Event(seed, spec.label, "failed", note=str(error)))
+    return (bench.report(results, golds, plan.attack) if results else None), tuple(failures)
+
+
+def merged(done: Sequence[tuple[Report | None, tuple[Failure, ...]]]) -> Outcome:
+    """Return one outcome over seeds; raises the first failure when no method gave anything."""
+    reports = [report for report, _ in done if report is not None]
+    failures = tuple(failure for _, found in done for failure in found)
+    if not reports:
+        raise failures[0].error
+    titles = {report.title for report in reports}
+    if len(titles) > 1:  # pools taken whole ("cap") differ in size from seed to seed
+        reports = [replace(report, title=f"{min(titles)} (differs between seeds)") for report in reports]
+    return Outcome(Report.merge(reports), failures)

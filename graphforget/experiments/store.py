@@ -1,0 +1,129 @@
+"""A run folder: finished stages appear whole, are reused only when they fit, and are never mixed up."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from graphforget._core.errors import DataError, UsageError
+from graphforget._core.files import atomic_folder, read_json, write_json
+from graphforget.models.base import Model
+from graphforget.models.zoo import load_model, save_model
+from graphforget.training.loop import Progress
+from graphforget.training.recipe import Recipe
+from graphforget.training.train import Provenance
+
+RECEIPT = "receipt.json"
+PLAN = "plan.json"
+
+
+def check_run_folder(out: Path) -> None:
+    """Raise UsageError unless `out` is absent, empty, or the folder of an earlier run."""
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out}: a file is in the way. Name a folder that is new, empty, or of an earlier run.")
+    if out.is_dir() and any(out.iterdir()) and not (out / PLAN).is_file():
+        raise UsageError(f"--out {out}: the folder holds other things (no {PLAN}). Name a new or empty folder.")
+
+
+@dataclass(frozen=True)
+class Store:
+    """The stages of one seed below `folder`, or nothing kept when it is None.
+
+    A stage is a model folder with a receipt that carries the digest of all that decides the model: graph, split,
+    deletion, method, recipe and seed.
+    """
+
+    folder: Path | None
+
+    def finished(self, stage: str, digest: str) -> bool:
+        """Return whether the stage is there; raises UsageError when it was made from something else."""
+        if self.folder is None or not (self.folder / stage).exists():
+            return False
+        receipt = read_json(self.folder / stage / RECEIPT)
+        if not isinstance(receipt, dict) or receipt.get("digest") != digest:
+            raise UsageError(
+                f"{self.folder / stage}: made from other data, options or seed than this run has, so it is not reused. "
+                "Repeat the command that made it, or give another --out."
+            )
+        return True
+
+    def checkpoint(self, stage: str, digest: str) -> Path | None:
+        """Return the file an unfinished stage is resumed from; its name holds the digest."""
+        return None if self.folder is None else self.folder / f"{stage}-{digest[:16]}.checkpoint"
+
+    def save(self, stage: str, digest: str, model: Model, receipt: dict[str, Any]) -> None:
+        """Keep a finished stage and drop its checkpoint."""
+        if self.folder is None:
+            return
+        write_model(self.folder / stage, model, {"digest": digest, **receipt})
+        checkpoint = self.checkpoint(stage, digest)
+        assert checkpoint is not None
+        drop_checkpoint(checkpoint)
+
+    def load(self, stage: str) -> tuple[Model, dict[str, Any]]:
+        """Return the model and the receipt of a finished stage."""
+        assert self.folder is not None
+        return read_model(self.folder / stage), read_json(self.folder / stage / RECEIPT)
+
+
+def write_model(folder: Path, model: Model, receipt: dict[str, Any], extra: dict[str, Any] | None = None) -> None:
+    """Write model and receipt into `folder`, which appears whole."""
+    with atomic_folder(folder) as path:
+        save_model(model, path, extra)
+        write_json(path / RECEIPT, receipt)
+
+
+def read_model(folder: Path) -> Model:
+    """Return the model in a folder with its provenance, if it has one."""
+    model = load_model(folder)
+    made = read_json(folder / "model.json").get("provenance")
+    if made is None:
+        return model
+    try:
+        recipe = Recipe(**made["recipe"])
+        model.provenance = Provenance(recipe, made["seed"], made["task"], made["best_epoch"], made["history"])
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{folder}/model.json: its provenance is not whole ({error}). Save the model again.") from error
+    return model
+
+
+def clock_file(checkpoint: Path) -> Path:
+    """Return the file that keeps how long a checkpointed stage ran before it was stopped."""
+    return checkpoint.with_suffix(".seconds.json")
+
+
+def drop_checkpoint(checkpoint: Path) -> None:
+    """Remove the checkpoint of a finished stage."""
+    for path in (checkpoint, clock_file(checkpoint)):
+        path.unlink(missing_ok=True)
+
+
+class Clock:
+    """Seconds of a stage over all its interruptions.
+
+    The time is written whenever the checkpoint changed, so that the cost of a resumed stage is not understated.
+    """
+
+    def __init__(self, checkpoint: Path | None, progress: Progress) -> None:
+        self.checkpoint = checkpoint
+        self.told = progress
+        self.before = self._read()
+        self.start = time.perf_counter()
+        self.seen: int | None = None
+
+    def _read(self) -> float:
+        if self.checkpoint is None or not self.checkpoint.exists() or not clock_file(self.checkpoint).exists():
+            return 0.0
+        return float(read_json(clock_file(self.checkpoint)))
+
+    def progress(self, epoch: int, epochs: int, metrics: dict[str, float]) -> None:
+        """Pass an epoch on, and write the time when there is a new checkpoint."""
+        self.told(epoch, epochs, metrics)
+        if self.checkpoint is None or not self.checkpoint.exists():
+            return
+        changed = self.checkpoint.stat().st_mtime_ns
+        if changed != self.seen:
+            self.seen = changed
+            write_json(clock_file(self.checkpoint), self.before + time.perf_counter() - self.start)

@@ -1,0 +1,133 @@
+"""Seeds shared among processes; the results are those of one process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import numba
+import scipy.sparse as sp
+
+from graphforget._core.errors import GraphforgetError, UsageError
+from graphforget.data.graph import Graph
+from graphforget.experiments.events import Event, Listen
+from graphforget.experiments.plan import Plan
+
+SMALL = 100_000
+"""Stored numbers of a graph (nodes, both directions of edges, features) below which one thread is the fastest."""
+
+
+def check_threads(threads: int | None) -> None:
+    """Raise UsageError unless the machine can give so many threads."""
+    most = numba.config.NUMBA_NUM_THREADS
+    if threads is not None and not 1 <= threads <= most:
+        raise UsageError(f"--threads must be from 1 to {most} on this machine; got {threads}.")
+
+
+def suited_threads(threads: int | None, graph: Graph) -> int | None:
+    """Return `threads`, or 1 where nothing is said and the graph is so small that threads only wait for each other."""
+    features = graph.features.nnz if sp.issparse(graph.features) else graph.n_nodes * graph.n_features
+    small = graph.n_nodes + 2 * graph.n_edges + features < SMALL
+    return 1 if threads is None and small else threads
+
+
+@contextlib.contextmanager
+def limited_threads(threads: int | None) -> Iterator[None]:
+    """Use at most `threads` threads inside the block; None changes nothing. Results do not depend on it."""
+    check_threads(threads)
+    if threads is None:
+        yield
+        return
+    import torch
+
+    before = numba.get_num_threads(), torch.get_num_threads()
+    numba.set_num_threads(threads)
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before[0])
+        torch.set_num_threads(before[1])
+
+
+@dataclass
+class _Worker:
+    seed: int
+    process: Any
+    pipe: Connection
+
+
+def _work(plan: Plan, seed: int, threads: int, pipe: Connection) -> None:
+    """Run one seed in a process of its own; everything that happens goes through the pipe."""
+    from graphforget.experiments.single import run_seed
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        graph = plan.setup.source.load()
+        with limited_threads(threads):
+            pipe.send(run_seed(plan, seed, graph, pipe.send))
+    except GraphforgetError as error:
+        pipe.send(error)
+    finally:
+        pipe.close()
+
+
+def run_in_processes(plan: Plan, listen: Listen, jobs: int, threads: int | None) -> list[Any]:
+    """Return what `run_seed` gives for each seed, in the order of the seeds, with `jobs` processes at a time.
+
+    Raises the first error of a seed; the other processes are ended then.
+    """
+    jobs = min(jobs, len(plan.seeds))
+    each = threads or max(1, min(os.cpu_count() or 1, numba.config.NUMBA_NUM_THREADS) // jobs)
+    waiting, running, done = list(plan.seeds), [], {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                running.append(_started(plan, waiting.pop(0), each))
+            for worker in _ready(running):
+                answer = _receive(worker)
+                if isinstance(answer, Event):
+                    listen(answer)
+                    continue
+                running.remove(worker)
+                worker.process.join()
+                if isinstance(answer, GraphforgetError):
+                    raise answer
+                done[worker.seed] = answer
+    finally:
+        for worker in running:
+            worker.process.terminate()
+            worker.process.join()
+    return [done[seed] for seed in plan.seeds]
+
+
+def _started(plan: Plan, seed: int, threads: int) -> _Worker:
+    context = get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(plan, seed, threads, theirs), name=f"seed-{seed}")
+    process.start()
+    theirs.close()
+    return _Worker(seed, process, ours)
+
+
+def _ready(running: list[_Worker]) -> list[_Worker]:
+    ready = wait([worker.pipe for worker in running])
+    return [worker for worker in running if worker.pipe in ready]
+
+
+def _receive(worker: _Worker) -> Any:
+    """Return the next message; a process that ended without one becomes an error."""
+    try:
+        return worker.pipe.recv()
+    except EOFError:
+        worker.process.join()
+        return GraphforgetError(
+            f"The process of seed {worker.seed} ended with code {worker.process.exitcode} before it was done (a code "
+            "of -9 usually means too little memory). Use fewer --jobs; with --out the finished parts are reused."
+        )

@@ -1,0 +1,98 @@
+"""`list` and `doctor` say what the registries and the machine say."""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import json
+
+import pytest
+
+from graphforget.data.cards import cards
+from graphforget.evaluation.metrics import METRICS
+from graphforget.models.zoo import backbones
+from graphforget.unlearning.run import methods
+
+NAMES = {
+    "methods": lambda: [cls.name for cls in methods().classes()],
+    "backbones": lambda: [cls.name for cls in backbones().classes()],
+    "datasets": lambda: list(cards()),
+    "metrics": lambda: list(METRICS),
+}
+
+
+@pytest.mark.parametrize("what", NAMES)
+def test_a_list_holds_every_entry_of_its_registry(run, what):
+    table, listed = run("list", what), run("list", what, "--json")
+    assert (table.code, listed.code) == (0, 0)
+    assert [entry["name"] for entry in json.loads(listed.out)] == NAMES[what]()
+    assert all(name in table.out for name in NAMES[what]())
+
+
+def test_the_list_of_methods_says_what_each_reads_and_its_presets(run):
+    entries = {entry["name"]: entry for entry in json.loads(run("list", "methods", "--json").out)}
+    assert entries["gradient-ascent"]["reads"] == ["forgotten"]
+    assert entries["unlink"]["changes"] == ["graph"]
+    assert "gnndelete-ni" in entries["gnndelete"]["presets"]
+    assert entries["gnndelete"]["options"]["alpha"] == 0.5
+
+
+def test_doctor_finds_a_working_installation(run, monkeypatch):
+    monkeypatch.delenv("GRAPHFORGET_DATA", raising=False)
+    done = run("doctor", "--json")
+    checks = {check["name"]: check for check in json.loads(done.out)}
+    assert done.code == 0
+    assert {"python", "torch", "numba", "torch_geometric", "dgl", "sample data", "cache folder"} <= set(checks)
+    assert "threads" in checks["numba"]["found"]
+    assert checks["data folder"]["state"] == "absent"
+
+
+def test_doctor_ends_with_3_when_the_data_folder_is_not_there(run, tmp_path):
+    done = run("doctor", "--data-dir", tmp_path / "nowhere")
+    assert done.code == 3
+    assert "nowhere is not a folder" in done.out
+
+
+def test_doctor_says_which_sets_a_data_folder_holds(run, tmp_path):
+    (tmp_path / "citation_full/dblp/raw").mkdir(parents=True)
+    (tmp_path / "citation_full/dblp/raw/dblp.npz").write_bytes(b"x")
+    assert "holds dblp\n" in run("doctor", "--data-dir", tmp_path).out
+
+
+@pytest.mark.parametrize(
+    ("error", "phrase"),
+    [
+        (ModuleNotFoundError("No module named 'dgl'", name="dgl"), "not installed"),
+        (FileNotFoundError("Cannot find DGL C++ graphbolt library"), "graphbolt library"),
+    ],
+)
+def test_doctor_says_why_dgl_does_not_work_and_which_version_does(run, monkeypatch, error, phrase):
+    whole = importlib.import_module
+
+    def broken(name: str, *rest: object) -> object:
+        if name == "dgl":
+            raise error
+        return whole(name, *rest)
+
+    monkeypatch.setattr(importlib, "import_module", broken)
+    done = run("doctor")
+    line = next(line for line in done.out.splitlines() if " dgl " in line)
+    assert done.code == 0
+    assert line.startswith("absent")
+    assert phrase in line
+    assert "dgl==1.1.3 together with 'packaging' works" in line
+
+
+def test_doctor_ends_with_3_when_a_library_is_broken(run, monkeypatch):
+    whole = importlib.import_module
+
+    def broken(name: str, *rest: object) -> object:
+        if name == "torch_geometric":
+            raise OSError("libfoo.so is missing")
+        return whole(name, *rest)
+
+    monkeypatch.setattr(importlib, "import_module", broken)
+    done = run("doctor")
+    assert done.code == 3
+    assert "OSError: libfoo.so is missing" in done.out
+    assert builtins.__import__ is not broken

@@ -1,0 +1,142 @@
+"""How commands speak: tables that fit a terminal, plain lines elsewhere, JSON alone when asked."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from graphforget.cli.output import lines, print_json, print_report, shown
+from graphforget.evaluation.document import Report
+from graphforget.evaluation.records import Record
+from graphforget.experiments.events import Event, epochs_to
+
+CODE = "import sys; from graphforget.cli.main import main; sys.exit(main(sys.argv[1:]))"
+EVENTS = [
+    Event(1, "original", "started"),
+    Event(1, "original", "running", 5, 10),
+    Event(1, "original", "done", seconds=1.25),
+    Event(1, "gold-1", "reused"),
+    Event(1, "d2dgn", "failed", note="it diverged."),
+]
+
+
+@pytest.fixture
+def report() -> Report:
+    """Return a report with two rows."""
+    values = {"test_auc": 0.9, "seconds": 1.0}
+    rows = (Record("Original", 1, values, "original"), Record("d2dgn", 1, values, "method", "a note."))
+    return Report("link", "Link prediction on x", rows)
+
+
+def test_elsewhere_each_ended_stage_is_a_line_on_stderr(capsys):
+    for event in EVENTS:
+        lines(event)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "seed 1: original done in 1.2 s",
+        "seed 1: gold-1 taken from the folder",
+        "seed 1: d2dgn failed: it diverged.",
+    ]
+
+
+def test_with_json_progress_is_silent(capsys):
+    with shown(quiet=True, total=3) as listen:
+        for event in EVENTS:
+            listen(event)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_json_has_no_nan(capsys):
+    print_json({"b": 1, "a": None})
+    assert json.loads(capsys.readouterr().out) == {"a": None, "b": 1}
+    with pytest.raises(ValueError, match="JSON"):
+        print_json({"a": math.nan})
+
+
+def test_elsewhere_a_report_is_markdown(report, capsys):
+    print_report(report)
+    assert capsys.readouterr().out == str(report)
+
+
+def test_on_a_terminal_a_report_fits_and_keeps_its_notes(report, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "60")
+    print_report(report)
+    printed = re.sub("\x1b\\[[0-9;]*m", "", capsys.readouterr().out)
+    assert max(map(len, printed.splitlines())) <= 60
+    assert "test AUC" in printed
+    assert "- d2dgn: a note." in printed
+
+
+def test_a_long_training_tells_about_a_hundredth_of_its_epochs():
+    told: list[Event] = []
+    progress = epochs_to(told.append, 1, "original")
+    for epoch in range(1, 2001):
+        progress(epoch, 2000, {})
+    assert len(told) == 100
+    assert told[-1] == Event(1, "original", "running", 2000, 2000)
+
+
+def test_on_a_terminal_there_are_bars(own, data):
+    words = ["edges", str(own / "edges.csv"), "gcn", "--count", "9", *data, "--epochs", "4", "--no-attack"]
+    parent, child = pty.openpty()
+    command = [sys.executable, "-c", CODE, *words, "--method", "d2dgn:epochs=4"]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "NUMBA_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=child, env=environment)
+    os.close(child)
+    shown_bytes = b""
+    while chunk := _read(parent):
+        shown_bytes += chunk
+    out, _ = process.communicate()
+    assert process.returncode == 0
+    assert b"4/4" in shown_bytes  # stages: original, two gold models, one method
+    assert b"d2dgn:epochs=4 done" in shown_bytes
+    assert b"| Original" in out
+
+
+def _read(descriptor: int) -> bytes:
+    """Return what a terminal shows next; at its end Linux raises instead of giving nothing."""
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:
+        return b""
+
+
+def test_ctrl_c_ends_every_process_with_130(own, data, tmp_path):
+    words = ["edges", str(own / "edges.csv"), "gcn", "--count", "9", *data, "--epochs", "100000", "--no-attack"]
+    words += ["--validate-every", "10", "--seeds", "1,2", "--jobs", "2", "--out", str(tmp_path / "out")]
+    process = subprocess.Popen(
+        [sys.executable, "-c", CODE, *words], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while len(list((tmp_path / "out").glob("seed-*/*.checkpoint"))) < 2:
+        assert process.poll() is None, process.stderr
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "repeat the same command to go on" in err
+    assert _all_end(process.pid)
+
+
+def _all_end(group: int) -> bool:
+    """Return whether no process of a group is left after a while (the standard library's tracker ends last)."""
+    for _ in range(200):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False

@@ -1,0 +1,122 @@
+"""`train` makes a model folder, `unlearn` makes the model in it forget and leaves a receipt."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from graphforget.data.deletion import Deletion
+from graphforget.data.load import load
+from graphforget.models.zoo import load_model
+
+FAST = ["--epochs", "6", "--validate-every", "3", "--hidden", "8"]
+
+
+@pytest.fixture
+def model(run, own, data, tmp_path):
+    """Return the folder of a trained model."""
+    done = run("train", own / "edges.csv", "gcn", *data, *FAST, "--seed", 7, "--out", tmp_path / "model")
+    assert done.code == 0
+    return tmp_path / "model"
+
+
+def unlearn(run, own, data, model, *more):
+    """Run `unlearn` on the own data."""
+    words = ["unlearn", "--model", model, "--data", own / "edges.csv", "--delete", own / "delete_edges.csv"]
+    return run(*words, *data, "--method", "d2dgn:epochs=4,lr=0.01", *more)
+
+
+def test_train_prints_metrics_and_writes_a_whole_model_folder(run, own, data, tmp_path):
+    out = tmp_path / "model"
+    done = run("train", own / "edges.csv", "gat", *data, *FAST, "--task", "node", "--out", out, "--json")
+    assert (done.code, done.err) == (0, "")
+    assert {"val_accuracy", "test_accuracy", "seconds"} <= set(json.loads(done.out))
+    assert sorted(path.name for path in out.iterdir()) == ["model.json", "model.safetensors", "receipt.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
+    assert load_model(out).widths[-1][1] == 3
+
+
+def test_unlearn_writes_another_model_and_a_receipt_with_digests(run, own, data, model, tmp_path):
+    done = unlearn(run, own, data, model, "--out", tmp_path / "unlearned")
+    assert done.code == 0
+    assert "| Original" in done.out
+    assert "no gold model was trained" in done.out
+    before, after = load_model(model), load_model(tmp_path / "unlearned")
+    moved = [
+        not np.array_equal(a.numpy(), b.numpy()) for a, b in zip(before.parameters(), after.parameters(), strict=True)
+    ]
+    assert any(moved)
+    receipt = json.loads((tmp_path / "unlearned/receipt.json").read_text())
+    graph = load(own / "edges.csv", features=own / "features.csv", labels=own / "labels.csv")
+    deletion = Deletion.read(own / "delete_edges.csv")
+    gone = deletion.resolve(graph).edges
+    assert receipt["deletion"]["digest"] == deletion.digest
+    assert receipt["data"]["before"] == graph.digest
+    assert receipt["data"]["after"] == graph.without(edges=gone).digest
+    assert receipt["data"]["edges_after"] == graph.n_edges - 3
+    assert receipt["counts"]["training_edges"] + receipt["counts"]["held_out_edges"] == 3
+    assert receipt["method"]["epochs"] == 4
+    assert receipt["parameter_change"] > 1e-6
+    assert receipt["seconds"] > 0
+
+
+def test_the_receipt_names_nothing_that_was_deleted(run, own, data, model, tmp_path):
+    unlearn(run, own, data, model, "--out", tmp_path / "unlearned")
+    texts = [(tmp_path / "unlearned" / name).read_text() for name in ("receipt.json", "model.json")]
+    assert not any(f'"u{number}"' in text for text in texts for number in range(60))
+
+
+def test_gold_adds_the_evidence(run, own, data, model, tmp_path):
+    done = unlearn(run, own, data, model, "--gold", "--no-attack", "--json", "--out", tmp_path / "unlearned")
+    assert (done.code, done.err) == (0, "")
+    names = [record["row"] for record in json.loads(done.out)["report"]["records"]]
+    assert names == ["Original", "Gold", "Noise floor", "d2dgn:epochs=4,lr=0.01"]
+
+
+def test_unlearn_on_a_dry_run_writes_nothing(run, own, data, model, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    done = unlearn(run, own, data, model, "--dry-run", "--out", tmp_path / "unlearned")
+    assert done.code == 0
+    assert "deletion" in done.out
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_same_model_unlearned_twice_has_the_same_bytes(run, own, data, model, tmp_path):
+    for name in ("one", "two"):
+        unlearn(run, own, data, model, "--out", tmp_path / name)
+    for file in ("model.safetensors", "model.json"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+@pytest.mark.parametrize("file", ["edges.csv", "features.csv"])
+def test_other_data_than_the_models_are_refused(run, own, data, model, tmp_path, file):
+    lines = (own / file).read_text().splitlines()
+    (tmp_path / file).write_text(
+        "\n".join(lines[:-1] + [lines[-1].replace("u59,u2", "u59,u7").replace("u59,0", "u59,9")])
+    )
+    place = {name: own / name for name in ("edges.csv", "features.csv")} | {file: tmp_path / file}
+    options = ["--features", place["features.csv"], "--labels", own / "labels.csv", "--out", tmp_path / "unlearned"]
+    done = run(
+        "unlearn", "--model", model, "--data", place["edges.csv"], "--delete", own / "delete_edges.csv", *options
+    )
+    assert done.code == 3
+    assert "not the data that the model in" in done.err
+    assert not (tmp_path / "unlearned").exists()
+
+
+def test_an_unlearned_model_is_not_unlearned_again(run, own, data, model, tmp_path):
+    unlearn(run, own, data, model, "--out", tmp_path / "once")
+    done = unlearn(run, own, data, tmp_path / "once", "--out", tmp_path / "twice")
+    assert done.code == 3
+    assert "name all that must go in one deletion" in done.err
+
+
+def test_a_model_folder_that_does_not_say_its_task_is_refused(run, own, data, model, tmp_path):
+    description = json.loads((model / "model.json").read_text())
+    del description["made_for"]
+    (model / "model.json").write_text(json.dumps(description))
+    done = unlearn(run, own, data, model, "--out", tmp_path / "unlearned")
+    assert done.code == 3
+    assert "does not say which data and split" in done.err

@@ -1,0 +1,118 @@
+"""A user's own module behind the zoo's interface."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from graphforget._core.errors import UnsupportedError, UsageError
+from graphforget._core.streams import Streams
+from graphforget.models.adapter import Adapter
+from graphforget.models.gcn import GCN
+from graphforget.models.zoo import save_model
+from graphforget.tasks.link import LinkPrediction
+from graphforget.training.train import train
+from graphforget.unlearning.run import unlearn
+from graphforget.unlearning.sampling import sample_deletion
+
+
+@pytest.fixture(scope="module")
+def graph(random_attributed_graph):
+    """40 nodes."""
+    return random_attributed_graph()
+
+
+@pytest.fixture
+def pair(graph, made, twin):
+    """A GCN of the zoo and an adapter around torch_geometric layers with the same weights."""
+    model = made(GCN, graph.n_features, hidden=7, out=5)
+    return model, Adapter(twin(model))
+
+
+def test_it_gives_the_same_numbers_as_the_zoo(graph, pair):
+    model, adapter = pair
+    for ours, theirs in zip(model.layers(graph), adapter.layers(graph), strict=True):
+        torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(adapter.embed(graph), model.embed(graph), rtol=1e-5, atol=1e-6)
+
+
+def test_the_hook_acts_between_the_layers_as_in_the_zoo(graph, pair):
+    hook = lambda number, h: h * 0.5 if number == 1 else h - 1  # noqa: E731
+    for ours, theirs in zip(pair[0].layers(graph, hook), pair[1].layers(graph, hook), strict=True):
+        torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=1e-6)
+
+
+def test_a_known_first_layer_replaces_its_own(graph, pair):
+    first = torch.ones(40, 7)
+    for ours, theirs in zip(pair[0].layers(graph, first=first), pair[1].layers(graph, first=first), strict=True):
+        torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=1e-6)
+
+
+def test_hooks_are_taken_off_again(graph, pair):
+    _, adapter = pair
+    before = adapter.embed(graph)
+    adapter.layers(graph, lambda number, h: h * 0)
+    with pytest.raises(ZeroDivisionError):
+        adapter.layers(graph, lambda number, h: 1 / 0)
+    assert adapter.embed(graph).equal(before)
+    assert not any(module._forward_hooks for module in adapter.modules())
+
+
+@pytest.mark.parametrize("method", ["gnndelete", "d2dgn", "retrain", "fine-tune", "gradient-ascent", "unlink"])
+def test_methods_serve_it(graph, twin, made, weights, method):
+    task = LinkPrediction(graph, seed=2)
+    adapter = Adapter(twin(made(GCN, graph.n_features, hidden=7, out=5)))
+    model = train(adapter, task, epochs=3)
+    before = weights(model)
+    short = {"epochs": 3} if method in ("gnndelete", "d2dgn", "fine-tune", "gradient-ascent") else {}
+    deletion = sample_deletion(task, edges=5)
+    first = unlearn(model, task, deletion, method, **short)
+    assert weights(model) == before
+    again = unlearn(model, task, deletion, method, **short)
+    assert weights(first.model) == weights(again.model)
+
+
+def test_fresh_weights_come_from_the_seed_and_leave_the_global_generator_alone(pair, weights):
+    state = torch.random.get_rng_state()
+    one, two, other = (pair[1].fresh(Streams(seed)) for seed in (1, 1, 2))
+    assert weights(one) == weights(two) != weights(other)
+    assert weights(one) != weights(pair[1])
+    assert torch.random.get_rng_state().equal(state)
+
+
+def test_a_module_that_cannot_start_afresh_is_refused():
+    class Stubborn(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Linear(2, 2)
+            self.scale = nn.Parameter(torch.ones(1))
+
+    with pytest.raises(UnsupportedError, match=r"Stubborn has parameters scale but no reset_parameters"):
+        Adapter(Stubborn(), layers=["inner"]).fresh(Streams(0))
+
+
+def test_layers_must_exist_and_be_called(graph):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.used, self.unused = nn.Linear(10, 4), nn.Linear(10, 4)
+
+        def forward(self, x, edge_index):
+            return self.used(x)
+
+    with pytest.raises(UsageError, match="no submodule.*name its layers, of used, unused"):
+        Adapter(Net())
+    with pytest.raises(UsageError, match="'third'"):
+        Adapter(Net(), layers=["used", "third"])
+    with pytest.raises(UsageError, match="2 layers are named, but 1 were called"):
+        Adapter(Net(), layers=["used", "unused"]).layers(graph)
+    assert Adapter(Net(), layers=["used"]).embed(graph).shape == (40, 4)
+
+
+def test_its_code_cannot_be_saved(pair, tmp_path, graph):
+    with pytest.raises(UnsupportedError, match="state_dict"):
+        save_model(pair[1], tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+    with pytest.raises(UnsupportedError):
+        pair[1].flops(graph)

@@ -1,0 +1,159 @@
+"""The training loop: steps, selection, patience, divergence."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from graphforget._core.errors import DivergedError, UsageError
+from graphforget.training.loop import fit
+from graphforget.training.recipe import Recipe
+
+
+class Point(nn.Module):
+    """One number, w, starting at 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.ones(1))
+
+
+def scripted(values):
+    """Return a `validate` that gives "score" = values[0], values[1], ... and the list of calls."""
+    calls = []
+
+    def validate():
+        calls.append(len(calls))
+        return {"score": values[len(calls) - 1]}
+
+    return validate, calls
+
+
+def run(values, record=None, **changes):
+    """Minimise (w - epoch)^2 with scripted validation scores; return (model, state, w after each epoch)."""
+    model, trail = Point(), []
+    validate, _ = scripted(values)
+    recipe = Recipe(**{"epochs": 6, "validate_every": 1, "selection": "score", "lr": 0.1, **changes})
+    progress = lambda epoch, epochs, metrics: trail.append(float(model.w.detach()))  # noqa: E731
+    state = fit(model, lambda epoch: (model.w - epoch).square().sum(), validate, recipe, progress=progress)
+    return model, state, trail
+
+
+def test_it_is_adam():
+    model, twin = Point(), Point()
+    recipe = Recipe(epochs=5, validate_every=5, selection="last", lr=0.1, weight_decay=0.3)
+    fit(model, lambda epoch: (model.w.sin() * (epoch + 1)).sum(), lambda: {}, recipe)
+    optimiser = torch.optim.Adam(twin.parameters(), lr=0.1, weight_decay=0.3)
+    for epoch in range(5):
+        optimiser.zero_grad()
+        (twin.w.sin() * (epoch + 1)).sum().backward()
+        optimiser.step()
+    torch.testing.assert_close(model.w, twin.w)
+
+
+def test_the_best_validated_epoch_is_kept():
+    model, state, trail = run([0.1, 0.5, 0.9, 0.3, 0.8, 0.7])
+    assert (state.best_epoch, state.best_value, state.epoch) == (3, 0.9, 6)
+    assert float(model.w.detach()) == trail[2] != trail[5]
+
+
+def test_of_equal_epochs_the_first_is_kept():
+    model, state, trail = run([0.1, 0.5, 0.5, 0.5, 0.2, 0.5])
+    assert state.best_epoch == 2 and float(model.w.detach()) == trail[1]
+
+
+def test_last_keeps_the_last_epoch():
+    model, state, trail = run([0.9, 0.5, 0.4, 0.3, 0.2, 0.1], selection="last")
+    assert state.best_epoch == 6 and float(model.w.detach()) == trail[5]
+
+
+def test_validation_comes_every_few_epochs_and_after_the_last():
+    _, state, _ = run([0.1, 0.2, 0.3], epochs=7, validate_every=3)
+    assert [entry["epoch"] for entry in state.history] == [3, 6, 7]
+    assert [entry["score"] for entry in state.history] == [0.1, 0.2, 0.3]
+
+
+def test_patience_counts_validations_without_improvement():
+    model, state, trail = run([0.5, 0.6, 0.6, 0.1, 0.9, 0.9], patience=2)
+    assert (state.epoch, state.best_epoch, len(trail)) == (4, 2, 4)
+    assert float(model.w.detach()) == trail[1]
+    assert run([0.5, 0.6, 0.6, 0.7, 0.1, 0.1], patience=2)[1].epoch == 6
+    assert run([0.5, 0.4, 0.3, 0.2, 0.1, 0.0])[1].epoch == 6
+
+
+def test_a_validation_that_is_nan_is_never_the_best():
+    _, state, _ = run([math.nan, 0.2, math.nan, 0.1, math.nan, math.nan])
+    assert (state.best_epoch, state.best_value) == (2, 0.2)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_loss_without_bounds_stops_the_run_with_a_sentence(bad):
+    model = Point()
+    with pytest.raises(DivergedError, match=rf"The loss became {bad} in epoch 3\. Lower the learning rate") as caught:
+        fit(
+            model,
+            lambda epoch: model.w.sum() * (bad if epoch == 2 else 1.0),
+            lambda: {"score": 1.0},
+            Recipe(epochs=9, selection="score"),
+        )
+    assert caught.value.exit_code == 5
+
+
+def test_an_unknown_selection_names_what_there_is():
+    with pytest.raises(UsageError, match="selection 'auc' is not a validation metric.*there are score and last"):
+        run([0.1], selection="auc")
+
+
+def test_gradients_are_clipped():
+    """With SGD the step would shrink; Adam divides by the norm, so the second step shows it."""
+    found = []
+    for limit in (None, 1e-3):
+        model = Point()
+        recipe = Recipe(epochs=2, selection="last", lr=0.1, max_grad_norm=limit)
+        fit(model, lambda epoch, m=model: m.w.sum() * (1000.0 if epoch else 1e-3), lambda: {}, recipe)
+        found.append(float(model.w.detach()))
+    assert found[1] == pytest.approx(0.8, abs=1e-3) and found[0] != pytest.approx(0.8, abs=1e-3)
+
+
+def test_frozen_parameters_stay():
+    model = nn.ModuleDict({"a": Point(), "b": Point()})
+    model["a"].requires_grad_(False)
+    fit(model, lambda epoch: (model["a"].w * model["b"].w).sum(), lambda: {}, Recipe(epochs=3, selection="last"))
+    assert float(model["a"].w.detach()) == 1.0 != float(model["b"].w.detach())
+
+
+def test_it_validates_in_evaluation_mode_and_trains_in_training_mode():
+    model, seen = Point(), []
+
+    def objective(epoch):
+        seen.append(("train", model.training))
+        return model.w.square().sum()
+
+    def validate():
+        seen.append(("validate", model.training))
+        return {"score": 1.0}
+
+    fit(model, objective, validate, Recipe(epochs=2, validate_every=1, selection="score"))
+    assert seen == [("train", True), ("validate", False)] * 2
+    assert not model.training
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"epochs": 0}, "'epochs' must be an integer of at least 1; got 0"),
+        ({"epochs": 1.5}, "'epochs' must be an integer"),
+        ({"validate_every": 0}, "'validate_every' must be"),
+        ({"lr": 0.0}, "'lr' must be above 0"),
+        ({"lr": math.nan}, "'lr' must be above 0"),
+        ({"weight_decay": -1.0}, "'weight_decay' at least 0"),
+        ({"patience": 0}, "'patience' must be at least 1"),
+        ({"max_grad_norm": 0.0}, "'max_grad_norm' must be above 0"),
+    ],
+)
+def test_a_wrong_recipe_is_a_sentence(changes, words):
+    with pytest.raises(UsageError, match=words):
+        Recipe(**changes)

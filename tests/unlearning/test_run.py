@@ -1,0 +1,131 @@
+"""`unlearn` and what it returns and refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from graphforget._core.errors import DataError, UnsupportedError, UsageError
+from graphforget.data.deletion import Deletion
+from graphforget.models.gcn import GCN
+from graphforget.tasks.link import LinkPrediction
+from graphforget.training.train import train
+from graphforget.unlearning.methods.d2dgn import D2DGN
+from graphforget.unlearning.methods.fine_tune import FineTune
+from graphforget.unlearning.methods.gnndelete import GNNDelete
+from graphforget.unlearning.methods.gradient_ascent import GradientAscent
+from graphforget.unlearning.run import methods, unlearn
+from graphforget.unlearning.sampling import sample_deletion
+
+
+@pytest.fixture(scope="module")
+def task(random_attributed_graph):
+    """A small link task."""
+    return LinkPrediction(random_attributed_graph(n=80, n_edges=200), seed=6)
+
+
+@pytest.fixture(scope="module")
+def model(task):
+    """A GCN trained on it for a moment."""
+    return train(GCN(hidden=8), task, epochs=4, validate_every=2)
+
+
+@pytest.fixture(scope="module")
+def deletion(task):
+    """Five of its training edges."""
+    return sample_deletion(task, edges=5)
+
+
+def test_the_result_holds_both_sides(model, task, deletion):
+    result = unlearn(model, task, deletion, "d2dgn", epochs=2, seed=8)
+    assert (result.original, result.task, result.deletion) == (model, task, deletion)
+    assert result.retained.graph.n_edges == task.graph.n_edges - 5
+    assert (result.label, result.seed, result.method.epochs) == ("d2dgn", 8, 2)
+    assert result.seconds > 0 and result.parameter_change > 1e-6
+    assert result.history[-1]["epoch"] == 2
+    assert not any(value.requires_grad for value in result.model.parameters())
+
+
+def test_the_receipt_is_json_and_names_the_deletion(model, task, deletion):
+    result = unlearn(model, task, deletion, "gnndelete-ni", epochs=2)
+    receipt = json.loads(json.dumps(result.receipt(), allow_nan=False))
+    assert receipt["deletion"]["digest"] == deletion.digest and receipt["edges_removed"] == 5
+    assert receipt["method"]["method"] == "gnndelete" and receipt["method"]["alpha"] == 0.0
+    assert receipt["seed"] == 6 and receipt["seconds"] > 0
+
+
+def test_a_name_with_changes_equals_the_object(model, task, deletion, weights):
+    one = unlearn(model, task, deletion, "fine-tune", epochs=2, lr=0.01)
+    two = unlearn(model, task, deletion, FineTune(epochs=2, lr=0.01))
+    assert one.method == two.method and weights(one.model) == weights(two.model)
+
+
+def test_the_seed_is_the_tasks_unless_given(model, task, deletion, weights):
+    runs = [unlearn(model, task, deletion, "d2dgn", epochs=2, seed=seed) for seed in (None, 6, 7)]
+    assert weights(runs[0].model) == weights(runs[1].model) != weights(runs[2].model)
+
+
+def test_gold_is_the_model_trained_on_the_retained_task(model, task, deletion, weights):
+    gold = unlearn(model, task, deletion, "retrain")
+    again = train(GCN(hidden=8), gold.retained, epochs=4, validate_every=2)
+    assert weights(gold.model) == weights(again)
+
+
+def test_unlink_keeps_the_weights_and_drops_the_edges(model, task, deletion, weights):
+    result = unlearn(model, task, deletion, "unlink")
+    assert weights(result.model) == weights(model) and result.parameter_change == 0.0
+    before, after = (result.model.embed(each.graph) for each in (task, result.retained))
+    assert not before.equal(after)
+
+
+def test_unknown_names_are_suggested(model, task, deletion):
+    with pytest.raises(UsageError, match="Unknown method 'd2dg'. Did you mean 'd2dgn'"):
+        unlearn(model, task, deletion, "d2dg")
+    with pytest.raises(UsageError, match="'epoch' is not an option.*Did you mean 'epochs'"):
+        unlearn(model, task, deletion, "d2dgn", epoch=3)
+    with pytest.raises(UsageError, match="not both"):
+        unlearn(model, task, deletion, D2DGN(), epochs=3)
+
+
+def test_unsupported_requests_are_refused_before_any_work(model, task, deletion):
+    def never(*_):
+        raise AssertionError("work was done")
+
+    u, v = task.graph.edges[:, 0].tolist()
+    with pytest.raises(UnsupportedError, match="mixed"):
+        unlearn(model, task, Deletion(edges=[(u, v)], nodes=[5]), "d2dgn", progress=never)
+    with pytest.raises(UnsupportedError, match="'selection' is val_accuracy.*val_auc"):
+        unlearn(model, task, deletion, "d2dgn", selection="val_accuracy", progress=never)
+    with pytest.raises(DataError, match="no node with id 999"):
+        unlearn(model, task, Deletion(nodes=[999]), "d2dgn", progress=never)
+
+
+@pytest.mark.parametrize(
+    ("cls", "changes", "words"),
+    [
+        (D2DGN, {"knowledge": "both"}, "d2dgn: 'knowledge' must be one of response, feature; got 'both'"),
+        (D2DGN, {"alpha": 1.2}, r"d2dgn: 'alpha' must be a number in \[0, 1\].*got 1.2"),
+        (D2DGN, {"temperature": 0}, "d2dgn: 'temperature' must be a number above 0; got 0"),
+        (GNNDelete, {"init": "zeros"}, "gnndelete: 'init' must be one of identity, ones_1000; got 'zeros'"),
+        (GNNDelete, {"alpha": "half"}, "gnndelete: 'alpha' must be a number"),
+        (GNNDelete, {"epochs": 0}, "gnndelete: 'epochs' must be an integer of at least 1; got 0"),
+        (GradientAscent, {"lr": -1.0}, "gradient-ascent: 'lr' must be a number above 0; got -1.0"),
+        (FineTune, {"validate_every": 2.5}, "fine-tune: 'validate_every' must be an integer"),
+    ],
+)
+def test_a_wrong_hyper_parameter_is_a_sentence(cls, changes, words):
+    with pytest.raises(UsageError, match=words):
+        cls(**changes)
+
+
+def test_the_released_gold_selects_on_the_reported_deletion(model, task, deletion):
+    result = unlearn(model, task, deletion, "retrain-released")
+    assert "val_released" in result.model.provenance.history[-1]
+    best = max(result.model.provenance.history, key=lambda entry: entry["val_released"])
+    assert result.model.provenance.best_epoch == best["epoch"]
+
+
+def test_every_method_of_the_folder_is_listed():
+    names = {cls.name for cls in methods().classes()}
+    assert {"retrain", "unlink", "fine-tune", "gradient-ascent", "gnndelete", "d2dgn"} <= names

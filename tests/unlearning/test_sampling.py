@@ -1,0 +1,94 @@
+"""Random deletions: counts, pools, errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from graphforget._core.errors import DataError, UsageError
+from graphforget.tasks.link import LinkPrediction
+from graphforget.tasks.node import NodeClassification
+from graphforget.unlearning.sampling import sample_deletion
+
+
+@pytest.fixture(scope="module")
+def link(random_attributed_graph):
+    """A link task with 230 training edges, sparse enough that some are outside the test neighbourhood."""
+    return LinkPrediction(random_attributed_graph(n=200, n_edges=255), seed=3)
+
+
+@pytest.fixture(scope="module")
+def node(random_attributed_graph):
+    """A node task."""
+    return NodeClassification(random_attributed_graph(), seed=3)
+
+
+def positions(task, deletion) -> list[int]:
+    """Return the positions of the deleted edges among the training edges."""
+    edges = list(map(tuple, task.graph.edges.T.tolist()))
+    return [edges.index((min(pair), max(pair))) for pair in deletion.edges]
+
+
+@pytest.mark.parametrize("where", ["in", "out", "any"])
+def test_the_first_of_a_permutation_of_the_pool(link, where):
+    pool = link.pool(where)
+    order = torch.randperm(len(pool), generator=torch.Generator().manual_seed(9)).numpy()
+    found = positions(link, sample_deletion(link, edges=12, where=where, seed=9))
+    assert sorted(found) == sorted(pool[order[:12]].tolist())
+
+
+def test_a_share_is_of_all_training_edges_rounded_down(link):
+    assert link.graph.n_edges == 231
+    assert len(sample_deletion(link, edges=0.05, where="in")) == 11
+    assert len(sample_deletion(link, edges=0.99)) == 228
+    assert len(sample_deletion(link, edges=2)) == 2
+
+
+def test_pools_share_no_edge_and_cover_all(link):
+    inside, outside = link.pool("in"), link.pool("out")
+    assert len(inside) and len(outside)
+    assert sorted(np.concatenate([inside, outside]).tolist()) == link.pool("any").tolist() == list(range(231))
+
+
+def test_nodes_come_from_the_training_nodes(node):
+    chosen = sample_deletion(node, nodes=20).nodes
+    assert set(chosen) <= set(node.train_nodes.tolist())
+    assert len(sample_deletion(node, features=0.5).features) == len(node.train_nodes) // 2
+    everywhere = sample_deletion(node, nodes=39, pool="all").nodes
+    assert len(set(everywhere)) == 39
+
+
+def test_the_seed_decides(link):
+    assert sample_deletion(link, edges=5) == sample_deletion(link, edges=5, seed=3)
+    assert sample_deletion(link, edges=5) != sample_deletion(link, edges=5, seed=4)
+
+
+def test_small_pools(link):
+    size = len(link.pool("out"))
+    with pytest.raises(DataError, match=f"'out' holds {size} edges, but {size + 1} are wanted.*on_small_pool='cap'"):
+        sample_deletion(link, edges=size + 1, where="out")
+    assert len(sample_deletion(link, edges=size + 1, where="out", on_small_pool="cap")) == size
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({}, "exactly one of edges, nodes, features; got none"),
+        ({"edges": 3, "nodes": 2}, "got edges, nodes"),
+        ({"edges": 0}, "none at all"),
+        ({"edges": 0.0001}, "none at all"),
+        ({"edges": 1.5}, "above 0 and below 1"),
+        ({"edges": True}, "a share .float. or a count .int."),
+        ({"edges": 3, "where": "near"}, "'where' must be in, out or any"),
+    ],
+)
+def test_a_wrong_argument_is_a_sentence(link, arguments, words):
+    with pytest.raises(UsageError, match=words):
+        sample_deletion(link, **arguments)
+
+
+def test_node_tasks_have_no_edge_pools(node):
+    with pytest.raises(UsageError, match="only link tasks"):
+        sample_deletion(node, edges=3, where="in")
+    assert len(sample_deletion(node, edges=3)) == 3
