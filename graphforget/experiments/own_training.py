@@ -13,7 +13,7 @@ from graphforget.experiments.events import Event, Listen, epochs_to, silent
 from graphforget.experiments.evidence import values_of
 from graphforget.experiments.plan import check_seeds
 from graphforget.experiments.prepare import check_recipe, check_width, original_digest
-from graphforget.experiments.setup import Setup, resolved_options
+from graphforget.experiments.setup import Setup, resolved_options, task_digest
 from graphforget.experiments.store import Clock, drop_checkpoint, write_model
 from graphforget.experiments.workers import check_threads
 from graphforget.tasks.base import Task
@@ -78,6 +78,7 @@ def made_for(setup: Setup, graph: Graph, task: Task, seed: int) -> dict[str, Any
         "data": graph.name,
         "data_digest": graph.digest,
         "task": setup.task,
+        "task_digest": task_digest(task),
         "task_options": resolved_options(setup, task),
         "seed": seed,
     }

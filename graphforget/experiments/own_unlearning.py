@@ -16,7 +16,7 @@ from graphforget.evaluation.report import Report, evaluate
 from graphforget.experiments.events import Event, Listen, epochs_to, silent
 from graphforget.experiments.evidence import beside_original
 from graphforget.experiments.own_training import check_new_folder, checkpoint_beside
-from graphforget.experiments.setup import TASKS, Source
+from graphforget.experiments.setup import TASKS, Source, task_digest
 from graphforget.experiments.specs import parse_method
 from graphforget.experiments.store import Clock, drop_checkpoint, read_model, write_model
 from graphforget.experiments.warmup import warm_up
@@ -36,7 +36,7 @@ def read_made_for(folder: Path) -> dict[str, Any]:
             "made of. Take the model before, and name all that must go in one deletion."
         )
     made = description.get("made_for")
-    wanted = {"data", "data_digest", "task", "task_options", "seed"}
+    wanted = {"data", "data_digest", "task", "task_digest", "task_options", "seed"}
     if not isinstance(made, dict) or not wanted <= set(made) or made["task"] not in TASKS:
         raise DataError(
             f"{folder}/model.json does not say which data and split the model was trained on ('made_for'). Train it "
@@ -54,11 +54,17 @@ def same_task(folder: Path, graph: Graph) -> Task:
             f"{made['data_digest'][:12]}; here {graph.digest[:12]}). Give the same files, --features and --labels too."
         )
     try:
-        return TASKS[made["task"]](graph, made["seed"], **made["task_options"])
+        task = TASKS[made["task"]](graph, made["seed"], **made["task_options"])
     except TypeError as error:
         raise DataError(
             f"{folder}/model.json: its task cannot be made again ({error}). Train the model anew."
         ) from error
+    if task_digest(task) != made["task_digest"]:
+        raise DataError(
+            f"--data {graph.name}: the model's data, but its split comes out differently. Name the data as they were "
+            f"named in training ('{made['data']}')."
+        )
+    return task
 
 
 @dataclass(frozen=True)

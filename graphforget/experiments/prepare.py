@@ -11,7 +11,7 @@ from graphforget._core.errors import UsageError
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
 from graphforget.experiments.plan import Plan
-from graphforget.experiments.setup import Setup, resolved_options
+from graphforget.experiments.setup import Setup, resolved_options, task_digest
 from graphforget.experiments.specs import Spec
 from graphforget.experiments.store import Store
 from graphforget.tasks.base import Forgotten, Task
@@ -91,7 +91,7 @@ def original_digest(setup: Setup, task: Task, seed: int) -> str:
     """Return the digest of data, split, backbone, recipe and seed."""
     options = resolved_options(setup, task)
     architecture = [setup.backbone, setup.make_backbone().config()]
-    return digest_of("original", task.graph.digest, options, architecture, setup.make_recipe().as_dict(), seed)
+    return digest_of("original", task_digest(task), options, architecture, setup.make_recipe().as_dict(), seed)
 
 
 def check_store(prepared: Prepared, store: Store) -> list[str]:

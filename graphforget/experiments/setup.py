@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from graphforget._core.errors import UsageError, nearest, unknown
 from graphforget.data.graph import Graph
@@ -96,3 +99,17 @@ def resolved_options(setup: Setup, task: Task) -> dict[str, Any]:
     """Return every option of a task as it stands, defaults resolved: what decides its split and its scores."""
     options = {**task_defaults(setup.task), **setup.task_options}
     return {key: getattr(task, key) if value is None else value for key, value in options.items()}
+
+
+def task_digest(task: Task) -> str:
+    """Return a digest of the data of a task and of its whole split, held-out negatives included."""
+    if isinstance(task, LinkPrediction):
+        parts = [task.split.val, task.split.val_negatives, task.split.test, task.split.test_negatives]
+    elif isinstance(task, NodeClassification):
+        parts = [task.train_nodes, task.val_nodes, task.test_nodes]
+    else:
+        raise UsageError(f"A {task.name} task has no split that is known here.")
+    sha = hashlib.sha256(task.graph.digest.encode())
+    for part in parts:
+        sha.update(f"{part.shape}".encode() + np.ascontiguousarray(part, dtype=np.int64).tobytes())
+    return sha.hexdigest()

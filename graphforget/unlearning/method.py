@@ -47,8 +47,9 @@ class Problem:
 
     @property
     def full(self) -> Task:
-        """The task the original was trained on, forgotten part included (declare "forgotten")."""
+        """The task the original was trained on, whole (declare "forgotten" and "retained")."""
         self._declared("forgotten")
+        self._declared("retained")
         return self._full
 
     @property

@@ -120,3 +120,12 @@ def test_a_model_folder_that_does_not_say_its_task_is_refused(run, own, data, mo
     done = unlearn(run, own, data, model, "--out", tmp_path / "unlearned")
     assert done.code == 3
     assert "does not say which data and split" in done.err
+
+
+def test_a_split_that_comes_out_differently_is_refused(run, own, data, model, tmp_path):
+    description = json.loads((model / "model.json").read_text())
+    description["made_for"]["task_digest"] = "0" * 64
+    (model / "model.json").write_text(json.dumps(description))
+    done = unlearn(run, own, data, model, "--out", tmp_path / "unlearned")
+    assert done.code == 3
+    assert "its split comes out differently" in done.err

@@ -50,8 +50,8 @@ def kill_when(process: subprocess.Popen, out: Path, pattern: str) -> None:
 
 
 def test_a_run_killed_twice_goes_on_to_the_same_bytes(run, own, data, tmp_path):
-    words = ["edges", str(own / "edges.csv"), "gcn", "--count", "9", *data, "--epochs", "200", "--hidden", "8"]
-    words += ["--validate-every", "10", "--no-attack", "--method", "d2dgn:epochs=300,validate_every=10"]
+    words = ["edges", str(own / "edges.csv"), "gcn", "--count", "9", *data, "--epochs", "800", "--hidden", "8"]
+    words += ["--validate-every", "20", "--no-attack", "--method", "d2dgn:epochs=800,validate_every=20"]
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     kill_when(start([*words, "--out", str(killed)]), killed, "seed-42/original-*.checkpoint")
     assert not (killed / "seed-42/original").exists()
@@ -122,7 +122,7 @@ def test_an_error_in_a_process_becomes_its_sentence(run, own, data, tmp_path):
 
 
 def test_a_training_that_was_killed_goes_on_to_the_same_bytes(run, own, data, tmp_path):
-    words = ["train", str(own / "edges.csv"), "gcn", *data, "--epochs", "200", "--validate-every", "10"]
+    words = ["train", str(own / "edges.csv"), "gcn", *data, "--epochs", "1000", "--validate-every", "20"]
     kill_when(start([*words, "--out", str(tmp_path / "killed")]), tmp_path, "killed-*.checkpoint")
     for name in ("killed", "whole"):
         assert run(*words, "--out", tmp_path / name).code == 0

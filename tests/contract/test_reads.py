@@ -15,12 +15,19 @@ def problem(problems, reads, task="link", kind="edges"):
     return Problem(model.frozen(), 5, frozenset(reads), full, full.without(gone), gone)
 
 
-@pytest.mark.parametrize(("part", "needs"), [("full", "forgotten"), ("gone", "forgotten"), ("retained", "retained")])
-def test_reading_a_part_without_declaring_it_is_an_error(problems, part, needs):
-    other = {"forgotten": "retained", "retained": "forgotten"}[needs]
-    with pytest.raises(UndeclaredRead, match=needs):
-        getattr(problem(problems, {other}), part)
-    assert getattr(problem(problems, {needs}), part) is not None
+BOTH = {"forgotten", "retained"}
+PARTS = [("full", BOTH), ("gone", {"forgotten"}), ("retained", {"retained"})]
+
+
+@pytest.mark.parametrize(("part", "missing"), [(part, need) for part, needs in PARTS for need in sorted(needs)])
+def test_reading_a_part_without_declaring_it_is_an_error(problems, part, missing):
+    with pytest.raises(UndeclaredRead, match=missing):
+        getattr(problem(problems, BOTH - {missing}), part)
+
+
+@pytest.mark.parametrize(("part", "needs"), PARTS)
+def test_what_is_declared_can_be_read(problems, part, needs):
+    assert getattr(problem(problems, needs), part) is not None
 
 
 NEEDS = [(cls.name, part) for cls in methods().classes() for part in sorted(cls.reads)]

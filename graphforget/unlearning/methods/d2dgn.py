@@ -47,7 +47,8 @@ class D2DGN(Method):
     ----------
     knowledge: "response" (distributions) or "feature" (embeddings).
     destroyer: "random" is an untrained model, "negatives" one trained on random non-edges alone (link tasks).
-    destroyer_scale: factor on the destroyer's responses and embeddings; 0 makes it answer uniformly.
+    destroyer_scale: factor on the destroyer's embeddings (link scores grow with its square); 0 makes it answer
+        uniformly.
     student_init: "trained" starts from the original, "scratch" from fresh weights.
     graph: messages of the student pass over the "retained" or the "full" graph.
     alpha: weight of the retained part, in [0, 1]; None takes 0.98 for link and 0.5 for node tasks.
@@ -136,7 +137,7 @@ class D2DGN(Method):
         run_training(destroyer, task.scrambled(problem.streams("destroyer-graph")), made, problem.seed)
 
     def _response_loss(self, problem: Problem):
-        task, gone, streams = problem.retained, problem.gone, problem.streams
+        task, gone, streams = problem.full, problem.gone, problem.streams
         z_keep = problem.original.embed(problem.full.graph)
         forgotten = task.forgotten_items(gone)
         t_gone = task.ignorant(task.responses(self._destroyer_layers(problem)[-1], forgotten), gone)

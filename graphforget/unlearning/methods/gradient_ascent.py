@@ -15,7 +15,7 @@ from graphforget.unlearning.method import Method, Problem, count, positive, task
 
 @dataclass(frozen=True)
 class GradientAscent(Method):
-    """Maximise the training loss of the forgotten items; needs the forgotten part alone.
+    """Maximise the training loss of the forgotten items, with messages passing over the whole graph.
 
     Source: the baseline of GNNDelete's released code (10 epochs, Adam 1e-3, message passing over the full graph).
 
@@ -30,7 +30,7 @@ class GradientAscent(Method):
     name: ClassVar[str] = "gradient-ascent"
     title: ClassVar[str] = "Gradient ascent"
     source: ClassVar[str] = "baseline of Cheng et al. 2023, arXiv 2302.13406"
-    reads: ClassVar[frozenset[str]] = frozenset({"forgotten"})
+    reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
     search: ClassVar[dict] = {"epochs": (5, 10, 20), "lr": (1e-4, 1e-3)}
 
     epochs: int = 10
