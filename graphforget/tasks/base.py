@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphforget._core.errors import UnsupportedError
 from graphforget._core.streams import Stream, Streams
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
@@ -160,15 +161,22 @@ class Task(ABC):
         items = self.training_items(stream)
         return weighted_mean(self.item_losses(self.responses(z, items), items), items.weights)
 
-    def affected(self, gone: Forgotten, hops: int) -> np.ndarray:
-        """Return the (n_nodes,) mask of nodes within `hops` hops of what the deletion touches."""
+    def affected(self, gone: Forgotten, hops: int, hop: str | None = None) -> np.ndarray:
+        """Return the (n_nodes,) mask of nodes within `hops` hops of what the deletion touches.
+
+        `hop` is how edges are walked; None takes the task's way. Raises UnsupportedError for one it does not have.
+        """
+        if hop not in (None, "undirected"):
+            raise UnsupportedError(
+                f"hop '{hop}' numbers the edges of link tasks; a {self.name} task walks 'undirected'."
+            )
         seeds = np.zeros(self.graph.n_nodes, dtype=bool)
         seeds[gone.touched] = True
         return k_hop_nodes(self.graph.csr, seeds, hops)
 
-    def affected_edges(self, gone: Forgotten, hops: int) -> np.ndarray:
+    def affected_edges(self, gone: Forgotten, hops: int, hop: str | None = None) -> np.ndarray:
         """Return the (2, k) edges among the nodes within `hops` hops of what the deletion touches."""
-        reached = self.affected(gone, hops)
+        reached = self.affected(gone, hops, hop)
         u, v = self.graph.edges
         return self.graph.edges[:, reached[u] & reached[v]]
 

@@ -304,12 +304,13 @@ class LinkPrediction(Task):
         inside = reached[self.graph.edges[0]] & reached[self.graph.edges[1]]
         return np.flatnonzero(inside if where == "in" else ~inside)
 
-    def affected(self, gone: Forgotten, hops: int) -> np.ndarray:
+    def affected(self, gone: Forgotten, hops: int, hop: str | None = None) -> np.ndarray:
         """Return the mask of nodes within `hops` hops of the deletion.
 
-        Deletions of edges are walked as `hop` says, all others through the undirected graph.
+        Unless `hop` is given, deletions of edges are walked as the task's `hop` says, all others undirected.
         """
-        return self._reached(gone.touched, hops, self.hop if gone.kind == "edges" else "undirected")
+        usual = self.hop if gone.kind == "edges" else "undirected"
+        return self._reached(gone.touched, hops, usual if hop is None else hop)
 
     def _reached(self, seeds: np.ndarray, hops: int, hop: str) -> np.ndarray:
         mask = np.zeros(self.graph.n_nodes, dtype=bool)

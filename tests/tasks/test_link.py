@@ -255,3 +255,12 @@ def test_scrambled_holds_non_edges_only(task):
     assert 0 < other.graph.n_edges <= task.graph.n_edges
     assert not pairs(other.graph.edges) & pairs(task.graph.edges)
     assert (other.graph.edges[0] < other.graph.edges[1]).all()
+
+
+def test_the_neighbourhood_can_be_walked_another_way_than_the_pools():
+    path = Graph.build(6, np.array([[0, 1, 2, 3, 4], [1, 2, 3, 4, 5]]), features=np.eye(6), benchmark=True)
+    task = LinkPrediction(path, holdout=0.2)
+    task.graph = path
+    gone = task.resolve(Deletion(edges=[(2, 3)]))
+    assert np.flatnonzero(task.affected(gone, 1, "undirected")).tolist() == [1, 2, 3, 4]
+    assert np.flatnonzero(task.affected(gone, 1)).tolist() == [1, 2, 3]

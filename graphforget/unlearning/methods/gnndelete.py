@@ -49,6 +49,7 @@ class GNNDelete(Method):
     train_graph: messages while learning pass over "sdf", the edges within 2 hops of the deletion, deleted ones
         included, or over the "retained" graph. At inference it is always the retained graph.
     epochs, lr, weight_decay, validate_every, selection, patience: see `Recipe`.
+    hop: how S^l is walked, "directed_compat" or "undirected"; None takes the task's way.
     """
 
     name: ClassVar[str] = "gnndelete"
@@ -94,6 +95,7 @@ class GNNDelete(Method):
     validate_every: int = 100
     selection: str = "auto"
     patience: int | None = None
+    hop: str | None = None
 
     def __post_init__(self) -> None:
         self.check(
@@ -106,20 +108,21 @@ class GNNDelete(Method):
             epochs=count,
             lr=positive,
             validate_every=count,
+            hop=(None, "directed_compat", "undirected"),
         )
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the original with learned operators after its layers."""
         task, gone = problem.full, problem.gone
         targets = _no_grad_layers(problem.original, task.graph if self.targets == "full" else problem.retained.graph)
-        sets = [np.flatnonzero(task.affected(gone, hops)) for hops in range(1, len(targets) + 1)]
+        sets = [np.flatnonzero(task.affected(gone, hops, self.hop)) for hops in range(1, len(targets) + 1)]
         make = identity_operator if self.init == "identity" else ones_operator
         pairs = enumerate(zip(sets, targets, strict=True), start=1)
         operators = {layer: make(nodes, h.shape[1]) for layer, (nodes, h) in pairs}
         model = Edited(problem.original, operators)
         graph = problem.retained.graph
         if self.train_graph == "sdf":
-            graph = task.graph.with_edges(task.affected_edges(gone, 2))
+            graph = task.graph.with_edges(task.affected_edges(gone, 2, self.hop))
         learn = self._embedding_loss if self.objective == "embedding" else self._probability_loss
         loss = learn(problem, targets, sets)
         first = _no_grad_layers(under_operators(problem.original), graph)[0]
