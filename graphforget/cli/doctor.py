@@ -92,7 +92,10 @@ def _dgl() -> Check:
         return Check("dgl", "absent", f"{missing}. {DGL_HINT}")
     except Exception as error:
         return Check("dgl", "absent", f"cannot be imported ({_line(error)}). {DGL_HINT}")
-    return Check("dgl", "fine", str(dgl.__version__))
+    version = getattr(dgl, "__version__", None)
+    if version is None:
+        return Check("dgl", "absent", f"a folder called dgl is in the way of the library. {DGL_HINT}")
+    return Check("dgl", "fine", str(version))
 
 
 def _sample() -> Check:

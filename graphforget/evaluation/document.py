@@ -86,9 +86,9 @@ class Report:
     def __str__(self) -> str:
         return self.to_markdown()
 
-    def to_markdown(self, *, full: bool = False) -> str:
-        """Return the short table, or with `full` every metric, as Markdown."""
-        return markdown(self.records, self.heading(), full)
+    def to_markdown(self, *, full: bool = False, metrics: Sequence[str] | None = None) -> str:
+        """Return the short table, with `full` every metric, or with `metrics` those named, as Markdown."""
+        return markdown(self.records, self.heading(), full, metrics)
 
     def to_latex(self, *, full: bool = False) -> str:
         """Return the same as LaTeX; it needs the package booktabs."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphforget.evaluation.metrics import Metric
+from graphforget._core.errors import UsageError, unknown
+from graphforget.evaluation.metrics import METRICS, Metric
 from graphforget.evaluation.records import Record, Row, metrics_of, rows_of
 from graphforget.evaluation.verdict import MARK, forgetting_metric, over_forgotten, sentences
 
@@ -26,18 +27,28 @@ LATEX = {
 }
 
 
-def grid(records: Sequence[Record], full: bool = False) -> list[list[str]]:
+def grid(records: Sequence[Record], full: bool = False, only: Sequence[str] | None = None) -> list[list[str]]:
     """Return the table as rows of text, the first the heading.
 
-    The short table has one line per model and the headline metrics; the full one has a line per metric.
+    The short table has one line per model and the headline metrics, or those named by `only`; the full one has a
+    line per metric.
     """
-    metrics, rows = metrics_of(records, headline=not full), rows_of(records)
+    metrics, rows = _chosen(records, full, only), rows_of(records)
     score, marked = forgetting_metric(records), over_forgotten(records)
     lines = [["model", *(f"{metric.label} {metric.arrow}" for metric in metrics)]]
     for row in rows:
         cells = [_cell(row, metric, mark=row.name in marked and metric.name == score) for metric in metrics]
         lines.append([row.name, *cells])
     return [list(column) for column in zip(*lines, strict=True)] if full else lines
+
+
+def _chosen(records: Sequence[Record], full: bool, only: Sequence[str] | None) -> list[Metric]:
+    if only is None:
+        return metrics_of(records, headline=not full)
+    for name in only:
+        if name not in METRICS:
+            raise UsageError(unknown("metric", name, METRICS))
+    return [metric for metric in metrics_of(records) if metric.name in only]
 
 
 def _cell(row: Row, metric: Metric, mark: bool) -> str:
@@ -58,9 +69,9 @@ def footnotes(records: Sequence[Record]) -> list[str]:
     return [*sentences(records), *(f"{whose[note]}: {note}" for note in notes)]
 
 
-def markdown(records: Sequence[Record], title: str, full: bool = False) -> str:
+def markdown(records: Sequence[Record], title: str, full: bool = False, only: Sequence[str] | None = None) -> str:
     """Return title, a Markdown table aligned for reading as it stands, and the footnotes as a list."""
-    lines = [[cell.replace("|", r"\|") for cell in line] for line in grid(records, full)]
+    lines = [[cell.replace("|", r"\|") for cell in line] for line in grid(records, full, only)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     heading, *body = [[line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]

@@ -31,7 +31,8 @@ def test_a_list_holds_every_entry_of_its_registry(run, what):
 
 def test_the_list_of_methods_says_what_each_reads_and_its_presets(run):
     entries = {entry["name"]: entry for entry in json.loads(run("list", "methods", "--json").out)}
-    assert entries["gradient-ascent"]["reads"] == ["forgotten"]
+    assert entries["retrain"]["reads"] == ["retained"]
+    assert entries["gradient-ascent"]["reads"] == ["forgotten", "retained"]
     assert entries["unlink"]["changes"] == ["graph"]
     assert "gnndelete-ni" in entries["gnndelete"]["presets"]
     assert entries["gnndelete"]["options"]["alpha"] == 0.5

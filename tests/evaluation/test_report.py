@@ -133,6 +133,13 @@ def test_markdown_holds_every_row_and_blanks(toy):
     assert {"JS forgotten ↓", "JS test ↓"} <= {row[0] for row in full}
 
 
+def test_markdown_of_named_metrics_holds_those_alone(toy):
+    heading = cells(toy().to_markdown(metrics=["test_auc"]))[0]
+    assert [name for name in heading if name] == ["model", "test AUC ↑"]
+    with pytest.raises(UsageError, match="test_auk.*Did you mean 'test_auc'"):
+        toy().to_markdown(metrics=["test_auk"])
+
+
 def test_a_note_that_all_rows_share_is_said_once(toy):
     shared = replace(toy(), records=tuple(replace(r, note="one.\ntwo.") for r in toy().records))
     assert shared.notes[-2:] == ["All rows: one.", "All rows: two."]
