@@ -12,14 +12,20 @@ BLOCK = 512
 class _SigmoidPairsMSE(torch.autograd.Function):
     @staticmethod
     def forward(ctx, z: Tensor, target: Tensor) -> Tensor:
-        """One pass gives loss and gradient: with P = sigmoid(z z^T), dL/dz = (4 / m^2) ((P - T) P (1 - P)) z."""
-        z, grad, total = z.detach(), torch.empty_like(z), 0.0
+        """One pass gives loss and gradient: with P = sigmoid(z z^T), dL/dz = (4 / m^2) ((P - T) P (1 - P)) z.
+
+        P and T are symmetric: of each block row only the part from the diagonal on is computed.
+        """
+        z, grad, total = z.detach(), torch.zeros_like(z), 0.0
         for start in range(0, len(z), BLOCK):
-            rows = slice(start, start + BLOCK)
-            p = torch.sigmoid(z[rows] @ z.T)
-            difference = p - torch.sigmoid(target[rows] @ target.T)
-            total += difference.square().sum(dim=1).double().sum().item()
-            grad[rows] = (difference * p * (1 - p)) @ z
+            stop = min(start + BLOCK, len(z))
+            p = torch.sigmoid(z[start:stop] @ z[start:].T)
+            difference = p - torch.sigmoid(target[start:stop] @ target[start:].T)
+            squares = difference.square().sum(dim=0).double()
+            total += squares[: stop - start].sum().item() + 2 * squares[stop - start :].sum().item()
+            slope = difference.mul_(p).mul_(1 - p)
+            grad[start:stop] += slope @ z[start:]
+            grad[stop:] += slope[:, stop - start :].T @ z[start:stop]
         ctx.save_for_backward(grad)
         return z.new_tensor(total / len(z) ** 2)
 
