@@ -29,7 +29,7 @@ def test_a_changed_number_is_noticed(tmp_path):
     (tmp_path / "results").symlink_to(ROOT / "results")
     (tmp_path / "scripts").mkdir()
     shutil.copy(ROOT / "scripts" / "refresh_tables", tmp_path / "scripts")
-    assert refresh("--check", root=tmp_path) == 1
+    assert refresh("--check", root=tmp_path) == 4
 
 
 def test_the_first_python_block_uses_public_names_only():

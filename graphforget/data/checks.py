@@ -133,3 +133,10 @@ def scale_rows(features: Features, scale: np.ndarray) -> Features:
     scaled = sp.csr_array(sp.diags_array(scale) @ features)
     scaled.eliminate_zeros()
     return scaled.astype(np.float32)
+
+
+def absolute(features: Features) -> Features:
+    """Return the features without their signs."""
+    if isinstance(features, np.ndarray):
+        return np.abs(features)
+    return sp.csr_array((np.abs(features.data), features.indices, features.indptr), shape=features.shape)

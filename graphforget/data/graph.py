@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from graphforget._core.errors import DataError, nearest
 from graphforget.data.checks import (
     Features,
+    absolute,
     canonical_edges,
     check_edges,
     check_features,
@@ -168,10 +169,10 @@ class Graph:
         return sha.hexdigest()
 
     def row_normalised(self) -> Graph:
-        """Return the graph with every feature row summing to 1 (rows that sum to 0 stay as they are)."""
+        """Return the graph with the absolute values of every feature row summing to 1 (rows of zeros stay)."""
         if self.features is None:
             return self
-        sums = np.asarray(self.features.sum(axis=1), dtype=np.float32).ravel()
+        sums = np.asarray(absolute(self.features).sum(axis=1), dtype=np.float32).ravel()
         scale = (1.0 / np.where(sums != 0, sums, 1.0)).astype(np.float32)
         return self.with_features(scale_rows(self.features, scale))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -49,7 +49,8 @@ class Subject:
 
     Attributes
     ----------
-    row: name in the table. kind: what the row is. seconds, peak_memory: cost of making the model, None if unknown.
+    row: name in the table. kind: what the row is. caveats: what its footnotes must say.
+    seconds, peak_memory: cost of making the model, None if unknown.
     """
 
     row: str
@@ -58,6 +59,7 @@ class Subject:
     graph: Graph
     seconds: float | None = None
     peak_memory: int | None = None
+    caveats: Sequence[str] = ()
     _responses: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     @cached_property

@@ -19,8 +19,8 @@ from graphforget.evaluation.utility import utility
 
 ON_WHOLE_GRAPH = "judged on the whole graph, forgotten part included; every other row on the retained graph."
 SAME_START = (
-    "started from other initial weights than Gold, which has the original's (same seed): rows that stay near the "
-    "original can be closer to Gold than this row."
+    "started from other initial weights and negatives than Gold, which has the original's (same seed): rows that "
+    "stay near the original can be closer to Gold than this row."
 )
 NO_FLOOR = "not known, because one gold run was given."
 
@@ -56,6 +56,7 @@ def judge(bench: Bench, subject: Subject, reference: Mapping[str, float]) -> Fin
         found.add(distances(case, subject, bench.gold))
         found.add(gaps(found.values, reference))
     found.add(cost(subject, bench.gold))
+    found.notes += subject.caveats
     for name, value in found.values.items():
         if not math.isfinite(value):
             raise DivergedError(f"evaluate: '{name}' of '{subject.row}' is {value}. Check that model's training.")

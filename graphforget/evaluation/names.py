@@ -17,7 +17,17 @@ def title(result: Result) -> str:
     kind, count = result.deletion.kind, len(result.deletion)
     what = SINGLE.get(kind, kind) if count == 1 else kind.replace("mixed", "items")
     amount = f"features of {count:,} node{'s' * (count != 1)}" if kind == "features" else f"{count:,} {what}"
-    return f"{TASKS[result.task.name]} on {result.task.graph.name}, {result.original.name}, {amount} forgotten"
+    problem = f"{TASKS[result.task.name]} on {result.task.graph.name} ({result.task.protocol()})"
+    return f"{problem}, {result.original.name}, {amount} forgotten"
+
+
+def caveats(result: Result) -> list[str]:
+    """Return what a reader must know of a method before comparing its row."""
+    notes = ["reconstructed: no code or hyper-parameters of its authors are public."]
+    notes = notes if "reconstructed" in result.method.source else []
+    if "weights" not in result.method.changes:
+        notes.append("weights unchanged: they still hold what they learned from the forgotten part.")
+    return notes
 
 
 def row_names(results: Sequence[Result]) -> list[str]:

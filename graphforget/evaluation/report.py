@@ -10,7 +10,7 @@ from graphforget.evaluation.distance import parameter_distance
 from graphforget.evaluation.document import Report
 from graphforget.evaluation.judge import Bench, judge_all
 from graphforget.evaluation.membership import Attacker, fit_attacker, refusal
-from graphforget.evaluation.names import row_names, title
+from graphforget.evaluation.names import caveats, row_names, title
 from graphforget.training.loop import Progress
 from graphforget.unlearning.run import Result, unlearn
 
@@ -78,7 +78,7 @@ def _bench(first: Result, gold: Result, attack: bool | Attacker, progress: Progr
 
 def _subject(row: str, kind: Kind, result: Result, gold: Subject) -> Subject:
     """Return a subject on gold's graph, the retained one, so that its derived arrays are made once."""
-    return Subject(row, kind, result.model, gold.graph, result.seconds, result.peak_memory)
+    return Subject(row, kind, result.model, gold.graph, result.seconds, result.peak_memory, caveats(result))
 
 
 def _gold_runs(

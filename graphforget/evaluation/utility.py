@@ -39,10 +39,11 @@ def utility(case: Case, subject: Subject) -> Findings:
 
 def _node_utility(case: Case, task: NodeClassification, subject: Subject) -> Findings:
     values: dict[str, float] = {}
-    for part in ("test", "forgotten"):
+    whole = [] if len(case.gone.classes) else ["test"]  # without a class, test accuracy would reward remembering it
+    for part in (*whole, "forgotten"):
         values |= _scores(part, *_labelled(case, subject, part))
     labels, found = _labelled(case, subject, "test")
-    if len(labels):
+    if len(labels) and whole:
         values["test_macro_f1"] = macro_f1(labels, found)
     return Findings(values | _rest(case, task, subject) | _class_accuracies(case, subject))
 

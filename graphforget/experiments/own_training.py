@@ -15,7 +15,7 @@ from graphforget.experiments.plan import check_seeds
 from graphforget.experiments.prepare import check_recipe, check_width, original_digest
 from graphforget.experiments.setup import Setup, resolved_options, task_digest
 from graphforget.experiments.store import Clock, drop_checkpoint, write_model
-from graphforget.experiments.workers import check_threads
+from graphforget.experiments.workers import check_threads, limited_threads, suited_threads
 from graphforget.tasks.base import Task
 from graphforget.training.train import train
 
@@ -59,7 +59,10 @@ def train_model(setup: Setup, seed: int, out: Path, listen: Listen = silent, *, 
     listen(Event(seed, "training", "started"))
     clock, start = Clock(checkpoint, epochs_to(listen, seed, "training")), time.perf_counter()
     recipe = setup.make_recipe()
-    model = train(setup.make_backbone(), task, seed=seed, recipe=recipe, checkpoint=checkpoint, progress=clock.progress)
+    with limited_threads(suited_threads(threads, graph)):
+        model = train(
+            setup.make_backbone(), task, seed=seed, recipe=recipe, checkpoint=checkpoint, progress=clock.progress
+        )
     seconds = clock.before + time.perf_counter() - start
     write_model(out, model, {"digest": digest, "seconds": seconds}, {"made_for": made_for(setup, graph, task, seed)})
     drop_checkpoint(checkpoint)

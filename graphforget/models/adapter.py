@@ -34,6 +34,7 @@ class Adapter(Model):
 
     def __init__(self, module: nn.Module, layers: Sequence[str] | None = None) -> None:
         super().__init__()
+        _refuse_caches(module)
         self.module = module
         self.layer_names = list(layers) if layers is not None else _message_passing(module)
         known = dict(module.named_modules())
@@ -68,6 +69,12 @@ class Adapter(Model):
                 handle.remove()
         if len(found) != len(self.layer_names):
             raise UsageError(f"Adapter: {len(self.layer_names)} layers are named, but {len(found)} were called.")
+        if hook and found_last is not found[-1]:
+            raise UnsupportedError(
+                f"Adapter: {type(self.module).__name__} goes on after its layer '{self.layer_names[-1]}', so an "
+                "operator behind that layer would not act on what the module returns. Return that layer's output "
+                "as it is, or name the last submodule in 'layers'."
+            )
         return [*found[:-1], found_last]
 
     def fresh(self, streams: Streams) -> Self:
@@ -84,6 +91,16 @@ class Adapter(Model):
     def flops(self, graph: Graph) -> int:
         """Refuse: the operations of a foreign module are not known."""
         raise UnsupportedError("The operations of an adapted module are not known; FLOPs are counted for the zoo only.")
+
+
+def _refuse_caches(module: nn.Module) -> None:
+    """Raise UnsupportedError for layers that keep the first adjacency they see: a deletion would never reach them."""
+    cached = [name for name, child in module.named_modules() if getattr(child, "cached", False) is True]
+    if cached:
+        raise UnsupportedError(
+            f"Adapter: {type(module).__name__} caches the adjacency in {', '.join(cached)}, so deleted edges would "
+            "stay in use. Build these layers with cached=False."
+        )
 
 
 def _message_passing(module: nn.Module) -> list[str]:

@@ -62,6 +62,12 @@ class Edited(Model):
 
         return self.base.layers(graph, both, first)
 
+    def train(self, mode: bool = True) -> Self:
+        """Switch the operators; the model underneath stays in evaluation mode."""
+        super().train(mode)
+        self.base.eval()
+        return self
+
     def fresh(self, streams: Streams) -> Self:
         """Return the model underneath with newly initialised parameters: operators are not part of a fresh start."""
         return self.base.fresh(streams)

@@ -112,6 +112,10 @@ class Task(ABC):
         """Width the last layer must have, or None when the backbone may choose."""
 
     @abstractmethod
+    def protocol(self) -> str:
+        """Return the options that decide split, pools and negatives, in words for a table's heading."""
+
+    @abstractmethod
     def resolve(self, deletion: Deletion) -> Forgotten:
         """Return the deletion in node numbers; raises DataError when it names what is not there."""
 
@@ -120,8 +124,11 @@ class Task(ABC):
         """Return the retained task: nothing in it is derived from the forgotten part."""
 
     @abstractmethod
-    def training_items(self, stream: Stream, gone: Forgotten | None = None) -> Items:
-        """Return the items of the training loss without those of `gone`; negatives are drawn from `stream`."""
+    def training_items(self, stream: Stream, gone: Forgotten | None = None, negatives: int = 2) -> Items:
+        """Return the items of the training loss without those of `gone`; negatives are drawn from `stream`.
+
+        `negatives` is how many are drawn for each positive; together they weigh as much as all positives.
+        """
 
     @abstractmethod
     def forgotten_items(self, gone: Forgotten) -> Items:
@@ -151,10 +158,6 @@ class Task(ABC):
     @abstractmethod
     def validate(self, z: Tensor, gone: Forgotten | None = None) -> dict[str, float]:
         """Return the validation metrics that model selection may use; larger is better for every one of them."""
-
-    @abstractmethod
-    def endpoints(self, items: Items) -> tuple[Tensor, ...]:
-        """Return the node numbers of the items: (u, v) for pairs, (node,) for nodes."""
 
     def objective(self, z: Tensor, stream: Stream) -> Tensor:
         """Return the training loss of one epoch: the (weighted) mean of the item losses."""

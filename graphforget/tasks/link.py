@@ -20,7 +20,7 @@ from graphforget.kernels.khop import k_hop_nodes
 from graphforget.kernels.negatives import sample_non_edges
 from graphforget.kernels.pairs import PairIndex, pair_scores
 from graphforget.kernels.ranking import auc, mean_auc_draws
-from graphforget.tasks.base import Forgotten, Items, Task, as_index
+from graphforget.tasks.base import Forgotten, Items, Task
 
 Hop = Literal["directed_compat", "undirected"]
 Negatives = Literal["released", "strict"]
@@ -138,6 +138,10 @@ class LinkPrediction(Task):
         """The training edges, one direction of each."""
         return self.graph.memo("positives", lambda: PairIndex.of(self.graph.edges, self.graph.n_nodes))
 
+    def protocol(self) -> str:
+        """Return hop, negatives and pool anchor."""
+        return f"hop {self.hop}, {self.negatives} negatives, pools around {self.pool_anchor} edges"
+
     def without(self, gone: Forgotten) -> Self:
         """Return the task on the retained training edges; named held-out edges leave validation and test."""
         n = self.graph.n_nodes
@@ -156,7 +160,11 @@ class LinkPrediction(Task):
         kept = [part[:, ~np.isin(_keys(part, n), held)] for part in (self.split.val, self.split.test)]
         if not all(part.shape[1] for part in kept):
             raise DataError("The deletion removes all validation or all test edges. Delete less, or split anew.")
-        return LinkSplit(kept[0], self.split.val_negatives, kept[1], self.split.test_negatives)
+        negatives = (self.split.val_negatives, self.split.test_negatives)
+        left = [part[:, ~np.isin(part, gone.nodes).any(axis=0)] for part in negatives]
+        if not all(part.shape[1] for part in left):
+            raise DataError("The deletion names a node of every validation or test negative. Delete less.")
+        return LinkSplit(kept[0], left[0], kept[1], left[1])
 
     def scrambled(self, stream: Stream) -> Self:
         """Return the task on a graph of random non-edges, as many as there are edges (repeats merged)."""
@@ -199,20 +207,22 @@ class LinkPrediction(Task):
         keys = np.unique(_keys(np.concatenate([edges, self.graph.edges[:, mine]], axis=1), self.graph.n_nodes))
         return np.stack([keys // self.graph.n_nodes, keys % self.graph.n_nodes])
 
-    def training_items(self, stream: Stream, gone: Forgotten | None = None) -> Items:
+    def training_items(self, stream: Stream, gone: Forgotten | None = None, negatives: int = 2) -> Items:
         """Return all training edges (target 1) and fresh negatives (target 0), without the forgotten pairs if given.
 
         The protocol counts both directions of each edge and as many negatives. A pair scores the same in both
         directions, so each edge stands here once with twice the weight.
+
+        `negatives` is how many are drawn for each edge; together they weigh as much as all edges.
         """
         positives = self.positives if gone is None else self._retained_positives(gone)
         m = len(positives)
-        negatives = _non_edges(self.graph.csr, 2 * m, stream, self.graph.name)
-        targets = torch.zeros(3 * m)
+        drawn = PairIndex.of(_non_edges(self.graph.csr, negatives * m, stream, self.graph.name), self.graph.n_nodes)
+        targets = torch.zeros((1 + negatives) * m)
         targets[:m] = 1.0
-        weights = torch.full((3 * m,), 0.75)
-        weights[:m] = 1.5
-        return Items(targets=targets, pairs=(positives, PairIndex.of(negatives, self.graph.n_nodes)), weights=weights)
+        weights = torch.full_like(targets, (1 + negatives) / (2 * negatives))
+        weights[:m] = (1 + negatives) / 2
+        return Items(targets=targets, pairs=(positives, drawn), weights=weights)
 
     def _retained_positives(self, gone: Forgotten) -> PairIndex:
         keep = self._is_retained(gone)
@@ -287,11 +297,6 @@ class LinkPrediction(Task):
                 "the forgotten AUC draws as many retained as forgotten pairs. Delete less."
             )
         return mean_auc_draws(self.scores(z, gone.items), pool, FORGOTTEN_DRAWS, self.streams("forgotten-auc").key)
-
-    def endpoints(self, items: Items) -> tuple[Tensor, ...]:
-        """Return the two ends of each pair."""
-        u, v = (np.concatenate([getattr(pairs, end) for pairs in items.pairs]) for end in ("u", "v"))
-        return as_index(u), as_index(v)
 
     def pool(self, where: Literal["in", "out", "any"]) -> np.ndarray:
         """Return positions of the training edges inside or outside the 2-hop neighbourhood of the anchor edges."""

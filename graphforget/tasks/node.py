@@ -68,6 +68,10 @@ class NodeClassification(Task):
         assert self.graph.labels is not None
         return self.graph.labels
 
+    def protocol(self) -> str:
+        """Return split and class mode."""
+        return f"{self.split_name} split, class mode {self.class_mode}"
+
     def resolve(self, deletion: Deletion) -> Forgotten:
         """Return the deletion in node numbers; see `Forgotten`. Deleted classes become nodes here."""
         found = deletion.resolve(self.graph)
@@ -109,15 +113,20 @@ class NodeClassification(Task):
                 raise DataError(f"The deletion removes every {what} node; nothing is left to retain. Delete less.")
         return retained
 
-    def training_items(self, stream: Stream, gone: Forgotten | None = None) -> Items:
+    def training_items(self, stream: Stream, gone: Forgotten | None = None, negatives: int = 2) -> Items:
         """Return the training nodes, without the forgotten ones if a deletion is given."""
-        del stream  # nothing is sampled
+        del stream, negatives  # nothing is sampled
         nodes = self.train_nodes if gone is None else np.setdiff1d(self.train_nodes, gone.items)
         return self._items(nodes)
 
     def forgotten_items(self, gone: Forgotten) -> Items:
-        """Return the forgotten nodes; for a deletion of edges, their endpoints."""
-        return self._items(gone.items)
+        """Return the forgotten nodes; for a deletion of edges, their endpoints.
+
+        Only training nodes carry a label here: the original never saw the others'.
+        """
+        items = self._items(gone.items)
+        unseen = torch.from_numpy(~np.isin(gone.items, self.train_nodes))
+        return Items(targets=items.targets.masked_fill(unseen, -1), nodes=items.nodes)
 
     def unrelated_items(self, gone: Forgotten, stream: Stream) -> Items:
         """Return as many nodes drawn at random from the whole graph."""
@@ -166,11 +175,6 @@ class NodeClassification(Task):
     def predictions(self, z: Tensor) -> np.ndarray:
         """Return the (n_nodes,) class with the largest logit."""
         return z.detach().cpu().numpy().argmax(axis=1)
-
-    def endpoints(self, items: Items) -> tuple[Tensor, ...]:
-        """Return the nodes."""
-        assert items.nodes is not None
-        return (items.nodes,)
 
     def __repr__(self) -> str:
         return (

@@ -71,7 +71,7 @@ class Problem:
 
     def selection_deletion(self, recipe: Recipe) -> Forgotten | None:
         """Return the deletion where the released checkpoint criterion, which reads it, was asked for; else None."""
-        return self._gone if recipe.selection == "val_released" else None
+        return self.gone if recipe.selection == "val_released" else None
 
     def _declared(self, what: str) -> None:
         if what not in self.reads:
@@ -118,6 +118,11 @@ class Method(ABC):
     exact: ClassVar[bool] = False
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
     search: ClassVar[dict[str, tuple[Any, ...]]] = {}
+
+    def reads_now(self) -> frozenset[str]:
+        """Return what these settings read: the released checkpoint criterion reads the forgotten part, too."""
+        leaks = getattr(self, "selection", None) == "val_released"
+        return self.reads | {"forgotten"} if leaks else self.reads
 
     @abstractmethod
     def unlearn(self, problem: Problem) -> Model:

@@ -109,7 +109,7 @@ def unlearn(
     check_supported(chosen, task, gone)
     retained = task.without(gone)
     seed = task.seed if seed is None else seed
-    problem = Problem(model.frozen(), seed, chosen.reads, task, retained, gone, checkpoint, progress)
+    problem = Problem(model.frozen(), seed, chosen.reads_now(), task, retained, gone, checkpoint, progress)
     if hasattr(model, "provenance"):
         problem.original.provenance = model.provenance
     with PeakMemory() as memory, one_torch_thread():

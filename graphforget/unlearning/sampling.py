@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from graphforget._core.errors import DataError, UsageError
+from graphforget._core.streams import Streams
 from graphforget.data.deletion import Deletion
 from graphforget.tasks.base import Task
 from graphforget.tasks.link import LinkPrediction
@@ -35,7 +36,7 @@ def sample_deletion(
     where: for edges of a link task, "in" or "out" of the 2-hop neighbourhood of the anchor edges, or "any".
     pool: nodes are drawn from the "train" nodes of a node task (all nodes of a link task), or from "all".
     on_small_pool: a pool smaller than what is wanted is an "error", or is taken whole ("cap").
-    seed: of the permutation whose first members are taken (GNNDelete's way); by default the task's.
+    seed: of the permutation whose first members are taken (for edges as GNNDelete does); by default the task's.
 
     Raises UsageError unless exactly one kind is asked for, DataError when the pool is too small.
     """
@@ -55,10 +56,19 @@ def sample_deletion(
             f"but {count:,} are wanted. "
             "Ask for fewer, use another pool, or pass on_small_pool='cap'."
         )
-    generator = torch.Generator().manual_seed(task.seed if seed is None else seed)
+    generator = _generator(task.seed if seed is None else seed, kind)
     order = torch.randperm(len(candidates), generator=generator).numpy()
     chosen = np.sort(candidates[order[:count]])
     return _deletion(task, kind, chosen)
+
+
+def _generator(seed: int, kind: str) -> torch.Generator:
+    """Return GNNDelete's generator for edges; nodes get a stream of their own.
+
+    A random node split takes the same permutation of the same nodes: its first members, with the same generator,
+    would be training nodes whatever the pool.
+    """
+    return torch.Generator().manual_seed(seed) if kind == "edges" else Streams(seed)("deletion").torch()
 
 
 def _count(amount: float | int, total: int, kind: str) -> int:

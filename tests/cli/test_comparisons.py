@@ -44,7 +44,8 @@ def test_each_kind_of_deletion_gives_a_table(run, own, data, command):
 def test_the_table_shows_every_method_beside_gold_on_bundled_data(run):
     done = run("edges", "sample-citations", "gcn", "--fraction", "0.01", "--where", "in", *FAST, "--method", "unlink")
     assert done.code == 0
-    assert "Link prediction on sample-citations, gcn, 21 edges forgotten, seed 42" in done.out
+    assert "Link prediction on sample-citations (hop directed_compat, released negatives" in done.out
+    assert "gcn, 21 edges forgotten, seed 42" in done.out
     assert all(f"| {row}" in done.out for row in ("Original", "Gold", "Noise floor", "unlink"))
     assert "seed 42: gold-2 done" in done.err
 

@@ -52,5 +52,4 @@ def test_a_class_deletion_divides_the_test_nodes(node_task, subject):
     found = utility(case, subject(case, never)).values
     assert found["class_test_accuracy"] == found["forgotten_accuracy"] == 0
     assert found["other_test_accuracy"] == found["rest_accuracy"] == 1
-    share = (node_task.labels[node_task.test_nodes] != 1).mean()
-    assert found["test_accuracy"] == pytest.approx(share)
+    assert "test_accuracy" not in found  # it would reward a model that remembers the class

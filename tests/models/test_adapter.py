@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch_geometric.nn import GCNConv
 
 from graphforget._core.errors import UnsupportedError, UsageError
 from graphforget._core.streams import Streams
+from graphforget.data.graph import Graph
 from graphforget.models.adapter import Adapter
 from graphforget.models.gcn import GCN
 from graphforget.models.zoo import save_model
@@ -116,3 +119,36 @@ def test_its_code_cannot_be_saved(pair, tmp_path, graph):
     assert not (tmp_path / "m").exists()
     with pytest.raises(UnsupportedError):
         pair[1].flops(graph)
+
+
+class Cached(torch.nn.Module):
+    def __init__(self, **options):
+        super().__init__()
+        self.conv = GCNConv(4, 3, **options)
+
+    def forward(self, x, edge_index):
+        return self.conv(x, edge_index)
+
+
+class LogSoftmax(Cached):
+    def forward(self, x, edge_index):
+        return super().forward(x, edge_index).log_softmax(dim=1)
+
+
+def test_a_module_that_caches_the_adjacency_is_refused():
+    with pytest.raises(UnsupportedError, match="cached=False"):
+        Adapter(Cached(cached=True))
+
+
+def test_a_hook_is_refused_where_the_module_goes_on_after_its_last_layer():
+    graph = Graph.build(4, np.array([[0, 1, 2], [1, 2, 3]]), features=np.eye(4))
+    model = Adapter(LogSoftmax())
+    assert torch.allclose(model.embed(graph).exp().sum(dim=1), torch.ones(4))
+    with pytest.raises(UnsupportedError, match="goes on after its layer 'conv'"):
+        model.layers(graph, lambda layer, h: h)
+
+
+def test_a_deleted_edge_changes_what_an_adapted_module_says():
+    graph = Graph.build(4, np.array([[0, 1, 2], [1, 2, 3]]), features=np.eye(4))
+    model = Adapter(Cached())
+    assert not torch.equal(model.embed(graph), model.embed(graph.without(edges=np.array([1]))))

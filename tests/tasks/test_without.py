@@ -8,6 +8,7 @@ import pytest
 from graphforget._core.errors import DataError, UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.deletion import Deletion
+from graphforget.data.load import load
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
 
@@ -239,3 +240,20 @@ def test_deleting_all_of_a_part_is_refused(link, node):
         link.without(link.resolve(Deletion(edges=named(link.split.val))))
     with pytest.raises(DataError, match="training node"):
         node.without(node.resolve(Deletion(nodes=NAMES[node.train_nodes].tolist())))
+
+
+def test_negatives_of_deleted_nodes_leave_the_held_out_parts():
+    task = LinkPrediction(load("sample-citations"), seed=1)
+    nodes = np.unique(task.split.test_negatives)[:30]
+    retained = task.without(task.resolve(Deletion(nodes=nodes.tolist())))
+    assert np.isin(task.split.test_negatives, nodes).any()
+    for part in (retained.split.val_negatives, retained.split.test_negatives):
+        assert not np.isin(part, nodes).any()
+
+
+def test_only_training_nodes_carry_a_label_among_the_forgotten():
+    task = NodeClassification(load("sample-citations"), seed=1)
+    ends = task.graph.edges[:, :40]
+    gone = task.resolve(Deletion(edges=ends.T.tolist()))
+    items = task.forgotten_items(gone)
+    assert (items.targets.numpy() >= 0).tolist() == np.isin(gone.items, task.train_nodes).tolist()

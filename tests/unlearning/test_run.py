@@ -106,7 +106,7 @@ def test_unsupported_requests_are_refused_before_any_work(model, task, deletion)
     [
         (D2DGN, {"knowledge": "both"}, "d2dgn: 'knowledge' must be one of response, feature; got 'both'"),
         (D2DGN, {"alpha": 1.2}, r"d2dgn: 'alpha' must be a number in \[0, 1\].*got 1.2"),
-        (D2DGN, {"temperature": 0}, "d2dgn: 'temperature' must be a number above 0; got 0"),
+        (D2DGN, {"temperature": 0}, "d2dgn: 'temperature' must be a number above 0, or left out; got 0"),
         (GNNDelete, {"init": "zeros"}, "gnndelete: 'init' must be one of identity, ones_1000; got 'zeros'"),
         (GNNDelete, {"alpha": "half"}, "gnndelete: 'alpha' must be a number"),
         (GNNDelete, {"epochs": 0}, "gnndelete: 'epochs' must be an integer of at least 1; got 0"),

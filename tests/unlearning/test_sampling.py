@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from graphforget._core.errors import DataError, UsageError
+from graphforget.data.load import load
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
 from graphforget.unlearning.sampling import sample_deletion
@@ -92,3 +93,10 @@ def test_node_tasks_have_no_edge_pools(node):
     with pytest.raises(UsageError, match="only link tasks"):
         sample_deletion(node, edges=3, where="in")
     assert len(sample_deletion(node, edges=3)) == 3
+
+
+def test_the_pool_of_all_nodes_reaches_nodes_that_were_never_trained_on():
+    task = NodeClassification(load("sample-citations"), seed=3)
+    drawn = {int(node) for node in sample_deletion(task, nodes=100, pool="all").nodes}
+    trained = drawn & set(task.train_nodes.tolist())
+    assert 60 <= len(trained) < 100

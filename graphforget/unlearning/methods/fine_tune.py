@@ -38,11 +38,11 @@ class FineTune(Method):
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the fine-tuned model."""
-        task, model = problem.retained, problem.original.clone()
+        task, model, streams = problem.retained, problem.original.clone(), problem.streams.child(self.name)
         recipe = Recipe(self.epochs, self.lr, 0.0, self.validate_every, task_selection(task, self.selection))
         problem.fit(
             model,
-            lambda epoch: task.objective(model(task.graph), problem.streams("negatives", epoch=epoch)),
+            lambda epoch: task.objective(model(task.graph), streams("negatives", epoch=epoch)),
             recipe,
             self,
         )
