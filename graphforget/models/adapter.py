@@ -34,6 +34,8 @@ class Adapter(Model):
 
     def __init__(self, module: nn.Module, layers: Sequence[str] | None = None) -> None:
         super().__init__()
+        if not isinstance(module, nn.Module):
+            raise UsageError(f"Adapter: a torch.nn.Module is expected; got {type(module).__name__}.")
         _refuse_caches(module)
         self.module = module
         self.layer_names = list(layers) if layers is not None else _message_passing(module)

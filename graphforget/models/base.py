@@ -63,6 +63,14 @@ class Model(nn.Module):
         """Return multiply-adds, counted as two operations each, of one forward pass."""
 
 
+def require_model(model: object) -> None:
+    """Raise UsageError for what is no model of the zoo and no adapted module."""
+    if not isinstance(model, Model):
+        raise UsageError(
+            f"A model is expected, got {type(model).__name__}. Wrap a network of your own: gf.Adapter(module)."
+        )
+
+
 class Backbone(Model):
     """A message-passing network of the zoo: `layers` convolutions with ReLU between them, no dropout.
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from graphforget._core.errors import DivergedError, UsageError
+from graphforget._core.streams import Streams
 from graphforget.training.checkpoint import Checkpoint
 from graphforget.training.recipe import Recipe
 
@@ -35,6 +36,7 @@ def fit(
     validate: Validate,
     recipe: Recipe,
     *,
+    noise: Streams,
     checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
 ) -> State:
@@ -45,6 +47,7 @@ def fit(
     model: its parameters that require gradients are trained, in place.
     objective: loss of an epoch; all its randomness must be a function of the epoch, so that a run resumes exactly.
     validate: metrics of the current model, larger is better; called every `recipe.validate_every` epochs.
+    noise: streams of torch's own randomness (dropout in an adapted module), set anew in every epoch.
     checkpoint: where the run is saved at each validation and resumed from; None keeps it in memory.
     progress: called with (epoch, epochs, metrics) after each epoch.
 
@@ -56,7 +59,9 @@ def fit(
     if checkpoint is not None and checkpoint.exists():
         state, best = checkpoint.load(model, optimiser)
     while state.epoch < recipe.epochs and not _exhausted(state, recipe):
-        loss = _step(model, optimiser, objective, state.epoch, recipe.max_grad_norm)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(noise("noise", epoch=state.epoch).key >> 1)
+            loss = _step(model, optimiser, objective, state.epoch, recipe.max_grad_norm)
         state.epoch += 1
         metrics: dict[str, float] = {}
         if state.epoch % recipe.validate_every == 0 or state.epoch == recipe.epochs:

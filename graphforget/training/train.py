@@ -13,7 +13,7 @@ from torch import nn
 
 from graphforget._core.streams import Streams
 from graphforget._core.threads import one_torch_thread
-from graphforget.models.base import Backbone, Model
+from graphforget.models.base import Backbone, Model, require_model
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.training.checkpoint import Checkpoint
 from graphforget.training.loop import Progress, State, fit
@@ -54,6 +54,7 @@ def train(
 
     Raises DivergedError when the loss becomes NaN or infinite.
     """
+    require_model(backbone)
     seed = task.seed if seed is None else seed
     recipe = replace(recipe or default_recipe(task.name), **changes)
     model = start(backbone, task, Streams(seed))
@@ -86,6 +87,7 @@ def run_training(
             lambda epoch: task.objective(model(task.graph), streams("negatives", epoch=epoch)),
             validator(model, task, gone),
             recipe,
+            noise=streams,
             checkpoint=saved,
             progress=progress,
         )

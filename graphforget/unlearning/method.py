@@ -84,6 +84,7 @@ class Problem:
             objective,
             validator(model, self._retained, self.selection_deletion(recipe)),
             recipe,
+            noise=self.streams.child(method.name),
             checkpoint=self.checkpoint and Checkpoint(self.checkpoint, self._run_digest(model, method)),
             progress=self.progress,
         )

@@ -16,7 +16,7 @@ from graphforget._core.registry import Registry
 from graphforget._core.threads import one_torch_thread
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Features
-from graphforget.models.base import Model
+from graphforget.models.base import Model, require_model
 from graphforget.models.edited import Edited, under_operators
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.training.loop import Progress
@@ -102,6 +102,7 @@ def unlearn(
     Raises DataError when the deletion names what is not there, UnsupportedError when the method does not serve the
     task or the kind of deletion, NoForgettingError when the result is an unchanged model.
     """
+    require_model(model)
     if isinstance(method, Method) and changes:
         raise UsageError(f"Give hyper-parameters inside the {method.name} object or as keywords, not both.")
     chosen = method if isinstance(method, Method) else methods().get(method, **changes)

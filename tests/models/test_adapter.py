@@ -152,3 +152,27 @@ def test_a_deleted_edge_changes_what_an_adapted_module_says():
     graph = Graph.build(4, np.array([[0, 1, 2], [1, 2, 3]]), features=np.eye(4))
     model = Adapter(Cached())
     assert not torch.equal(model.embed(graph), model.embed(graph.without(edges=np.array([1]))))
+
+
+class Dropout(Cached):
+    def forward(self, x, edge_index):
+        return super().forward(torch.nn.functional.dropout(x, training=self.training), edge_index)
+
+
+def test_dropout_draws_from_the_seed_and_not_from_the_global_state():
+    graph = Graph.build(8, np.array([range(7), range(1, 8)]), features=np.eye(8)[:, :4] + 1)
+    task = LinkPrediction(graph, holdout=0.2)
+
+    def trained(state):
+        torch.manual_seed(state)
+        return train(Adapter(Dropout()), task, seed=1, epochs=4).state_dict()
+
+    first, second = trained(1), trained(2)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("call", [lambda task: train(nn.Linear(4, 2), task), lambda task: Adapter(3)])
+def test_what_is_no_model_is_named(call):
+    graph = Graph.build(8, np.array([range(7), range(1, 8)]), features=np.eye(8))
+    with pytest.raises(UsageError, match="is expected"):
+        call(LinkPrediction(graph, holdout=0.2))
