@@ -158,7 +158,7 @@ class Graph:
         return self.memo("digest", self._digest)
 
     def _digest(self) -> str:
-        sha = hashlib.sha256(f"graph/{self.n_nodes}".encode())
+        sha = hashlib.sha256(f"graph/{self.n_nodes}/{self.n_features}".encode())
         x = self.features
         parts = [self.edges, self.labels, self.ids]
         parts += [x] if x is None or isinstance(x, np.ndarray) else [x.indptr.astype(np.int64), x.indices, x.data]

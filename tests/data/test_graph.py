@@ -1,0 +1,61 @@
+"""The frozen graph: canonical edges, normalised rows, digests."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from graphforget._core.errors import DataError
+from graphforget.data.graph import Graph
+
+EDGES = np.array([[3, 0, 1, 1, 2], [0, 3, 2, 2, 2]])
+
+
+def test_edges_become_canonical_and_what_was_dropped_is_noted():
+    graph = Graph.build(4, EDGES)
+    assert graph.edges.tolist() == [[0, 1], [3, 2]]
+    assert graph.notes == ("1 self-loops dropped", "1 repeated edges merged")
+
+
+def test_a_graph_cannot_be_changed():
+    graph = Graph.build(4, EDGES, features=np.ones((4, 2)))
+    for array in (graph.edges, graph.features):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0, 0] = 5
+
+
+def test_without_makes_a_new_value_and_leaves_a_hole():
+    graph = Graph.build(4, EDGES, features=np.ones((4, 2)), labels=np.array([0, 1, 0, 1]))
+    assert graph.csr.nnz == 4
+    left = graph.without(nodes=np.array([3]))
+    assert (left.n_nodes, left.edges.tolist(), left.csr.nnz) == (4, [[1], [2]], 2)
+    assert left.labels.tolist() == [0, 1, 0, -1] and left.n_classes == 2
+    assert np.asarray(left.features.todense() if sp.issparse(left.features) else left.features)[3].tolist() == [0, 0]
+    assert graph.n_edges == 2 and graph.labels.tolist() == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_rows_are_scaled_by_their_absolute_sum_and_keep_their_signs(sparse):
+    x = np.array([[1, -3], [0, 0], [2, 2], [-1, 0]], dtype=np.float32)
+    graph = Graph.build(4, EDGES, features=sp.csr_array(x) if sparse else x).row_normalised()
+    found = graph.features.toarray() if sp.issparse(graph.features) else graph.features
+    assert found.tolist() == [[0.25, -0.75], [0, 0], [0.5, 0.5], [-1, 0]]
+
+
+def test_digests_tell_graphs_apart():
+    eye = sp.eye_array(4, format="csr")
+    graphs = [
+        Graph.build(4, EDGES),
+        Graph.build(4, EDGES[:, :1]),
+        Graph.build(4, EDGES, features=eye),
+        Graph.build(4, EDGES, features=sp.csr_array((eye.data, eye.indices, eye.indptr), shape=(4, 9))),
+        Graph.build(4, EDGES, labels=np.array([0, 1, 0, 1])),
+    ]
+    assert len({graph.digest for graph in graphs}) == len(graphs)
+    assert Graph.build(4, EDGES).digest == graphs[0].digest
+
+
+def test_an_unknown_node_is_named():
+    with pytest.raises(DataError, match="names node 4, but the graph has nodes 0 to 3"):
+        Graph.build(4, np.array([[0], [4]]))
