@@ -255,7 +255,7 @@ class LinkPrediction(Task):
         return F.binary_cross_entropy_with_logits(responses, items.targets.to(responses.device), reduction="none")
 
     def divergence(self, teacher: Tensor, student: Tensor, temperature: float = 1.0) -> Tensor:
-        """Return KL(Bern(teacher) || Bern(student)); probabilities are clamped to [1e-5, 1 - 1e-5]."""
+        """Return KL(Bern(teacher) || Bern(student)), clamped to [1e-5, 1 - 1e-5]: a student beyond gets no gradient."""
         p = torch.sigmoid(teacher / temperature).clamp(1e-5, 1 - 1e-5)
         q = torch.sigmoid(student / temperature).clamp(1e-5, 1 - 1e-5)
         return p * (p.log() - q.log()) + (1 - p) * ((1 - p).log() - (1 - q).log())

@@ -7,8 +7,8 @@ import json
 import pytest
 
 FAST = ["--epochs", "6", "--validate-every", "3", "--hidden", "8", "--no-attack"]
-METHOD = ["--method", "d2dgn:epochs=4,lr=0.01"]
-ROWS = ["Original", "Gold", "Noise floor", "d2dgn:epochs=4,lr=0.01"]
+METHOD = ["--method", "d2dgn:epochs=4,lr=0.01,temperature=4"]
+ROWS = ["Original", "Gold", "Noise floor", "d2dgn:epochs=4,lr=0.01,temperature=4"]
 
 
 def rows(report: dict) -> list[str]:
@@ -87,7 +87,7 @@ def test_a_method_that_fails_is_named_and_the_others_are_shown(run, own, data):
     huge = "gradient-ascent:lr=1e-12,epochs=1"
     done = run("edges", own / "edges.csv", "gcn", "--count", 9, *data, *FAST, *METHOD, "--method", huge)
     assert done.code == 5
-    assert "| d2dgn:epochs=4,lr=0.01" in done.out
+    assert "| d2dgn:epochs=4,lr=0.01,temperature=4" in done.out
     assert "| gradient-ascent" not in done.out
     assert f"{huge} gave no model with seed 42: " in done.err
 
