@@ -17,6 +17,8 @@ from graphforget.unlearning.run import Result, unlearn
 __all__ = ["Report", "evaluate"]
 
 GOLD = "retrain"
+REVISION = 1
+"""Raised when the code changes what a report says of the same models, so that no stored report is reused."""
 
 
 def evaluate(

@@ -16,7 +16,7 @@ from graphforget.experiments.specs import Spec
 from graphforget.experiments.store import Store
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.tasks.link import LinkPrediction
-from graphforget.training.train import digest_of
+from graphforget.training.train import REVISION, digest_of
 from graphforget.unlearning.run import check_supported
 
 ORIGINAL = "original"
@@ -83,15 +83,18 @@ def stage_digests(plan: Plan, task: Task, gone: Forgotten, seed: int) -> dict[st
     for number in range(plan.gold_runs):
         digests[gold_stage(number)] = digest_of("gold", original, gone.digest, number)
     for spec in plan.specs():
-        digests[method_stage(spec)] = digest_of("method", original, gone.digest, spec.method.config())
+        digests[method_stage(spec)] = digest_of(
+            "method", original, gone.digest, spec.method.config(), spec.method.revision
+        )
     return digests
 
 
 def original_digest(setup: Setup, task: Task, seed: int) -> str:
-    """Return the digest of data, split, backbone, recipe and seed."""
+    """Return the digest of data, split, backbone, recipe, seed, and of the code that trains."""
     options = resolved_options(setup, task)
     architecture = [setup.backbone, setup.make_backbone().config()]
-    return digest_of("original", task_digest(task), options, architecture, setup.make_recipe().as_dict(), seed)
+    code = REVISION, torch.__version__
+    return digest_of("original", code, task_digest(task), options, architecture, setup.make_recipe().as_dict(), seed)
 
 
 def check_store(prepared: Prepared, store: Store) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from graphforget._core.files import atomic_write
+from graphforget.evaluation.report import REVISION as JUDGED
 from graphforget.evaluation.report import Report, evaluate
 from graphforget.experiments.events import Event, Listen, epochs_to
 from graphforget.experiments.plan import Plan
@@ -83,7 +84,7 @@ class Bench:
     def report(self, results: Sequence[Result], golds: Sequence[Result], attack: bool) -> Report:
         """Return the evaluation of the seed; one that the folder holds for the very same models is taken."""
         seed, stages = self.prepared.seed, [self.prepared.digests[s] for s in sorted(self.prepared.digests)]
-        digest = digest_of("report", stages, [result.label for result in results], attack)
+        digest = digest_of("report", JUDGED, stages, [result.label for result in results], attack)
         file = None if self.store.folder is None else self.store.folder / f"report-{digest[:16]}.json"
         if file is not None and file.exists():
             self.listen(Event(seed, EVALUATION, "reused"))

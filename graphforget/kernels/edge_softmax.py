@@ -11,9 +11,7 @@ from torch import Tensor
 from graphforget.kernels.csr import CSR, row_ids
 from graphforget.kernels.lowlevel import chunk_start, count_parts, exp_below, prefetch_row
 from graphforget.kernels.propagate import Sparse
-
-AHEAD = 8
-"""How many entries ahead of the one being used its row is prefetched."""
+from graphforget.kernels.tiles import AHEAD, sum_rows
 
 
 @njit(cache=True, nogil=True)
@@ -68,7 +66,11 @@ def _weighted_sum(
 ) -> None:
     """Write out[i] = sum of a[e] * table[indices[e]] over the entries e of row i, head by head."""
     width = table.shape[1] // a.shape[1]
+    flat = a.reshape(-1)
     for i in range(first, last):
+        if a.shape[1] == 1:
+            sum_rows(indices, flat, indptr[i], indptr[i + 1], table, out, i)
+            continue
         out[i, :] = 0
         for e in range(indptr[i], indptr[i + 1]):
             if e + AHEAD < len(indices):

@@ -10,9 +10,7 @@ from numba import njit, prange
 from torch import Tensor
 
 from graphforget.kernels.lowlevel import chunk_start, count_parts, prefetch_row
-
-AHEAD = 8
-"""How many pairs ahead of the one being used its rows are prefetched."""
+from graphforget.kernels.tiles import AHEAD, sum_rows
 
 BLOCK = 512
 """Pairs of one parallel task of the forward pass."""
@@ -89,23 +87,17 @@ def _dots(z: np.ndarray, u: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
             out[k] = dot
 
 
-@njit(parallel=True, cache=True, nogil=True, fastmath={"contract"})
+@njit(parallel=True, cache=True, nogil=True)
 def _dots_backward(
     indptr: np.ndarray, pair: np.ndarray, other: np.ndarray, grad: np.ndarray, z: np.ndarray, out: np.ndarray
 ) -> None:
     parts = count_parts(len(indptr) - 1)
-    end = len(pair)
+    weights = np.empty(len(pair), grad.dtype)
     for part in prange(parts):
         for i in range(chunk_start(indptr, part, parts), chunk_start(indptr, part + 1, parts)):
-            row = out[i]
-            row[:] = 0
             for e in range(indptr[i], indptr[i + 1]):
-                if e + AHEAD < end:
-                    prefetch_row(z, other[e + AHEAD])
-                weight = grad[pair[e]]
-                source = z[other[e]]
-                for j in range(len(row)):
-                    row[j] += weight * source[j]
+                weights[e] = grad[pair[e]]
+            sum_rows(other, weights, indptr[i], indptr[i + 1], z, out, i)
 
 
 class _PairScores(torch.autograd.Function):

@@ -11,27 +11,16 @@ from numba import njit, prange
 from torch import Tensor
 
 from graphforget.kernels.csr import CSR, row_ids, transpose_csr, transpose_order
-from graphforget.kernels.lowlevel import chunk_start, count_parts, prefetch_row
-
-AHEAD = 8
-"""How many edges ahead of the one being added its row is prefetched."""
+from graphforget.kernels.lowlevel import chunk_start, count_parts
+from graphforget.kernels.tiles import sum_rows
 
 
-@njit(parallel=True, cache=True, nogil=True, fastmath={"contract"})
+@njit(parallel=True, cache=True, nogil=True)
 def _spmm(indptr: np.ndarray, indices: np.ndarray, values: np.ndarray, dense: np.ndarray, out: np.ndarray) -> None:
     parts = count_parts(len(indptr) - 1)
-    nnz = len(indices)
     for part in prange(parts):
         for i in range(chunk_start(indptr, part, parts), chunk_start(indptr, part + 1, parts)):
-            row = out[i]
-            row[:] = 0
-            for e in range(indptr[i], indptr[i + 1]):
-                if e + AHEAD < nnz:
-                    prefetch_row(dense, indices[e + AHEAD])
-                weight = values[e]
-                source = dense[indices[e]]
-                for j in range(len(row)):
-                    row[j] += weight * source[j]
+            sum_rows(indices, values, indptr[i], indptr[i + 1], dense, out, i)
 
 
 def spmm(csr: CSR, dense: np.ndarray) -> np.ndarray:

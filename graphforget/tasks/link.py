@@ -255,10 +255,10 @@ class LinkPrediction(Task):
         return F.binary_cross_entropy_with_logits(responses, items.targets.to(responses.device), reduction="none")
 
     def divergence(self, teacher: Tensor, student: Tensor, temperature: float = 1.0) -> Tensor:
-        """Return KL(Bern(teacher) || Bern(student)), clamped to [1e-5, 1 - 1e-5]: a student beyond gets no gradient."""
-        p = torch.sigmoid(teacher / temperature).clamp(1e-5, 1 - 1e-5)
-        q = torch.sigmoid(student / temperature).clamp(1e-5, 1 - 1e-5)
-        return p * (p.log() - q.log()) + (1 - p) * ((1 - p).log() - (1 - q).log())
+        """Return KL(Bern(teacher) || Bern(student)) of the logits; however sure the student is, it gets a gradient."""
+        p, q = teacher / temperature, student / temperature
+        yes, no = F.logsigmoid(p) - F.logsigmoid(q), F.logsigmoid(-p) - F.logsigmoid(-q)
+        return torch.sigmoid(p) * yes + torch.sigmoid(-p) * no
 
     def validate(self, z: Tensor, gone: Forgotten | None = None) -> dict[str, float]:
         """Return `val_auc`; `val_loss_released` (negated); with a deletion `val_released`, AUC plus forgotten AUC.

@@ -19,6 +19,9 @@ from graphforget.training.checkpoint import Checkpoint
 from graphforget.training.loop import Progress, State, fit
 from graphforget.training.recipe import Recipe, default_recipe
 
+REVISION = 2
+"""Raised when a change of the code changes the bytes of trained models: run folders of older code are then refused."""
+
 
 @dataclass(frozen=True)
 class Provenance:

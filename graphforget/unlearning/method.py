@@ -106,6 +106,7 @@ class Method(ABC):
     name: what the command line calls it. title: what tables call it. source: paper, or "reconstructed".
     reads: "forgotten" and/or "retained". changes: "weights" and/or "graph" (UtU changes the graph alone).
     kinds: deletions it serves. tasks: tasks it serves. exact: the result is independent of the deleted content.
+    revision: raised when the code changes what the method returns, so that no stored result of the older code is used.
     presets: named settings. search: hyper-parameters to tune, with candidate values.
     """
 
@@ -116,6 +117,7 @@ class Method(ABC):
     changes: ClassVar[frozenset[str]] = frozenset({"weights", "graph"})
     kinds: ClassVar[tuple[str, ...]] = KINDS
     tasks: ClassVar[tuple[str, ...]] = ("link", "node")
+    revision: ClassVar[int] = 1
     exact: ClassVar[bool] = False
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
     search: ClassVar[dict[str, tuple[Any, ...]]] = {}
@@ -128,6 +130,11 @@ class Method(ABC):
     @abstractmethod
     def unlearn(self, problem: Problem) -> Model:
         """Return a model that has forgotten; `problem.original` stays as it is."""
+
+    def refusal(self, task: Task, gone: Forgotten) -> str | None:
+        """Return why these settings cannot serve this deletion on this task, in a sentence, or None if they can."""
+        del task, gone
+        return None
 
     def config(self) -> dict[str, Any]:
         """Return name and hyper-parameters, for JSON, digests and receipts."""
@@ -159,9 +166,24 @@ def positive(value: Any) -> bool:
     return isinstance(value, int | float) and value > 0
 
 
+def positive_or_none(value: Any) -> bool:
+    """a number above 0, or left out"""
+    return value is None or positive(value)
+
+
+def not_negative(value: Any) -> bool:
+    """a number of at least 0"""
+    return isinstance(value, int | float) and value >= 0
+
+
 def count(value: Any) -> bool:
     """an integer of at least 1"""
     return isinstance(value, int) and value >= 1
+
+
+def count_or_none(value: Any) -> bool:
+    """an integer of at least 1, or left out"""
+    return value is None or count(value)
 
 
 def task_selection(task: Task, selection: str) -> str:

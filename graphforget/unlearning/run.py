@@ -155,6 +155,9 @@ def check_supported(method: Method, task: Task, gone: Forgotten) -> None:
             f"{method.name} learns from the forgotten part, but the deletion ({gone.describe()}) holds nothing that "
             "the model was trained on. Use unlink or retrain."
         )
+    refused = method.refusal(task, gone)
+    if refused is not None:
+        raise UnsupportedError(f"{method.name}: {refused}")
 
 
 def check_forgetting(result: Result) -> None:

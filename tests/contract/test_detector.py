@@ -67,8 +67,8 @@ def test_the_change_is_relative(problems):
     assert unlearn(model, task, deletion, Stub(nodes=(1,), scale=0.5)).parameter_change == pytest.approx(0.5)
 
 
-def test_dropping_labels_alone_is_no_forgetting_for_unlink(problems):
-    with pytest.raises(NoForgettingError, match="graph"):
+def test_dropping_labels_alone_is_not_for_unlink(problems):
+    with pytest.raises(UnsupportedError, match="graph alone"):
         unlearn(*problems("gcn", "node", "classes/label"), "unlink")
 
 

@@ -10,20 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphforget._core.errors import UnsupportedError
 from graphforget.models.base import Model
-from graphforget.tasks.base import Items, as_index, weighted_mean
+from graphforget.tasks.base import Forgotten, Items, Task, as_index, weighted_mean
 from graphforget.training.recipe import Recipe, default_recipe
 from graphforget.training.train import run_training
-from graphforget.unlearning.method import Method, Problem, count, positive, share, task_selection
+from graphforget.unlearning.method import Method, Problem, count, positive, positive_or_none, share, task_selection
 
 DEFAULT_ALPHA = {"link": 0.9875, "node": 0.5}
 DEFAULT_TEMPERATURE = {"link": 0.7, "node": 1.0}
-
-
-def positive_or_none(value: Any) -> bool:
-    """a number above 0, or left out"""
-    return value is None or positive(value)
 
 
 def share_or_none(value: Any) -> bool:
@@ -112,6 +106,13 @@ class D2DGN(Method):
             validate_every=count,
         )
 
+    def refusal(self, task: Task, gone: Forgotten) -> str | None:
+        """Return why a destroyer of non-edges is not for this task."""
+        del gone
+        if self.destroyer == "random" or task.name == "link":
+            return None
+        return "destroyer 'negatives' is trained on non-edges and works on link prediction only; use destroyer=random."
+
     def unlearn(self, problem: Problem) -> Model:
         """Return the student."""
         full, retained = problem.full, problem.retained
@@ -140,10 +141,6 @@ class D2DGN(Method):
     def _teach_non_edges(self, destroyer: Model, problem: Problem) -> None:
         """Train the destroyer, in place, on a graph of as many random non-edges as the task has edges."""
         task = problem.full
-        if task.name != "link":
-            raise UnsupportedError(
-                "d2dgn: destroyer 'negatives' is trained on non-edges and works on link prediction only."
-            )
         made = problem.original.provenance.recipe if hasattr(problem.original, "provenance") else default_recipe("link")
         blind = replace(made, selection="last", patience=None)
         run_training(destroyer, task.scrambled(problem.streams("destroyer-graph")), blind, problem.seed)

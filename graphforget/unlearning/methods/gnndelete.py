@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphforget._core.errors import UnsupportedError
 from graphforget.data.graph import Graph
 from graphforget.kernels.negatives import sample_non_edges
 from graphforget.models.base import Model
@@ -18,7 +17,16 @@ from graphforget.models.edited import Edited, identity_operator, ones_operator, 
 from graphforget.tasks.base import Forgotten, Task, as_index
 from graphforget.training.recipe import Recipe
 from graphforget.unlearning.block_pairs import sigmoid_pairs_mse
-from graphforget.unlearning.method import Method, Problem, count, positive, share, task_selection
+from graphforget.unlearning.method import (
+    Method,
+    Problem,
+    count,
+    count_or_none,
+    not_negative,
+    positive,
+    share,
+    task_selection,
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,8 @@ class GNNDelete(Method):
 
     Deviations of the default from the released code: identity instead of 1/1000 as the start of W (the released start
     has rank 1); targets from the full graph; fresh random pairs in every epoch; each W sees its own layer's loss only;
-    the epoch is chosen on validation edges alone. The presets restore the released and the UtU settings.
+    the epoch is chosen on validation edges alone. The presets restore the released and the UtU settings. The paper
+    deletes no classes; here the ends of random pairs are then single nodes outside the deleted classes.
 
     Parameters
     ----------
@@ -107,8 +116,20 @@ class GNNDelete(Method):
             train_graph=("sdf", "retained"),
             epochs=count,
             lr=positive,
+            weight_decay=not_negative,
             validate_every=count,
+            patience=count_or_none,
             hop=(None, "directed_compat", "undirected"),
+        )
+
+    def refusal(self, task: Task, gone: Forgotten) -> str | None:
+        """Return why the edge probability objective is not for this task."""
+        del gone
+        if self.objective == "embedding" or task.name == "link":
+            return None
+        return (
+            "objective 'edge_probability' compares probabilities of edges and works on link prediction only; use "
+            "objective=embedding for other tasks."
         )
 
     def unlearn(self, problem: Problem) -> Model:
@@ -152,14 +173,18 @@ class GNNDelete(Method):
         return seen
 
     def _embedding_loss(self, problem: Problem, targets: list[Tensor], sets: list[np.ndarray]):
-        task, streams = problem.full, problem.streams
-        pairs = consistency_pairs(task, problem.gone)
+        task, gone, streams = problem.full, problem.gone, problem.streams
+        pairs = consistency_pairs(task, gone)
         ends = as_index(np.concatenate([pairs, pairs[::-1]], axis=1).ravel())
         rest = [as_index(np.setdiff1d(nodes, pairs)) for nodes in sets]
+        others_only = np.setdiff1d(np.arange(task.graph.n_nodes), gone.touched) if len(gone.classes) else None
 
         def loss(layers: list[Tensor], epoch: int) -> Tensor:
             stream = streams("random-pairs", epoch=epoch if self.resample_negatives else 0)
-            random = as_index(sample_non_edges(task.graph.csr, 2 * pairs.shape[1], np.uint64(stream.key)).ravel())
+            if others_only is None:
+                random = as_index(sample_non_edges(task.graph.csr, 2 * pairs.shape[1], np.uint64(stream.key)).ravel())
+            else:
+                random = as_index(others_only[stream.integers(len(others_only), len(ends))])
             total = torch.zeros(())
             for h, target, others in zip(layers, targets, rest, strict=True):
                 if self.alpha > 0:
@@ -172,11 +197,6 @@ class GNNDelete(Method):
 
     def _probability_loss(self, problem: Problem, targets: list[Tensor], sets: list[np.ndarray]):
         task, gone, streams = problem.full, problem.gone, problem.streams
-        if task.name != "link":
-            raise UnsupportedError(
-                "gnndelete: objective 'edge_probability' compares probabilities of edges and works on link "
-                "prediction only; use objective='embedding' for other tasks."
-            )
         forgotten = task.forgotten_items(gone)
         inside, target, n_pairs = as_index(sets[1]), targets[-1], float(len(sets[1])) ** 2
 

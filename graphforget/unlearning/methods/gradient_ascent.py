@@ -10,7 +10,7 @@ from torch import Tensor
 from graphforget.models.base import Model
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.training.recipe import Recipe
-from graphforget.unlearning.method import Method, Problem, count, positive, task_selection
+from graphforget.unlearning.method import Method, Problem, count, positive, positive_or_none, task_selection
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class GradientAscent(Method):
     selection: str = "last"
 
     def __post_init__(self) -> None:
-        self.check(epochs=count, lr=positive)
+        self.check(epochs=count, lr=positive, max_grad_norm=positive_or_none)
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the ascended model."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graphforget.models.base import Model
+from graphforget.tasks.base import Forgotten, Task
 from graphforget.unlearning.method import Method, Problem
 
 
@@ -22,6 +23,13 @@ class Unlink(Method):
     source: ClassVar[str] = "Tan et al. 2024, arXiv 2402.10695"
     reads: ClassVar[frozenset[str]] = frozenset()
     changes: ClassVar[frozenset[str]] = frozenset({"graph"})
+
+    def refusal(self, task: Task, gone: Forgotten) -> str | None:
+        """Return why a deletion that takes nothing from the graph is not for unlink."""
+        del task
+        if gone.edges.shape[1] or len(gone.nodes) or len(gone.features) or gone.held_out.shape[1]:
+            return None
+        return f"it changes the graph alone, and this deletion ({gone.describe()}) leaves the graph as it was."
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the original's weights; the caller drops the forgotten part from the graph."""
