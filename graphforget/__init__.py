@@ -8,6 +8,8 @@ model  = gf.train(gf.GCN(hidden=128, out=64), task, seed=0)
 gone   = gf.sample_deletion(task, edges=0.025, where="in", seed=0)
 result = gf.unlearn(model, task, gone, method="d2dgn")
 report = gf.evaluate(result, gold="retrain")
+
+Recommenders go the same way: gf.Recommendation(gf.load("sample-shop")), gf.LightGCN(), gf.Deletion(users=[...]).
 """
 
 from __future__ import annotations
@@ -16,37 +18,73 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from graphforget._core.errors import (
+        DataError,
+        DivergedError,
+        GraphforgetError,
+        NoForgettingError,
+        UnsupportedError,
+        UsageError,
+    )
     from graphforget.data.deletion import Deletion
     from graphforget.data.graph import Graph
+    from graphforget.data.interactions import Interactions
     from graphforget.data.load import load
+    from graphforget.data.triples import TripleGraph
     from graphforget.evaluation.report import Report, evaluate
     from graphforget.models.adapter import Adapter
     from graphforget.models.gat import GAT
     from graphforget.models.gcn import GCN
     from graphforget.models.gin import GIN
+    from graphforget.models.kgat import KGAT
+    from graphforget.models.lightgcn import LightGCN
+    from graphforget.models.mf import MF
+    from graphforget.models.mgcn import MGCN
+    from graphforget.models.ngcf import NGCF
+    from graphforget.models.pinsage import PinSage
     from graphforget.models.sage import SAGE
+    from graphforget.models.vbpr import VBPR
     from graphforget.models.zoo import load_model, save_model
     from graphforget.tasks.link import LinkPrediction
     from graphforget.tasks.node import NodeClassification
+    from graphforget.tasks.recommend import Recommendation
     from graphforget.training.recipe import Recipe
     from graphforget.training.train import train
     from graphforget.unlearning.run import Result, methods, unlearn
     from graphforget.unlearning.sampling import sample_deletion
+    from graphforget.unlearning.sampling_recommend import flip_labels
 
 _HOMES = {
     "Adapter": "models.adapter",
+    "DataError": "_core.errors",
     "Deletion": "data.deletion",
+    "DivergedError": "_core.errors",
     "GAT": "models.gat",
     "GCN": "models.gcn",
     "GIN": "models.gin",
     "Graph": "data.graph",
+    "GraphforgetError": "_core.errors",
+    "Interactions": "data.interactions",
+    "KGAT": "models.kgat",
+    "LightGCN": "models.lightgcn",
     "LinkPrediction": "tasks.link",
+    "MF": "models.mf",
+    "MGCN": "models.mgcn",
+    "NGCF": "models.ngcf",
+    "NoForgettingError": "_core.errors",
     "NodeClassification": "tasks.node",
+    "PinSage": "models.pinsage",
     "Recipe": "training.recipe",
+    "Recommendation": "tasks.recommend",
     "Report": "evaluation.report",
     "Result": "unlearning.run",
     "SAGE": "models.sage",
+    "TripleGraph": "data.triples",
+    "UnsupportedError": "_core.errors",
+    "UsageError": "_core.errors",
+    "VBPR": "models.vbpr",
     "evaluate": "evaluation.report",
+    "flip_labels": "unlearning.sampling_recommend",
     "load": "data.load",
     "load_model": "models.zoo",
     "methods": "unlearning.run",

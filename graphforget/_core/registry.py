@@ -7,7 +7,7 @@ import inspect
 import pkgutil
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from types import ModuleType
+from types import ModuleType, UnionType
 from typing import Any, Generic, TypeVar
 
 from graphforget._core.errors import UsageError, nearest, unknown
@@ -21,7 +21,7 @@ def _modules(package: str) -> Iterator[ModuleType]:
         yield importlib.import_module(f"{package}.{info.name}")
 
 
-def _listed(module: ModuleType, base: type) -> Iterator[type]:
+def _listed(module: ModuleType, base: type | UnionType) -> Iterator[type]:
     for value in vars(module).values():
         if not (isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__):
             continue
@@ -51,7 +51,7 @@ class Registry(Generic[T]):
     Parameters
     ----------
     package : dotted name of the folder, as "graphforget.unlearning.methods".
-    base : the class that all entries derive from.
+    base : the class that all entries derive from, or several as `One | Other`.
     kind : what one entry is called in messages, as "method".
 
     Raises
@@ -60,7 +60,7 @@ class Registry(Generic[T]):
         At the first question: two entries share a name, or a preset sets an option its class does not have.
     """
 
-    def __init__(self, package: str, base: type[T], kind: str = "method") -> None:
+    def __init__(self, package: str, base: type[T] | UnionType, kind: str = "method") -> None:
         self.package = package
         self.base = base
         self.kind = kind

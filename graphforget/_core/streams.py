@@ -56,12 +56,16 @@ class Stream:
     def _base(self) -> np.uint64:
         return np.uint64(self.key)
 
-    def bits(self, size: int) -> np.ndarray:
-        """Return draws 0 .. size-1 as uint64, equal to `draw_u64(key, i)`."""
-        z = self._base + np.arange(1, size + 1, dtype=np.uint64) * GOLDEN
+    def at(self, counters: np.ndarray) -> np.ndarray:
+        """Return the draws with these numbers as uint64, equal to `draw_u64(key, counter)`."""
+        z = self._base + (counters.astype(np.uint64) + _ONE) * GOLDEN
         z = (z ^ (z >> _S30)) * _MIX_A
         z = (z ^ (z >> _S27)) * _MIX_B
         return z ^ (z >> _S31)
+
+    def bits(self, size: int) -> np.ndarray:
+        """Return draws 0 .. size-1 as uint64, equal to `draw_u64(key, i)`."""
+        return self.at(np.arange(size, dtype=np.uint64))
 
     def integers(self, n: int, size: int) -> np.ndarray:
         """Return `size` int64 in [0, n), equal to `draw_below(key, i, n)`."""

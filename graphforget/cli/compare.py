@@ -12,7 +12,7 @@ from graphforget.experiments.prepare import outline
 from graphforget.experiments.single import Failure, Outcome, prepare_all, run_plan
 
 
-def compare(plan: Plan, run: RunOptions, output: OutputOptions) -> int:
+def carry_out(plan: Plan, run: RunOptions, output: OutputOptions) -> int:
     """Carry out a plan, print its report, and return the exit code: that of the first method that failed, or 0."""
     if output.dry_run:
         return _dry_run(plan, output)
@@ -38,6 +38,12 @@ def _print_outcome(outcome: Outcome, plan: Plan) -> None:
         print(f"\nModels, deletion and report are in {plan.out}.")
 
 
+def _words(value: Any) -> Any:
+    if isinstance(value, list):
+        return "; ".join(value) or "none"
+    return f"{value:.4f}" if isinstance(value, float) else value
+
+
 def _dry_run(plan: Plan, output: OutputOptions) -> int:
     """Say what would be run."""
     graph = plan.setup.source.load()
@@ -60,6 +66,6 @@ def _dry_run(plan: Plan, output: OutputOptions) -> int:
     )
     for facts in seeds:
         print()
-        print_pairs({**facts, "finished": ", ".join(facts["finished"]) or "none"})
+        print_pairs({key: _words(value) for key, value in facts.items()})
     print("\nA dry run: nothing was trained and nothing was written.")
     return 0

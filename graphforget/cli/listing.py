@@ -66,23 +66,27 @@ def backbones() -> list[dict[str, Any]]:
     from graphforget.models.zoo import backbones
 
     return [
-        {"name": cls.name, "what": (cls.__doc__ or "").strip().split("\n\n")[0], "options": cls().config()}
+        {
+            "name": cls.name,
+            "tasks": list(cls.tasks),
+            "presets": sorted(vars(cls).get("presets", {})),
+            "what": " ".join((cls.__doc__ or "").split("\n\n")[0].split()),
+            "options": cls().config(),
+        }
         for cls in backbones().classes()
     ]
 
 
 def datasets() -> list[dict[str, Any]]:
-    """Return a description of every data set with a card; edges are undirected."""
+    """Return a description of every data set with a card."""
     from graphforget.data.cards import cards
 
     return [
         {
             "name": card.name,
             "title": card.title,
-            "nodes": card.expected.nodes,
-            "edges": card.expected.edges // 2,
-            "features": card.expected.features,
-            "classes": card.expected.classes,
+            "kind": card.kind,
+            "holds": card.expected.summary(),
             "ships": card.bundled,
             "licence": card.licence,
             "note": card.note,

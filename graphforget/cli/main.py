@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -13,13 +14,15 @@ from graphforget._core.errors import GraphforgetError
 from graphforget.cli.deletions import edges, features, node_class, nodes
 from graphforget.cli.doctor import doctor
 from graphforget.cli.listing import show
-from graphforget.cli.models import train, unlearn
+from graphforget.cli.models import recommend, train, unlearn
+from graphforget.cli.recommender_deletions import interactions, items, modality, triples, users, users_and_items
+from graphforget.cli.words import in_cli_words
 
 INTERRUPTED = 130
 USAGE = 2
 
 HELP = (
-    "Make a trained graph neural network forget, and show that it did.\n\n"
+    "Make a trained graph neural network or recommender forget, and show that it did.\n\n"
     "Every comparison shows the original, the gold model (trained anew on what is retained) and the noise floor beside "
     "the methods. Exit codes: 0 fine, 2 usage, 3 data, 4 unsupported, 5 diverged, 130 interrupted."
 )
@@ -27,7 +30,10 @@ HELP = (
 
 SETTINGS = {"help_format": "plaintext", "version": __version__, "suppress_keyboard_interrupt": False}
 app = App(name="graphforget", help=HELP, **SETTINGS)
-for command in (edges, nodes, features, node_class, train, unlearn, doctor):
+for command in (edges, nodes, features, node_class, users, items, interactions, triples, modality):
+    app.command(command)
+app.command(users_and_items, name="users+items")
+for command in (train, unlearn, recommend, doctor):
     app.command(command)
 app.command(show, name="list")
 
@@ -35,13 +41,15 @@ app.command(show, name="list")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (the process's own by default) and return the exit code."""
     tokens = list(sys.argv[1:] if argv is None else argv)
+    # Idle threads sleep: spinning ones make small parallel loops a hundred times slower when other work runs.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         code = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:
         return _fail(f"{' '.join(str(error).split())} See 'graphforget{_command(tokens)} --help'.", USAGE)
     except GraphforgetError as error:
-        return _fail(str(error), error.exit_code)
+        return _fail(in_cli_words(str(error)), error.exit_code)
     except KeyboardInterrupt:
         return _fail(_interrupted(tokens), INTERRUPTED)
     except BrokenPipeError:

@@ -1,38 +1,29 @@
-"""The commands for own models: `train` makes a model folder, `unlearn` makes the model in one forget."""
+"""The commands for own models: `train` makes one, `unlearn` makes it forget, `recommend` asks it for items."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from graphforget._core.errors import UsageError
-from graphforget.cli.deletions import (
-    NO_DATA,
-    NO_LINK,
-    NO_MODEL,
-    NO_NODE,
-    NO_OUTPUT,
-    BackboneName,
-    Data,
-    TaskName,
-)
-from graphforget.cli.options import (
-    DataOptions,
-    LinkOptions,
-    ModelOptions,
-    NodeOptions,
-    OutputOptions,
-    SomeWhole,
-    Whole,
-    given,
-    text,
-)
-from graphforget.cli.output import print_json, print_pairs, print_report, shown
+from graphforget.cli.options import BackboneName, Data, Flag, OutputOptions, SomeWhole, Whole, text
+from graphforget.cli.output import print_json, print_pairs, print_report, print_table, shown
+from graphforget.cli.places import AnyData
+from graphforget.cli.settings import RECOMMEND
+from graphforget.cli.trained import AnyModel, AnyTask
 
 Threads = Annotated[SomeWhole, Parameter(help="Threads; results do not depend on it.")]
+ModelFolder = Annotated[Path, Parameter(help="Model folder, as 'graphforget train' writes it.")]
+OwnData = Annotated[str | None, Parameter(help="The data that the model was trained on, if they are elsewhere now.")]
+AnyTaskName = Annotated[
+    Literal["link", "node", "recommend"] | None,
+    Parameter(group="Task", help="What the model is trained for; by default link, or recommend for a recommender."),
+]
+NO_DATA, NO_TASK, NO_MODEL, NO_OUTPUT = AnyData(), AnyTask(), AnyModel(), OutputOptions()
 
 
 def train(
@@ -40,25 +31,28 @@ def train(
     backbone: BackboneName,
     /,
     *,
-    task: TaskName = "link",
+    task: AnyTaskName = None,
     seed: Annotated[Whole, Parameter(help="Decides split, initial weights and negatives.")] = 42,
     threads: Threads = None,
-    source: DataOptions = NO_DATA,
-    link: LinkOptions = NO_LINK,
-    node: NodeOptions = NO_NODE,
-    model: ModelOptions = NO_MODEL,
+    source: AnyData = NO_DATA,
+    problem: AnyTask = NO_TASK,
+    model: AnyModel = NO_MODEL,
     output: OutputOptions = NO_OUTPUT,
 ) -> int:
     """Train a model into the folder --out."""
     from graphforget.experiments.own_training import prepare_training, train_model
     from graphforget.experiments.setup import Setup, Source
+    from graphforget.models.zoo import backbones
 
-    place = Source(data, text(source.data_dir), text(source.features), text(source.labels))
-    options = {**given(link), **given(node)}
-    setup = Setup(place, backbone, task, options, model.architecture(), model.recipe())
+    task_name = task or backbones().find(backbone.partition(":")[0].strip())[0].tasks[0]
+    place, options = source.source(), problem.options()
+    if task_name != RECOMMEND and source.split is not None:
+        options["split"] = place["options"].pop("split")
+    setup = Setup(Source(data, **place), backbone, task_name, options, model.architecture(), model.recipe())
     if output.dry_run:
-        _, made = prepare_training(setup, seed, output.out)
-        return _say(output, {"task": repr(made), "recipe": setup.make_recipe().as_dict(), "out": text(output.out)})
+        graph, made = prepare_training(setup, seed, output.out)
+        facts = {"data": repr(graph), "notes": "; ".join(graph.notes) or "none", "task": repr(made)}
+        return _say(output, {**facts, "recipe": setup.make_recipe().as_dict(), "out": text(output.out)})
     out = _needed(output.out)
     with shown(quiet=output.json, total=1) as listen:
         trained = train_model(setup, seed, out, listen, threads=threads)
@@ -67,32 +61,73 @@ def train(
 
 def unlearn(
     *,
-    model: Annotated[Path, Parameter(help="Model folder, as 'graphforget train' writes it.")],
-    data: Annotated[str, Parameter(help="The data that the model was trained on.")],
+    model: ModelFolder,
     delete: Annotated[Path, Parameter(help="File that names what must go, in your own ids: .csv, .tsv or .json.")],
-    method: Annotated[str, Parameter(help="Method or preset, as d2dgn or d2dgn:alpha=0.9,epochs=400.")] = "d2dgn",
+    data: OwnData = None,
+    method: Annotated[
+        str | None, Parameter(help="Method or preset, as d2dgn:alpha=0.9,epochs=400; by default the usual one.")
+    ] = None,
     gold: Annotated[bool, Parameter(negative="", help="Also train gold models, for the evidence.")] = False,
     attack: Annotated[bool, Parameter(help="With --gold, also run the membership attack.")] = True,
+    keep_deletion: Annotated[
+        bool,
+        Flag,
+        Parameter(help="Keep the deletion itself beside the model; else only digests and counts."),
+    ] = False,
     threads: Threads = None,
-    source: DataOptions = NO_DATA,
+    source: AnyData = NO_DATA,
     output: OutputOptions = NO_OUTPUT,
 ) -> int:
-    """Make an own trained model forget; the unlearned model and its receipt go to the folder --out."""
-    from graphforget.experiments.own_unlearning import prepare_unlearning, receipt, unlearn_model
-    from graphforget.experiments.setup import Source
+    """Make an own trained model forget; the unlearned model, its receipt and its report go to the folder --out."""
+    from graphforget.experiments.own_task import Place
+    from graphforget.experiments.own_unlearning import DELETION, prepare_unlearning, receipt, unlearn_model
 
     out = output.out if output.dry_run else _needed(output.out)
-    place = Source(data, text(source.data_dir), text(source.features), text(source.labels))
-    case = prepare_unlearning(model, place, delete, method, out)
+    case = prepare_unlearning(model, Place(data, **source.source()), delete, method, out)
     if output.dry_run:
-        return _say(output, {"task": repr(case.task), "deletion": case.gone.describe(), "method": method})
+        return _say(output, {"task": repr(case.task), "deletion": case.gone.describe(), "method": case.method})
     with shown(quiet=output.json, total=1) as listen:
-        result, report = unlearn_model(case, method, out, listen, gold=gold, attack=attack, threads=threads)
+        result, report = unlearn_model(
+            case, out, listen, gold=gold, attack=attack, threads=threads, keep_deletion=keep_deletion
+        )
     if output.json:
-        print_json({"receipt": receipt(case, result), "report": json.loads(report.to_json()), "out": str(out)})
+        facts = {"out": str(out), "deletion_kept": keep_deletion}
+        print_json({"receipt": receipt(case, result), "report": json.loads(report.to_json()), **facts})
         return 0
     print_report(report)
-    print(f"\nThe parameters moved by {result.parameter_change:.2e} of their norm. Model and receipt are in {out}.")
+    print(f"\nThe parameters moved by {result.parameter_change:.2e} of their norm.")
+    print(f"Model, receipt and report are in {out}.")
+    kept = f"is in {DELETION} beside the model" if keep_deletion else "itself is not kept (--keep-deletion keeps it)"
+    print(f"The deletion {kept}.")
+    return 0
+
+
+def recommend(
+    *,
+    model: ModelFolder,
+    users: Annotated[str, Parameter(help="Ids of users, as 12,40.")],
+    k: Annotated[Whole, Parameter(name=["-k", "--k"], help="Items for each user.")] = 20,
+    data: OwnData = None,
+    delete: Annotated[
+        Path | None, Parameter(help="What an unlearned model has forgotten, unless its folder holds the deletion.")
+    ] = None,
+    source: AnyData = NO_DATA,
+    json: Annotated[bool, Flag, Parameter(help="Print JSON on stdout and nothing else.")] = False,
+) -> int:
+    """Print the best items for users: none that they have already, and none that was forgotten."""
+    from graphforget.experiments.own_recommending import advise, listed_users
+    from graphforget.experiments.own_task import Place
+
+    advice = advise(model, Place(data, **source.source()), listed_users(users), k, delete)
+    if json:
+        print_json([asdict(one) for one in advice])
+        return 0
+    for one in advice:
+        rows = [
+            [str(n), str(item), f"{score:.4f}"]
+            for n, (item, score) in enumerate(zip(one.items, one.scores, strict=True), 1)
+        ]
+        print_table(f"user {one.user}" + (f" ({one.note})" if one.note else ""), ["rank", "item", "score"], rows)
     return 0
 
 

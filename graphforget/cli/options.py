@@ -26,6 +26,13 @@ def _whole(kind: type, tokens: Sequence[Token]) -> int:
 
 Whole = Annotated[int, Parameter(converter=_whole)]
 SomeWhole = Annotated[int | None, Parameter(converter=_whole)]
+Data = Annotated[str, Parameter(help="A named set ('graphforget list datasets'), or a file of your own.")]
+BackboneName = Annotated[
+    str, Parameter(help="One of 'graphforget list backbones', also with options, as lightgcn:layers=2,std=0.01.")
+]
+DeletionFile = Annotated[
+    Path | None, Parameter(help="File that names what must go, in your own ids: .csv, .tsv or .json.")
+]
 
 
 def given(options: object, *names: str, **renamed: str) -> dict[str, Any]:
@@ -37,84 +44,28 @@ def given(options: object, *names: str, **renamed: str) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-@Parameter(name="*", group="Data")
-@dataclass(frozen=True)
-class DataOptions:
-    """Where the graph is."""
-
-    data_dir: Annotated[
-        Path | None, Parameter(help="Folder of the named sets; else $GRAPHFORGET_DATA, else a download.")
-    ] = None
-    features: Annotated[
-        Path | None, Parameter(help="Node features beside your own edges: .npy, .npz, or .csv with an id column.")
-    ] = None
-    labels: Annotated[Path | None, Parameter(help="Node labels: .npy, or .csv with the columns id,label.")] = None
-
-
 @Parameter(name="*", group="Deletion")
 @dataclass(frozen=True)
-class Amount:
-    """How much is deleted, drawn at random, or a file that names it."""
+class Drawn:
+    """How much is deleted, drawn at random."""
 
     fraction: Annotated[float | None, Parameter(help="Share to delete, above 0 and below 1.")] = None
     count: Annotated[SomeWhole, Parameter(help="Number to delete.")] = None
-    delete: Annotated[
-        Path | None, Parameter(help="File that names what must go, in your own ids: .csv, .tsv or .json.")
-    ] = None
     on_small_pool: Annotated[
         Literal["error", "cap"] | None, Parameter(help="A pool too small is an error (default) or is taken whole.")
     ] = None
 
 
-@Parameter(name="*", group="Task")
+@Parameter(name="*", group="Deletion")
 @dataclass(frozen=True)
-class LinkOptions:
-    """Options of link prediction."""
+class Amount(Drawn):
+    """How much is deleted, drawn at random, or a file that names it."""
 
-    hop: Annotated[
-        Literal["directed_compat", "undirected"] | None,
-        Parameter(help="How neighbourhoods are walked; named sets default to the published protocol."),
-    ] = None
-    negatives: Annotated[
-        Literal["released", "strict"] | None, Parameter(help="What held-out negatives must not hit.")
-    ] = None
-    pool_anchor: Annotated[
-        Literal["test", "val"] | None, Parameter(help="Edges that the pools in and out are drawn around.")
-    ] = None
+    delete: DeletionFile = None
 
-
-@Parameter(name="*", group="Task")
-@dataclass(frozen=True)
-class NodeOptions:
-    """Options of node classification."""
-
-    split: Annotated[
-        Literal["public", "random"] | None, Parameter(help="The published node split, or a random one (default).")
-    ] = None
-
-
-@Parameter(name="*", group="Model and training")
-@dataclass(frozen=True)
-class ModelOptions:
-    """Backbone and recipe of the original and the gold model; what is left out has the task's default."""
-
-    hidden: Annotated[SomeWhole, Parameter(help="Width of the layers but the last (128).")] = None
-    out_width: Annotated[SomeWhole, Parameter(help="Width of the embeddings (64; node tasks: the classes).")] = None
-    layers: Annotated[SomeWhole, Parameter(help="Number of convolutions (2).")] = None
-    epochs: Annotated[SomeWhole, Parameter(help="Epochs (link 2000, node 300).")] = None
-    lr: Annotated[float | None, Parameter(help="Learning rate of Adam.")] = None
-    weight_decay: Annotated[float | None, Parameter(help="l2 penalty of Adam.")] = None
-    validate_every: Annotated[SomeWhole, Parameter(help="Epochs between validations and checkpoints.")] = None
-    selection: Annotated[str | None, Parameter(help="Validation metric that picks the epoch, or 'last'.")] = None
-    patience: Annotated[SomeWhole, Parameter(help="Validations without progress before training stops.")] = None
-
-    def architecture(self) -> dict[str, Any]:
-        """Return the given arguments of the backbone."""
-        return given(self, "hidden", "layers", out="out_width")
-
-    def recipe(self) -> dict[str, Any]:
-        """Return the given fields of the recipe."""
-        return given(self, "epochs", "lr", "weight_decay", "validate_every", "selection", "patience")
+    def request(self) -> dict[str, Any]:
+        """Return the fields of a request."""
+        return {**given(self, "fraction", "count", "on_small_pool"), "file": text(self.delete)}
 
 
 @Parameter(name="*", group="Output")
@@ -136,9 +87,11 @@ class RunOptions:
         tuple[str, ...],
         Parameter(
             negative="",
-            help="Method or preset, as d2dgn or d2dgn:alpha=0.9,epochs=400; may repeat; 'all' for every method.",
+            show_default=False,
+            help="Method or preset, as d2dgn or d2dgn:alpha=0.9,epochs=400; may repeat; 'all' for every method that "
+            "serves. By default d2dgn; for recommenders mmrecun, for facts and modalities fine-tune.",
         ),
-    ] = ("d2dgn",)
+    ] = ()
     seeds: Annotated[str, Parameter(help="Seeds, as 42,21,13,87,100; one run each.")] = "42"
     gold_runs: Annotated[Whole, Parameter(help="Gold models of each seed; 2 or more give the noise floor.")] = 2
     attack: Annotated[bool, Parameter(help="Also run the membership attack.")] = True

@@ -98,6 +98,8 @@ def lines(event: Event) -> None:
 
 def _sentence(event: Event) -> str:
     name = f"seed {event.seed}: {event.stage}"
+    if event.state == "told":
+        return f"{event.stage}: {event.note}"
     if event.state == "done":
         return f"{name} done" + (f" in {event.seconds:.1f} s" if event.seconds else "")
     if event.state == "reused":
@@ -120,6 +122,8 @@ class Bars:
             self.stages[key] = self.progress.add_task(f"seed {event.seed} {event.stage}", total=None)
         elif event.state == "running" and key in self.stages:
             self.progress.update(self.stages[key], completed=event.epoch, total=event.epochs)
+        elif event.state == "told":
+            self._say(event)
         elif event.state != "running":
             self._end(event)
 
@@ -129,4 +133,7 @@ class Bars:
             self.progress.remove_task(bar)
         if event.stage not in ("evaluation", "compiling"):
             self.progress.advance(self.whole)
+        self._say(event)
+
+    def _say(self, event: Event) -> None:
         self.progress.console.print(_sentence(event), markup=False, highlight=False)

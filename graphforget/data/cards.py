@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -20,20 +21,34 @@ class CardFile(_Strict):
     """One file of a data set.
 
     path: place below the data folder, with forward slashes.
-    url: where it was published; None for a file that ships with the package.
+    url: where it was published; None for a file that ships with the package, or that the user must supply.
     sha256: digest of what the url serves, where it is known.
+    holds: what an interaction format finds in it: "all" or "train", "valid", "test"; "users" and "items" (lists of
+        ids), "triples", "links", "modality:<name>"; "beside" for a file that another one takes along.
+    optional: the set loads without it.
+    also: other places below the data folder where the same contents may be, as a zip archive.
     """
 
     path: str
     url: str | None = None
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    holds: str = Field(
+        default="", pattern="^(|all|train|valid|test|users|items|triples|links|beside|modality:[a-z-]+)$"
+    )
+    optional: bool = False
+    also: tuple[str, ...] = ()
 
-    @field_validator("path")
+    @field_validator("path", "also")
     @classmethod
-    def _stays_inside(cls, path: str) -> str:
-        if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-            raise ValueError("must lie below the data folder")
-        return path
+    def _stays_inside(cls, given: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for path in (given,) if isinstance(given, str) else given:
+            if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+                raise ValueError("must lie below the data folder")
+        return given
+
+    def below(self, folder: Path) -> Path | None:
+        """Return where the file is below a folder, None when it is not there."""
+        return next((folder / path for path in (self.path, *self.also) if (folder / path).is_file()), None)
 
 
 class Counts(_Strict):
@@ -44,35 +59,99 @@ class Counts(_Strict):
     features: int = Field(ge=0)
     classes: int = Field(ge=0)
 
+    def summary(self) -> dict[str, int]:
+        """Return the counts for a listing; edges are undirected there."""
+        return self.model_dump() | {"edges": self.edges // 2}
 
-class Card(_Strict):
-    """One data set.
 
-    kind: the value `load` returns ("graph").
+class InteractionCounts(_Strict):
+    """What interaction files must hold; what is None is not known beforehand and not checked.
+
+    pairs: of all parts together, each pair of a part once; train, valid, test: of each part that the files give.
+    entities: items included; triples: each once.
+    """
+
+    users: int | None = Field(default=None, gt=0)
+    items: int | None = Field(default=None, gt=0)
+    pairs: int | None = Field(default=None, gt=0)
+    train: int | None = Field(default=None, gt=0)
+    valid: int | None = Field(default=None, gt=0)
+    test: int | None = Field(default=None, gt=0)
+    entities: int | None = Field(default=None, gt=0)
+    relations: int | None = Field(default=None, gt=0)
+    triples: int | None = Field(default=None, gt=0)
+
+    def summary(self) -> dict[str, int]:
+        """Return the counts that are known, for a listing."""
+        return self.model_dump(exclude_none=True)
+
+
+class CardReading(_Strict):
+    """How the files of a set are read and divided where `load` is told nothing; see `LoadOptions`."""
+
+    columns: dict[str, str | int] | None = None
+    ids: str | None = None
+    min_rating: float | None = None
+    core: int | None = None
+    split: str | None = None
+    valid: float | None = None
+    test: float | None = None
+    seed: int | None = None
+
+
+class AnyCard(_Strict):
+    """What every card has.
+
+    kind: the value `load` returns ("graph" or "interactions").
     format: name of the file format (`graphforget.data.formats`).
-    binary_features: set every feature above zero to 1, as torch_geometric does when it reads this file.
     bundled: the files ship with the package, beside the card.
     note: what a user must know, for instance which graph a paper means by this name.
+    source: where files come from that are not downloaded by themselves.
     """
 
     name: str
     title: str
-    kind: str = "graph"
     format: str
     files: tuple[CardFile, ...] = Field(min_length=1)
-    expected: Counts
     licence: str
     citation: str
     aliases: tuple[str, ...] = ()
-    binary_features: bool = False
     bundled: bool = False
     note: str = ""
+    source: str = ""
 
 
-def read_card(path: Path) -> Card:
+class Card(AnyCard):
+    """One graph.
+
+    binary_features: set every feature above zero to 1, as torch_geometric does when it reads this file.
+    """
+
+    kind: Literal["graph"] = "graph"
+    expected: Counts
+    binary_features: bool = False
+
+
+class InteractionCard(AnyCard):
+    """One set of interactions."""
+
+    kind: Literal["interactions"]
+    expected: InteractionCounts = InteractionCounts()
+    reading: CardReading = CardReading()
+
+
+_KINDS: dict[str, type[Card] | type[InteractionCard]] = {"graph": Card, "interactions": InteractionCard}
+
+
+def _built(name: str, fields: dict[str, Any]) -> Card | InteractionCard:
+    kind = _KINDS.get(str(fields.get("kind", "graph")), Card)
+    return kind(name=name, **fields)
+
+
+def read_card(path: Path) -> Card | InteractionCard:
     """Return the card in a TOML file; its name is the file's. Raises DataError when it is no valid card."""
     try:
-        return Card(name=path.stem, **tomllib.loads(path.read_text(encoding="utf-8")))
+        return _built(path.stem, tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
@@ -82,7 +161,7 @@ def read_card(path: Path) -> Card:
 
 
 @cache
-def cards() -> dict[str, Card]:
+def cards() -> dict[str, Card | InteractionCard]:
     """Return every card that ships with the package, by name."""
     found = [read_card(path) for path in sorted(datasets_folder().glob("*.toml"))]
     return {card.name: card for card in found}
@@ -92,7 +171,7 @@ def _key(name: str) -> str:
     return name.strip().lower().replace("_", "-")
 
 
-def _by_name() -> dict[str, Card]:
+def _by_name() -> dict[str, Card | InteractionCard]:
     return {alias: card for card in cards().values() for alias in card.aliases} | cards()
 
 
@@ -101,7 +180,7 @@ def is_card(name: str) -> bool:
     return _key(name) in _by_name()
 
 
-def find_card(name: str) -> Card:
+def find_card(name: str) -> Card | InteractionCard:
     """Return the card called `name` (case and _ or - do not matter) or having it as an alias.
 
     Raises UsageError with the nearest name.

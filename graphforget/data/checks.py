@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from graphforget._core.errors import DataError
+from graphforget._core.words import counted
 
 Features = sp.csr_array | np.ndarray
 
@@ -37,9 +38,9 @@ def canonical_edges(edges: np.ndarray, n_nodes: int) -> tuple[np.ndarray, list[s
     keys = np.unique(low[low != high] * np.int64(n_nodes) + high[low != high])
     directed = np.unique(edges[0][low != high] * np.int64(n_nodes) + edges[1][low != high])
     repeats = edges.shape[1] - loops - len(directed)
-    notes = [f"{loops:,} self-loops dropped"] if loops else []
+    notes = [f"{counted(loops, 'self-loop')} dropped"] if loops else []
     if repeats:
-        notes.append(f"{repeats:,} repeated edges merged")
+        notes.append(f"{counted(repeats, 'repeated edge')} merged")
     return np.stack([keys // n_nodes, keys % n_nodes]), notes
 
 

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from graphforget._core.errors import DataError, UsageError
 from graphforget._core.files import atomic_write
-from graphforget.data.deletion_files import KINDS, as_csv, json_parts, table_parts
+from graphforget.data.deletion_files import GRAPH_KINDS, KINDS, as_csv, json_parts, table_parts
 from graphforget.data.formats.table import is_integer
 from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
 from graphforget.data.resolve import Resolved, resolve
+from graphforget.data.resolve_interactions import ResolvedInteractions, resolve_interactions
 
 Id = int | str
 _LIMIT = 1 << 63
+_GROUPS = {
+    "edges": (2, "pairs of node ids", "(4, 17)"),
+    "interactions": (2, "pairs of a user id and an item id", "(12, 40)"),
+    "triples": (3, "triples of head, relation and tail", "(40, 'directed_by', 7)"),
+    "modalities": (2, "pairs of a modality and an item id (or '*', every item)", "('image', 40)"),
+}
+_TOGETHER = ["users", "items"]
 
 
 def _plain_id(value: Any, kind: str) -> Id:
@@ -34,16 +43,21 @@ def _plain_id(value: Any, kind: str) -> Id:
     return value
 
 
-def _plain_edge(value: Any) -> tuple[Id, Id]:
-    pair = value.tolist() if isinstance(value, np.ndarray) else value
-    if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
-        raise UsageError(f"Deletion: 'edges' must hold pairs of node ids, as (4, 17); got {pair!r}.")
-    first, second = (_plain_id(end, "edges") for end in pair)
-    if str(first) == str(second):
+def _plain_group(value: Any, kind: str) -> tuple[Id, ...]:
+    """Return one edge, interaction, triple or modality as plain ids; raises UsageError for anything else."""
+    size, what, example = _GROUPS[kind]
+    group = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(group, Sequence) or isinstance(group, str) or len(group) != size:
+        raise UsageError(f"Deletion: '{kind}' must hold {what}, as {example}; got {group!r}.")
+    plain = tuple(_plain_id(part, kind) for part in group)
+    if kind == "edges" and str(plain[0]) == str(plain[1]):
         raise UsageError(
-            f"Deletion: the edge ({first}, {second}) joins a node to itself; graphs here have no such edge."
+            f"Deletion: the edge ({plain[0]}, {plain[1]}) joins a node to itself; graphs here have no such edge. A "
+            "user with an item is no edge but one of `interactions` (in a CSV, under the header user,item)."
         )
-    return first, second
+    if kind == "modalities" and not isinstance(plain[0], str):
+        raise UsageError(f"Deletion: 'modalities' must name a modality first, as {example}; got {group!r}.")
+    return plain
 
 
 def _listed(values: Any, kind: str) -> list[Any]:
@@ -67,8 +81,14 @@ class Deletion:
     nodes: node ids; a node goes with its edges, features and label.
     features: ids of nodes that lose their features and stay.
     classes: class names or numbers; what becomes of their members is the task's choice.
+    users: user ids; a user goes with all interactions.
+    items: item ids; an item goes with all interactions, its facts and its features.
+    interactions: pairs (user, item).
+    triples: facts (head, relation, tail) of a knowledge graph.
+    modalities: pairs (modality, item) of item features that go; the item "*" stands for every item.
 
-    Usually one of them is given. Raises UsageError when nothing is given, or something that is no id.
+    Usually one of them is given; users and items may go together. Raises UsageError when nothing is given, or something
+    that is no id.
 
     Example
     -------
@@ -76,18 +96,25 @@ class Deletion:
     'edges'
     >>> Deletion(nodes=[1, 2]).digest == Deletion(nodes=["2", "1"]).digest
     True
+    >>> Deletion(users=[12, 40], items=["Heat"]).kind
+    'users+items'
     """
 
     edges: Sequence[tuple[Id, Id]] = ()
     nodes: Sequence[Id] = ()
     features: Sequence[Id] = ()
     classes: Sequence[Id] = ()
+    users: Sequence[Id] = ()
+    items: Sequence[Id] = ()
+    interactions: Sequence[tuple[Id, Id]] = ()
+    triples: Sequence[tuple[Id, Id, Id]] = ()
+    modalities: Sequence[tuple[str, Id]] = ()
 
     def __post_init__(self) -> None:
         for kind in KINDS:
             values = _listed(getattr(self, kind), kind)
-            plain = (_plain_edge(v) if kind == "edges" else _plain_id(v, kind) for v in values)
-            object.__setattr__(self, kind, tuple(plain))
+            plain = _plain_group if kind in _GROUPS else _plain_id
+            object.__setattr__(self, kind, tuple(plain(value, kind) for value in values))
         if not len(self):
             raise UsageError(f"Deletion: nothing is named. Give at least one of {', '.join(KINDS)}.")
 
@@ -96,17 +123,24 @@ class Deletion:
 
     @property
     def kind(self) -> str:
-        """The one part that is filled ("edges", "nodes", "features", "classes"), or "mixed"."""
-        filled = [field.name for field in fields(self) if getattr(self, field.name)]
+        """The name of the one part that is filled, "users+items" for these two, else "mixed"."""
+        filled = [kind for kind in KINDS if getattr(self, kind)]
+        if filled == _TOGETHER:
+            return "+".join(_TOGETHER)
         return filled[0] if len(filled) == 1 else "mixed"
 
     def _canonical(self) -> dict[str, list]:
-        """Return the parts as text ids, sorted and without repeats."""
-        edges = {tuple(sorted(map(str, pair), key=_sort_key)) for pair in self.edges}
-        parts: dict[str, list] = {"edges": [list(e) for e in sorted(edges, key=lambda e: [*map(_sort_key, e)])]}
-        for kind in KINDS[1:]:
-            parts[kind] = sorted({str(value) for value in getattr(self, kind)}, key=_sort_key)
-        return parts
+        """Return the parts as text ids, sorted and without repeats; parts of recommenders only where filled."""
+        return {kind: self._sorted(kind) for kind in KINDS if kind in GRAPH_KINDS or getattr(self, kind)}
+
+    def _sorted(self, kind: str) -> list:
+        values = getattr(self, kind)
+        if kind not in _GROUPS:
+            return sorted({str(value) for value in values}, key=_sort_key)
+        groups = {tuple(map(str, group)) for group in values}
+        if kind == "edges":
+            groups = {tuple(sorted(pair, key=_sort_key)) for pair in groups}
+        return [list(group) for group in sorted(groups, key=lambda group: [*map(_sort_key, group)])]
 
     @property
     def digest(self) -> str:
@@ -114,20 +148,29 @@ class Deletion:
         return hashlib.sha256(json.dumps(self._canonical(), sort_keys=True).encode()).hexdigest()
 
     @classmethod
-    def read(cls, path: str | Path, graph: Graph | None = None) -> Deletion:
-        """Return the deletion in a .json, .csv or .tsv file; with a graph, check that all of it is there.
+    def read(
+        cls, path: str | Path, graph: Graph | Interactions | None = None, columns: Mapping[str, str] | None = None
+    ) -> Deletion:
+        """Return the deletion in a .json, .csv or .tsv file; with a graph, check that all of it is in there.
 
-        JSON: `{"edges": [[4, 17], ...], "nodes": [...], "features": [...], "classes": [...]}`, each part
-            optional.
-        CSV: two columns (header source,target or none) name edges; one column under the header `node`,
-            `feature_of` or
-        `class` names the others. Raises DataError with the place of the first fault.
+        JSON: `{"edges": [[4, 17], ...], "nodes": [...], "users": [...], "interactions": [[12, 40], ...], ...}`, each
+            part optional.
+        CSV: two columns (header source,target or none) name edges; columns under user,item or head,relation,tail or
+            modality,item name interactions, triples or modalities, in whatever order they stand and whatever else
+            stands beside them; one column under the header `node`, `feature_of`, `class`, `user` or `item` names the
+            others.
+
+        Parameters
+        ----------
+        columns: what a CSV calls its columns, as {"user": "userId", "item": "movieId"}.
+
+        Raises DataError with the place of the first fault.
         """
         path = Path(path).expanduser()
         suffix = path.suffix.lower()
         if suffix not in (".json", ".csv", ".tsv"):
             raise UsageError(f"{path}: deletions are read from .json, .csv or .tsv; found the ending '{suffix}'.")
-        parts = json_parts(path) if suffix == ".json" else table_parts(path)
+        parts = json_parts(path) if suffix == ".json" else table_parts(path, columns)
         try:
             deletion = cls(**parts)
         except UsageError as error:
@@ -143,7 +186,7 @@ class Deletion:
         if suffix == ".json":
             parts = {kind: getattr(self, kind) for kind in KINDS if getattr(self, kind)}
             atomic_write(path, json.dumps(parts, indent=2, ensure_ascii=False) + "\n")
-        elif suffix == ".csv" and self.kind != "mixed":
+        elif suffix == ".csv" and self.kind in KINDS:
             atomic_write(path, as_csv(self.kind, getattr(self, self.kind)))
         else:
             raise UsageError(
@@ -151,9 +194,16 @@ class Deletion:
                 f"{self.kind}). Choose another ending."
             )
 
-    def resolve(self, graph: Graph) -> Resolved:
-        """Return the deletion as positions and numbers of `graph`.
+    @overload
+    def resolve(self, graph: Graph) -> Resolved: ...
 
-        Raises DataError for an id or edge that is not in the graph, and for a deletion of everything.
+    @overload
+    def resolve(self, graph: Interactions) -> ResolvedInteractions: ...
+
+    def resolve(self, graph: Graph | Interactions) -> Resolved | ResolvedInteractions:
+        """Return the deletion as positions and numbers of a graph or of interactions.
+
+        Raises DataError for an id, edge, interaction, triple or modality that is not there, and for a deletion of
+        everything; UnsupportedError for kinds of things that the data do not have.
         """
-        return resolve(self, graph)
+        return resolve_interactions(self, graph) if isinstance(graph, Interactions) else resolve(self, graph)

@@ -1,10 +1,10 @@
-"""Deletion files: JSON with up to four lists, or CSV with one kind of thing."""
+"""Deletion files: JSON with a list for every kind of thing, or CSV with one kind."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,18 @@ from graphforget.data.formats.base import existing
 from graphforget.data.formats.edge_list import read_edges
 from graphforget.data.formats.table import Row, is_integer, rows
 
-KINDS = ("edges", "nodes", "features", "classes")
-HEADERS = {"node": "nodes", "feature_of": "features", "class": "classes"}
+GRAPH_KINDS = ("edges", "nodes", "features", "classes")
+RECOMMENDER_KINDS = ("users", "items", "interactions", "triples", "modalities")
+KINDS = GRAPH_KINDS + RECOMMENDER_KINDS
+HEADERS = {"node": "nodes", "feature_of": "features", "class": "classes", "user": "users", "item": "items"}
+COLUMNS = {
+    "interactions": ("user", "item"),
+    "triples": ("head", "relation", "tail"),
+    "modalities": ("modality", "item"),
+}
+"""Columns of the kinds that take more than one; further columns beside these are passed over."""
+
+_TABLES = (*HEADERS, *(",".join(names) for names in COLUMNS.values()))
 
 
 def json_parts(path: Path) -> dict[str, Any]:
@@ -44,32 +54,78 @@ def _edge_parts(path: Path) -> dict[str, Any]:
     return {"edges": [(names[u], names[v]) for u, v in codes.T.tolist()]}
 
 
-def _cell(path: Path, row: Row) -> int | str:
-    cell = row.cells[0]
+def _cell(path: Path, row: Row, column: int = 0) -> int | str:
+    cell = row.cells[column]
     if not cell:
-        raise DataError(f"{path} line {row.line}: the id in column 1 is empty. Fix the line.")
+        raise DataError(f"{path} line {row.line}: the id in column {column + 1} is empty. Fix the line.")
     return int(cell) if is_integer(cell) else cell
 
 
-def table_parts(path: Path) -> dict[str, Any]:
-    """Return the one part of a CSV or TSV deletion file; raises DataError with the line of a fault."""
+def _position(header: Row, name: str, renamed: Mapping[str, str]) -> int | None:
+    """Return where a column stands, under the file's name for it or its own."""
+    cells = [cell.lower() for cell in header.cells]
+    called = [word for word in (renamed.get(name, name).lower(), name) if word in cells]
+    return cells.index(called[0]) if called else None
+
+
+def _wide_parts(path: Path, header: Row, lines: Iterator[Row], renamed: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return the interactions, triples or modalities of a table, or None when its header names none of them."""
+    for kind, names in COLUMNS.items():
+        columns = [column for name in names if (column := _position(header, name, renamed)) is not None]
+        if len(columns) == len(names):
+            return {kind: [tuple(_cell(path, row, column) for column in columns) for row in lines]}
+    return None
+
+
+def _refuse_half(path: Path, header: Row, kind: str | None) -> None:
+    """Raise DataError for users or items beside columns that say nothing known: it may be a pair misspelt."""
+    others = header.cells[1:]
+    if kind in ("users", "items") and others:
+        raise DataError(
+            f"{path} line {header.line}: a list of {kind} has one column; found '{others[0]}' beside it."
+            f"{nearest(others[0], ('user', 'item'))} Interactions have the header user,item."
+        )
+
+
+def table_parts(path: Path, columns: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return the one part of a CSV or TSV deletion file; raises DataError with the line of a fault.
+
+    columns: what the file calls a column, as {"user": "userId", "item": "movieId"}.
+    """
     lines = rows(path)
     first = next(lines, None)
     if first is None:
-        raise DataError(f"{path}: no rows. Name edges in two columns, or one column under {', '.join(HEADERS)}.")
-    kind = HEADERS.get(first.cells[0].lower())
+        raise DataError(f"{path}: no rows. Name edges in two columns, or one column under {', '.join(_TABLES)}.")
+    renamed = columns or {}
+    wide = _wide_parts(path, first, lines, renamed)
+    if wide is not None:
+        return wide
+    kind = next((part for name, part in HEADERS.items() if _position(first, name, renamed) == 0), None)
     if kind is None and len(first.cells) == 1:
         raise DataError(
             f"{path} line {first.line}: one column without a known header; found "
             f"'{first.cells[0]}'.{nearest(first.cells[0], HEADERS)} The header says what the ids are: "
-            f"{', '.join(HEADERS)}."
+            f"{', '.join(_TABLES)}."
+        )
+    _refuse_half(path, first, kind)
+    if kind is None and renamed:
+        raise DataError(
+            f"{path} line {first.line}: none of the columns {', '.join(renamed.values())} is there; found "
+            f"{', '.join(first.cells)}.{nearest(first.cells[0], renamed.values())} Name the columns as the file does."
         )
     return _edge_parts(path) if kind is None else {kind: [_cell(path, row) for row in lines]}
 
 
+def _header(kind: str) -> Sequence[str]:
+    single = {part: (name,) for name, part in HEADERS.items()}
+    return {"edges": ("source", "target"), **COLUMNS, **single}[kind]
+
+
 def as_csv(kind: str, values: Sequence[Any]) -> str:
     """Return the CSV text of one part; raises UsageError for ids that a CSV would not give back."""
-    cells = [cell for value in values for cell in (value if kind == "edges" else (value,))]
+    header = _header(kind)
+    table = [value if len(header) > 1 else (value,) for value in values]
+    cells = [cell for row in table for cell in row]
     lost = next((cell for cell in cells if str(cell) != str(cell).strip() or "\n" in str(cell)), None)
     if lost is not None:
         raise UsageError(
@@ -77,7 +133,6 @@ def as_csv(kind: str, values: Sequence[Any]) -> str:
         )
     buffer = io.StringIO()
     writer = csv.writer(buffer, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    header = {part: name for name, part in HEADERS.items()}
-    writer.writerow(["source", "target"] if kind == "edges" else [header[kind]])
-    writer.writerows(values if kind == "edges" else [[value] for value in values])
+    writer.writerow(header)
+    writer.writerows(table)
     return buffer.getvalue()

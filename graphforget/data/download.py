@@ -12,7 +12,7 @@ import requests
 
 from graphforget._core.errors import DataError
 from graphforget._core.files import atomic_folder, file_lock
-from graphforget.data.cards import Card, CardFile
+from graphforget.data.cards import AnyCard, CardFile
 
 T = TypeVar("T")
 _LOCK_SECONDS = 600.0
@@ -52,8 +52,10 @@ def fetch(file: CardFile, folder: Path) -> Path:
     return target
 
 
-def cached(card: Card, read: Callable[[Path], T], cache: Path | None = None) -> T:
+def cached(card: AnyCard, read: Callable[[Path], T], cache: Path | None = None) -> T:
     """Return `read(folder)` of the data set's folder in the cache, downloading it when it is not there.
+
+    Optional files without a url are left out.
 
     The download is read, and so counted, before it gets its place: what fails leaves nothing behind.
 
@@ -71,5 +73,6 @@ def cached(card: Card, read: Callable[[Path], T], cache: Path | None = None) -> 
             return read(home)
         with atomic_folder(home) as staging:
             for file in card.files:
-                fetch(file, staging)
+                if file.url is not None or not file.optional:
+                    fetch(file, staging)
             return read(staging)

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from graphforget._core.errors import DataError, nearest
+from graphforget._core.words import counted
 from graphforget.data.checks import (
     Features,
     absolute,
@@ -257,5 +258,5 @@ class Graph:
     def __repr__(self) -> str:
         return (
             f"Graph('{self.name}', {self.n_nodes:,} nodes, {self.n_edges:,} undirected edges, "
-            f"{self.n_features:,} features, {self.n_classes} classes)"
+            f"{self.n_features:,} features, {counted(self.n_classes, 'class')})"
         )

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from graphforget._core.errors import DataError
+from graphforget._core.words import counted
 from graphforget.data.formats.base import Features, RawGraph
 from graphforget.data.formats.node_table import NodeTable
 from graphforget.data.formats.table import is_integer
@@ -83,12 +84,16 @@ def _name(raw: RawGraph, node: int) -> object:
     return node if raw.ids is None else raw.ids[node]
 
 
+def _more(others: int) -> str:
+    return f" and {counted(others, 'other')}" if others else ""
+
+
 def _features(raw: RawGraph, table: NodeTable) -> Features:
     row_of = _row_of(raw, table)
     missing = np.flatnonzero(row_of < 0)
     if len(missing):
         raise DataError(
-            f"{table.source}: no features for node '{_name(raw, int(missing[0]))}' and {len(missing) - 1:,} other(s); "
+            f"{table.source}: no features for node '{_name(raw, int(missing[0]))}'{_more(len(missing) - 1)}; "
             "every node of the graph needs a row."
         )
     values = table.values[row_of]

@@ -1,4 +1,4 @@
-"""`load`: a named data set or the user's own files, as a `Graph`."""
+"""`load`: a named data set or the user's own files, as a `Graph` or as `Interactions`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from graphforget._core.errors import DataError, UsageError
 from graphforget._core.registry import Registry
 from graphforget._core.resources import datasets_folder
-from graphforget.data.cards import Card, find_card, is_card
+from graphforget.data.cards import Card, InteractionCard, find_card, is_card
 from graphforget.data.download import cached
 from graphforget.data.formats.base import GraphFormat, RawGraph, existing
 from graphforget.data.formats.node_table import (
@@ -24,7 +24,17 @@ from graphforget.data.formats.node_table import (
     read_labels,
 )
 from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
 from graphforget.data.join import joined
+from graphforget.data.load_interactions import (
+    INTERACTION_FORMATS,
+    are_interactions,
+    check_there,
+    load_card,
+    load_path,
+    place_of,
+)
+from graphforget.data.load_options import LoadOptions, load_options
 
 DATA_VARIABLE = "GRAPHFORGET_DATA"
 FORMATS: Registry[GraphFormat] = Registry("graphforget.data.formats", GraphFormat, kind="file format")
@@ -81,9 +91,8 @@ def _read_card(card: Card, folder: Path, given_here: bool) -> tuple[RawGraph, Gr
     return raw, _checked_counts(_built(raw, card.name, benchmark=True), card)
 
 
-def _named(name: str, data_dir: str | Path | None) -> tuple[RawGraph, Graph]:
-    """Return the arrays of a named data set and their graph."""
-    card = find_card(name)
+def _named(card: Card, data_dir: str | Path | None) -> tuple[RawGraph, Graph]:
+    """Return the arrays of a named graph and the graph."""
     place = datasets_folder() if card.bundled else data_dir or os.environ.get(DATA_VARIABLE)
     if place:
         return _read_card(card, Path(place).expanduser(), given_here=True)
@@ -92,11 +101,12 @@ def _named(name: str, data_dir: str | Path | None) -> tuple[RawGraph, Graph]:
 
 def _looks_like_path(text: str | Path) -> bool:
     """Return whether a path is meant; the name of a data set is one only with a folder in front or an ending."""
-    suffixes = {suffix for cls in FORMATS.classes() for suffix in cls.suffixes}
+    classes = [*FORMATS.classes(), *INTERACTION_FORMATS.classes()]
+    suffixes = {suffix for cls in classes for suffix in cls.suffixes}
     plain = str(text)
     if isinstance(text, Path) or os.sep in plain or Path(plain).suffix.lower() in suffixes:
         return True
-    return not is_card(plain) and Path(plain).is_file()
+    return bool(plain) and not is_card(plain) and Path(plain).exists()
 
 
 def _from_path(path: Path) -> RawGraph:
@@ -125,45 +135,90 @@ ONE_HOT = "one-hot"
 """No other feature is made up from the graph: a degree, say, would still count the edges that were deleted."""
 
 
+def _refuse_node_tables(features: Any, labels: Any) -> None:
+    if features is not None or labels is not None:
+        raise UsageError(
+            "'features' and 'labels' belong to the nodes of a graph. Features of items are modalities, as "
+            "modalities={'image': 'image_feat.npy'}."
+        )
+
+
+def _interactions(card: InteractionCard, data_dir: str | Path | None, options: LoadOptions) -> Interactions:
+    """Return the named interactions."""
+    place = datasets_folder() if card.bundled else place_of(data_dir, DATA_VARIABLE)
+    check_there(card, place, DATA_VARIABLE)
+    if place is not None:
+        return load_card(card, place, options)
+    return cached(card, lambda folder: load_card(card, folder, options))
+
+
+def _graph(card: Card | Path, data_dir: str | Path | None, features: Any, labels: Any) -> Graph:
+    """Return the graph of a card or a path, with features and labels in place of its own."""
+    if isinstance(card, Path):
+        return _built(joined(_from_path(card), _features(features), _labels(labels)), card.stem, benchmark=False)
+    raw, graph = _named(card, data_dir)
+    if features is None and labels is None:
+        return graph
+    return _built(joined(raw, _features(features), _labels(labels)), graph.name, benchmark=False)
+
+
 def load(
     name_or_path: str | Path,
     data_dir: str | Path | None = None,
     features: Any = None,
     labels: Any = None,
-) -> Graph:
-    """Return a graph: a named data set, or the user's own files.
+    **interactions: Any,
+) -> Graph | Interactions:
+    """Return a graph or interactions: a named data set, or the user's own files.
 
-    Features stay as the files have them (a task normalises rows); in the sets that torch_geometric reads from
-    .npz, features above zero become 1 as there. What a file lost on the way (self-loops, repeats) is in
-    `graph.notes`.
+    A path is read as interactions when it is a folder of adjacency lists, an atomic, MMRec or MovieLens file, a table
+    whose header names a user and an item, or when one of the options of interactions is given; else as a graph.
+    Features of nodes stay as the files have them (a task normalises rows); in the sets that torch_geometric reads from
+    .npz, features above zero become 1 as there. What was found, lost on the way (self-loops, repeats) and chosen
+    (columns, split) is in the `notes` of the value.
 
     Parameters
     ----------
-    name_or_path: a name ("cora", "dblp", "sample-citations", ...), or a path: .csv, .tsv, .txt edge list or
-        .npz.
+    name_or_path: a name ("cora", "gowalla", "sample-citations", ...), or a path: .csv, .tsv, .txt edge list or .npz; a
+        file or folder of interactions.
     data_dir: folder that holds named sets, laid out as their cards say; else $GRAPHFORGET_DATA, else the set
         is downloaded once into the user's cache and verified.
     features: path (.npy, .npz, CSV with an id column) or (n, F) array, in place of the file's own features, or
         "one-hot" where there are none: one feature for each node.
     labels: path (.npy, CSV `id,label`) or (n,) integers, -1 unknown, in place of the file's own labels.
+    interactions: columns, ids, min_rating, core, split, valid, test, seed, modalities, triples, parts, n_users, format;
+        see `LoadOptions`.
 
     Raises
     ------
-    UsageError: the name is unknown (the nearest is suggested), or a path has an unknown ending.
+    UsageError: the name is unknown (the nearest is suggested), a path has an unknown ending, or an option does not
+        exist or does not fit.
     DataError: a file is missing, damaged, or does not hold what its card or its neighbours say.
 
     Example
     -------
     >>> load("sample-citations").n_classes
     5
+    >>> load("sample-shop").n_items
+    120
     """
-    if isinstance(features, str | Path) and str(features) == ONE_HOT:
-        graph = load(name_or_path, data_dir, None, labels)
-        return graph.with_features(sp.eye_array(graph.n_nodes, dtype=np.float32, format="csr"))
+    options = load_options(interactions)
     if _looks_like_path(name_or_path):
         path = Path(name_or_path).expanduser()
-        return _built(joined(_from_path(path), _features(features), _labels(labels)), path.stem, benchmark=False)
-    raw, graph = _named(str(name_or_path), data_dir)
-    if features is None and labels is None:
-        return graph
-    return _built(joined(raw, _features(features), _labels(labels)), graph.name, benchmark=False)
+        if are_interactions(path, options):
+            _refuse_node_tables(features, labels)
+            return load_path(path, options)
+        source: Card | Path = path
+    else:
+        card = find_card(str(name_or_path))
+        if isinstance(card, InteractionCard):
+            _refuse_node_tables(features, labels)
+            return _interactions(card, data_dir, options)
+        source = card
+    if options.given():
+        raise UsageError(
+            f"'{next(iter(options.given()))}' is for interactions, but {source.name} is a graph. Leave it out."
+        )
+    one_hot = isinstance(features, str | Path) and str(features) == ONE_HOT
+    graph = _graph(source, data_dir, None if one_hot else features, labels)
+    return graph.with_features(sp.eye_array(graph.n_nodes, dtype=np.float32, format="csr")) if one_hot else graph

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphforget._core.errors import DataError, nearest
+from graphforget._core.errors import DataError, UnsupportedError, nearest
+from graphforget.data.deletion_files import RECOMMENDER_KINDS
 from graphforget.data.graph import Graph
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _classes(graph: Graph, classes: Sequence[Any]) -> np.ndarray:
     return np.array([names.index(str(key)) for key in classes], dtype=np.int64)
 
 
-def _once(found: np.ndarray, kind: str, notes: list[str]) -> np.ndarray:
+def once(found: np.ndarray, kind: str, notes: list[str]) -> np.ndarray:
     """Return the numbers ascending and without repeats; a repeat becomes a note."""
     unique = np.unique(found)
     if len(unique) < len(found):
@@ -95,18 +96,30 @@ def _refuse_everything(graph: Graph, resolved: Resolved) -> None:
             )
 
 
+def _refuse_strangers(deletion: Deletion, graph: Graph) -> None:
+    """Raise UnsupportedError for parts that only interactions have."""
+    strange = next((kind for kind in RECOMMENDER_KINDS if getattr(deletion, kind)), None)
+    if strange is not None:
+        raise UnsupportedError(
+            f"The deletion names {strange}, but graph '{graph.name}' holds nodes and edges. Name edges, nodes, "
+            "features or classes, or load interactions."
+        )
+
+
 def resolve(deletion: Deletion, graph: Graph) -> Resolved:
     """Return the deletion as positions and numbers of `graph`.
 
     Something listed twice counts once and becomes a note. Raises DataError for an id or an edge that is not
-    in the graph (the nearest id is suggested), and for a deletion of every edge, node or class.
+    in the graph (the nearest id is suggested), and for a deletion of every edge, node or class; UnsupportedError for
+    users, items and what else only interactions have.
     """
+    _refuse_strangers(deletion, graph)
     notes: list[str] = []
     resolved = Resolved(
-        edges=_once(_edges(graph, deletion.edges), "edges", notes),
-        nodes=_once(_nodes(graph, deletion.nodes), "nodes", notes),
-        features=_once(_nodes(graph, deletion.features), "features", notes),
-        classes=_once(_classes(graph, deletion.classes), "classes", notes),
+        edges=once(_edges(graph, deletion.edges), "edges", notes),
+        nodes=once(_nodes(graph, deletion.nodes), "nodes", notes),
+        features=once(_nodes(graph, deletion.features), "features", notes),
+        classes=once(_classes(graph, deletion.classes), "classes", notes),
         notes=tuple(notes),
     )
     _refuse_everything(graph, resolved)

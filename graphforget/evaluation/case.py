@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import numpy as np
@@ -14,16 +14,19 @@ from torch import Tensor
 from graphforget._core.errors import DivergedError, UnsupportedError
 from graphforget._core.threads import one_torch_thread
 from graphforget.data.graph import Graph
+from graphforget.evaluation.lists import Ranker, Round
+from graphforget.evaluation.recommend_case import preference_parts, rounds_of
 from graphforget.kernels.pairs import PairIndex
 from graphforget.models.base import Model
 from graphforget.tasks.base import Forgotten, Items, Task, as_index
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
+from graphforget.tasks.recommend import Recommendation
 
 SAMPLE = 10_000
 """Retained items that distances are measured on, at most."""
 
-Kind = Literal["original", "gold", "floor", "method"]
+Kind = Literal["original", "gold", "floor", "baseline", "method"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +38,14 @@ class Case:
     task: with the forgotten part; retained: without; gone: the forgotten part.
     parts: "forgotten", "retained" (a fixed sample) and "test" items; a part without items is absent.
         Targets of nodes are their labels before the deletion.
+    rounds: rankings of a recommender, by name; see `recommend_case.rounds_of`.
     """
 
     task: Task
     retained: Task
     gone: Forgotten
     parts: Mapping[str, Items]
+    rounds: Mapping[str, Round] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -51,6 +56,7 @@ class Subject:
     ----------
     row: name in the table. kind: what the row is. caveats: what its footnotes must say.
     seconds, peak_memory: cost of making the model, None if unknown.
+    known: other values of the table that come from making the model.
     """
 
     row: str
@@ -60,7 +66,9 @@ class Subject:
     seconds: float | None = None
     peak_memory: int | None = None
     caveats: Sequence[str] = ()
+    known: Mapping[str, float] = field(default_factory=dict)
     _responses: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    _ranker: Ranker | None = field(default=None, repr=False)
 
     @cached_property
     def z(self) -> Tensor:
@@ -78,6 +86,19 @@ class Subject:
         if part not in self._responses:
             self._responses[part] = logits(case.retained, self.z, case.parts[part])
         return self._responses[part]
+
+    def lists(self, case: Case, name: str) -> np.ndarray:
+        """Return the items recommended in a round of a recommender's case, best first: (users, depth), -1 for none."""
+        if self._ranker is None:
+            assert isinstance(case.retained, Recommendation)
+            self._ranker = Ranker(case.retained, self.z, case.rounds)
+        return self._ranker.lists(name)
+
+    def release(self) -> None:
+        """Let go of what was computed: embeddings, responses, lists."""
+        self._responses.clear()
+        self._ranker = None
+        self.__dict__.pop("z", None)
 
 
 @dataclass
@@ -101,13 +122,17 @@ def logits(task: Task, z: Tensor, items: Items) -> np.ndarray:
 
 def case_of(task: Task, retained: Task, gone: Forgotten) -> Case:
     """Return the case of a deletion; raises UnsupportedError for a task without evidence."""
+    rounds: dict[str, Round] = {}
     if isinstance(task, LinkPrediction) and isinstance(retained, LinkPrediction):
         found = _link_parts(task, retained, gone)
     elif isinstance(task, NodeClassification) and isinstance(retained, NodeClassification):
         found = _node_parts(task, retained, gone)
+    elif isinstance(task, Recommendation) and isinstance(retained, Recommendation):
+        found = preference_parts(task, retained, gone, partial(_sample, task))
+        rounds = rounds_of(task, retained, gone)
     else:
-        raise UnsupportedError(f"Evaluation serves link and node tasks; this is a {task.name} task.")
-    return Case(task, retained, gone, {part: items for part, items in found.items() if len(items)})
+        raise UnsupportedError(f"Evaluation serves link, node and recommend tasks; this is a {task.name} task.")
+    return Case(task, retained, gone, {part: items for part, items in found.items() if len(items)}, rounds)
 
 
 def _sample(task: Task, total: int) -> np.ndarray:

@@ -24,7 +24,7 @@ class Report:
 
     Attributes
     ----------
-    task: "link" or "node". title: one line on data and deletion.
+    task: "link", "node" or "recommend". title: one line on data and deletion.
     records: one per row and seed; see `Record`.
     """
 
@@ -81,7 +81,13 @@ class Report:
     def heading(self) -> str:
         """Return the line above the table."""
         seeds = ", ".join(map(str, self.seeds))
-        return f"{self.title}, {'seeds' if len(self.seeds) > 1 else 'seed'} {seeds}"
+        return f"{self.title}{self._share()}, {'seeds' if len(self.seeds) > 1 else 'seed'} {seeds}"
+
+    def _share(self) -> str:
+        """Return the share of the interactions that a recommender forgets, over all seeds."""
+        found = [100 * r.values["deleted_share"] for r in self.records if "deleted_share" in r.values]
+        low, high = (f"{end:.3g}" for end in (min(found), max(found))) if found else ("", "")
+        return f" ({low if low == high else f'{low} to {high}'} % of the interactions)" if found else ""
 
     def __str__(self) -> str:
         return self.to_markdown()

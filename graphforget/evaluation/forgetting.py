@@ -8,21 +8,32 @@ import numpy as np
 
 from graphforget.evaluation.case import Case, Findings, Subject, without_pairs
 from graphforget.evaluation.probabilities import distributions, right_answers
+from graphforget.evaluation.ranking import forgotten_ranking
 from graphforget.kernels.ranking import auc
 from graphforget.tasks.link import LinkPrediction
+from graphforget.tasks.recommend import Recommendation
 
-GAPS = ("forgotten_auc", "forgotten_accuracy")
+GAPS = (
+    "forgotten_auc",
+    "forgotten_accuracy",
+    "forgotten_recall@20",
+    "forgotten_ndcg@20",
+    "test_recall@20",
+    "pair_mi_auc",
+)
+"""Scores whose distance to gold's is a number of the report."""
 
 
 def forgetting(case: Case, subject: Subject, original: Subject) -> Findings:
-    """Return the forgotten AUC (link tasks) and the update-detection AUC.
+    """Return the forgotten AUC (link tasks) or ranking (recommenders), and the update-detection AUC.
 
     Source: Ed of GNNDelete (Cheng et al. 2023); its target is gold's value, a larger one is over-forgetting.
     """
     if "forgotten" not in case.parts:
         return Findings(notes=["nothing that was trained on is forgotten, so no forgetting is measured."])
-    found = _forgotten_auc(case, subject)
-    if subject.kind != "original":
+    recommends = isinstance(case.retained, Recommendation)
+    found = forgotten_ranking(case, subject) if recommends else _forgotten_auc(case, subject)
+    if subject.kind not in ("original", "baseline") and "test" in case.parts:
         found.values["update_auc"] = update_auc(case, subject, original)
     return found
 
@@ -43,7 +54,8 @@ def update_auc(case: Case, subject: Subject, original: Subject) -> float:
 
     Source: GraphEraser, MEGU and OpenGU call it a membership attack; it detects the update, and a method that does
     nothing scores 0.5. Deviation: all test items count instead of a draw of equally many (link tasks: all test
-    edges, no negatives), which leaves the expected value as it is.
+    edges, no negatives), which leaves the expected value as it is. What a recommender answers to a pair is the
+    probability that it is preferred to a fixed other item.
     """
     changes = []
     for part in ("forgotten", "test"):
@@ -70,5 +82,5 @@ def delta_p(case: Case, subject: Subject, gold: Subject) -> Findings:
 
 
 def gaps(values: Mapping[str, float], gold: Mapping[str, float]) -> Findings:
-    """Return |value - gold's| for the forgetting scores whose target is gold's value."""
+    """Return |value - gold's| of the scores in `GAPS`."""
     return Findings({f"{name}_gap": abs(values[name] - gold[name]) for name in GAPS if name in values and name in gold})

@@ -13,9 +13,14 @@ from graphforget.evaluation.case import Case, Findings, Kind, Subject
 from graphforget.evaluation.cost import cost
 from graphforget.evaluation.distance import distances
 from graphforget.evaluation.forgetting import delta_p, forgetting, gaps
+from graphforget.evaluation.list_distance import list_distances
 from graphforget.evaluation.membership import Attacker, membership
+from graphforget.evaluation.pair_membership import pair_membership
+from graphforget.evaluation.popularity import DEFINITION, ROW, Popularity
+from graphforget.evaluation.recommend_case import deleted_share
 from graphforget.evaluation.records import Record
 from graphforget.evaluation.utility import utility
+from graphforget.tasks.recommend import Recommendation
 
 ON_WHOLE_GRAPH = "judged on the whole graph, forgotten part included; every other row on the retained graph."
 SAME_START = (
@@ -49,13 +54,11 @@ def judge(bench: Bench, subject: Subject, reference: Mapping[str, float]) -> Fin
     case = bench.case
     found = utility(case, subject)
     found.add(forgetting(case, subject, bench.original))
-    if bench.attack:
-        found.add(membership(case, subject, bench.original, bench.attacker))
-    found.add(delta_p(case, subject, bench.gold))
+    if subject.kind != "baseline":
+        found.add(_of_a_model(bench, subject))
     if subject is not bench.gold:
-        found.add(distances(case, subject, bench.gold))
+        found.add(list_distances(case, subject, bench.gold))
         found.add(gaps(found.values, reference))
-    found.add(cost(subject, bench.gold))
     found.notes += subject.caveats
     for name, value in found.values.items():
         if not math.isfinite(value):
@@ -63,24 +66,60 @@ def judge(bench: Bench, subject: Subject, reference: Mapping[str, float]) -> Fin
     return found
 
 
+def _of_a_model(bench: Bench, subject: Subject) -> Findings:
+    """Return the findings that a baseline, which is not trained and has no probabilities, does not have."""
+    case, found = bench.case, Findings()
+    if bench.attack and isinstance(case.task, Recommendation):
+        found.add(pair_membership(case, subject))
+    elif bench.attack:
+        found.add(membership(case, subject, bench.original, bench.attacker))
+    found.add(delta_p(case, subject, bench.gold))
+    if subject is not bench.gold:
+        found.add(distances(case, subject, bench.gold))
+    found.add(cost(subject, bench.gold))
+    return found
+
+
 def judge_all(
     bench: Bench, floors: Sequence[Subject], methods: Sequence[Subject], same_start: bool = False
 ) -> tuple[Record, ...]:
-    """Return the records of a case: original, gold, noise floor, methods.
+    """Return the records of a case: original, gold, noise floor, for recommenders popularity, methods.
 
     `same_start` says that gold, unlike the runs of the noise floor, has the original's initial weights.
     """
     gold = judge(bench, bench.gold, {})
     original = judge(bench, bench.original, gold.values)
     original.notes.append(ON_WHOLE_GRAPH)
-    if bench.attacker is not None:
-        original.values["mi_attacker_quality"] = bench.attacker.quality
-    floor = _mean([judge(bench, subject, gold.values) for subject in floors])
+    original.values |= _of_the_case(bench)
+    floor = _mean([_judged(bench, subject, gold.values) for subject in floors])
     floor.notes += [SAME_START] if same_start else []
     found = [(bench.original, original), (bench.gold, gold)]
-    found += [(subject, judge(bench, subject, gold.values)) for subject in methods]
+    found += [(subject, _judged(bench, subject, gold.values)) for subject in (*_baselines(bench), *methods)]
     records = [_record(subject.row, subject.kind, bench.case, findings) for subject, findings in found]
     return (*records[:2], _record("Noise floor", "floor", bench.case, floor), *records[2:])
+
+
+def _judged(bench: Bench, subject: Subject, reference: Mapping[str, float]) -> Findings:
+    """Return all findings about a subject that nothing else is compared with."""
+    found = judge(bench, subject, reference)
+    subject.release()
+    return found
+
+
+def _of_the_case(bench: Bench) -> dict[str, float]:
+    """Return what is known of the case and not of a model; it stands in the row of the original."""
+    case, found = bench.case, {}
+    if bench.attacker is not None:
+        found["mi_attacker_quality"] = bench.attacker.quality
+    if isinstance(case.task, Recommendation):
+        found["deleted_share"] = deleted_share(case.task, case.gone)
+    return found
+
+
+def _baselines(bench: Bench) -> list[Subject]:
+    if not isinstance(bench.case.task, Recommendation):
+        return []
+    return [Subject(ROW, "baseline", Popularity(), bench.gold.graph, caveats=(DEFINITION,))]
 
 
 def _record(row: str, kind: Kind, case: Case, found: Findings) -> Record:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-Direction = Literal["higher", "lower", "gold"]
-Group = Literal["utility", "forgetting", "membership", "distance", "cost"]
-Style = Literal["share", "signed", "number", "seconds", "times", "megabytes", "count"]
+Direction = Literal["higher", "lower", "gold", "none"]
+Group = Literal["case", "utility", "forgetting", "membership", "distance", "cost"]
+Style = Literal["share", "signed", "number", "seconds", "times", "megabytes", "count", "whole"]
 
-ARROWS: dict[str, str] = {"higher": "↑", "lower": "↓", "gold": "→gold"}
+ARROWS: dict[str, str] = {"higher": "↑", "lower": "↓", "gold": "→gold", "none": ""}
 FORMATS: dict[str, str] = {
     "share": "{:.4f}",
     "signed": "{:+.4f}",
@@ -20,8 +20,11 @@ FORMATS: dict[str, str] = {
     "times": "{:,.1f}x",
     "megabytes": "{:,.0f}",
     "count": "{:.3g}",
+    "whole": "{:,.0f}",
 }
 PARTS = ("forgotten", "retained", "test")
+GRAPHS = ("link", "node")
+EVERY = (*GRAPHS, "recommend")
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,10 @@ class Metric:
     Attributes
     ----------
     name: key in records. label: heading in tables. meaning: one sentence.
-    direction: "higher" or "lower" is better, or "gold": the target is gold's value, not an extreme.
+    direction: "higher" or "lower" is better, "gold": the target is gold's value, not an extreme, or "none": it says
+        something of the case, not of a model.
     group: kind of evidence. tasks: tasks that have it. style: how it is written.
-    headline: True for a column of the short table; the full table holds everything.
+    headline: tasks whose short table has it as a column; the full table holds everything.
     """
 
     name: str
@@ -41,9 +45,9 @@ class Metric:
     meaning: str
     direction: Direction
     group: Group
-    tasks: tuple[str, ...] = ("link", "node")
+    tasks: tuple[str, ...] = EVERY
     style: Style = "share"
-    headline: bool = False
+    headline: tuple[str, ...] = ()
 
     @property
     def arrow(self) -> str:
@@ -60,9 +64,9 @@ class Metric:
 
 def _link() -> Iterator[Metric]:
     useful = partial(Metric, direction="higher", group="utility", tasks=("link",))
-    yield useful("test_auc", "test AUC", "ROC-AUC of test edges against stored negatives (Et).", headline=True)
+    yield useful("test_auc", "test AUC", "ROC-AUC of test edges against stored negatives (Et).", headline=("link",))
     yield useful("test_ap", "test AP", "Average precision of test edges against stored negatives.")
-    forgets = partial(Metric, group="forgetting", tasks=("link",), headline=True)
+    forgets = partial(Metric, group="forgetting", tasks=("link",), headline=("link",))
     meaning = "AUC of retained above forgotten edges, mean of 500 draws (Ed); above gold's is over-forgetting."
     yield forgets("forgotten_auc", "forgotten AUC", meaning, "gold")
     yield forgets("forgotten_auc_gap", "|f.AUC - gold|", "Distance of the forgotten AUC to gold's.", "lower")
@@ -70,60 +74,143 @@ def _link() -> Iterator[Metric]:
 
 def _node() -> Iterator[Metric]:
     useful = partial(Metric, direction="higher", group="utility", tasks=("node",))
-    yield useful("test_accuracy", "test acc.", "Accuracy on test nodes.", headline=True)
+    yield useful("test_accuracy", "test acc.", "Accuracy on test nodes.", headline=("node",))
     yield useful("test_micro_f1", "test micro-F1", "Micro-F1 on test nodes; with one label a node, the accuracy.")
     yield useful("test_macro_f1", "test macro-F1", "F1 on test nodes, mean over the classes that occur.")
-    yield useful("rest_accuracy", "rest acc.", "Accuracy on retained training nodes.", headline=True)
+    yield useful("rest_accuracy", "rest acc.", "Accuracy on retained training nodes.", headline=("node",))
     yield useful("rest_micro_f1", "rest micro-F1", "Micro-F1 on retained training nodes.")
-    yield useful("other_test_accuracy", "other test acc.", "Accuracy on test nodes of other classes.", headline=True)
+    yield useful(
+        "other_test_accuracy", "other test acc.", "Accuracy on test nodes of other classes.", headline=("node",)
+    )
     forgets = partial(Metric, group="forgetting", tasks=("node",))
     meaning = "Accuracy on test nodes of the deleted classes."
-    yield forgets("class_test_accuracy", "class test acc.", meaning, "gold", headline=True)
+    yield forgets("class_test_accuracy", "class test acc.", meaning, "gold", headline=("node",))
     meaning = "Accuracy on forgotten nodes, by their labels before; below gold's is over-forgetting."
-    yield forgets("forgotten_accuracy", "forgotten acc.", meaning, "gold", headline=True)
+    yield forgets("forgotten_accuracy", "forgotten acc.", meaning, "gold", headline=("node",))
     yield forgets("forgotten_micro_f1", "forgotten micro-F1", "Micro-F1 on the forgotten nodes.", "gold")
     meaning = "Distance of the forgotten accuracy to gold's."
-    yield forgets("forgotten_accuracy_gap", "|f.acc. - gold|", meaning, "lower", headline=True)
+    yield forgets("forgotten_accuracy_gap", "|f.acc. - gold|", meaning, "lower", headline=("node",))
+
+
+RANKING = {
+    "recall@10": "Share of {what} found in the first 10 places",
+    "recall@20": "Share of {what} found in the first 20 places",
+    "recall@50": "Share of {what} found in the first 50 places",
+    "ndcg@20": "Discounted gain of {what} in the first 20 places, divided by the ideal one",
+    "precision@20": "Share of the first 20 places that are {what}",
+    "hit@20": "Share of users with one of {what} in the first 20 places",
+    "map@20": "Average precision of {what} in the first 20 places",
+    "mrr@20": "1 / place of the first of {what} within 20",
+}
+"""What is measured of a ranked list, with what is to be found left open; means over users."""
+
+
+def _ranked(part: str, what: str, direction: Direction, group: Group, leading: tuple[str, ...]) -> Iterator[Metric]:
+    for name, meaning in RANKING.items():
+        sentence = f"{meaning.format(what=what)}; mean over users."
+        headline = ("recommend",) if name in leading else ()
+        yield Metric(f"{part}_{name}", f"{part} {name}", sentence, direction, group, ("recommend",), headline=headline)
+
+
+def _recommend() -> Iterator[Metric]:
+    useful = partial(Metric, direction="higher", group="utility", tasks=("recommend",))
+    meaning = "Share of the training pairs that the deletion takes."
+    yield Metric("deleted_share", "share deleted", meaning, "none", "case", ("recommend",))
+    what = "a user's test items (deleted users and items left out)"
+    yield from _ranked("test", what, "higher", "utility", ("recall@20", "ndcg@20"))
+    meaning = "Share of the candidates that stand in some user's first 20 places."
+    yield useful("test_coverage@20", "coverage@20", meaning, direction="none")
+    meaning = "Distance of the test recall@20 to gold's."
+    yield useful("test_recall@20_gap", "|test recall - gold|", meaning, direction="lower")
+    yield from _ranked("valid", "a user's validation items (training items hidden)", "higher", "utility", ())
+    meaning = "Recall@20 of {} on the whole test part before the deletion, as published numbers count."
+    yield useful("whole_recall@20", "whole test recall@20", meaning.format("the original"))
+    yield useful("whole_ndcg@20", "whole test ndcg@20", meaning.format("the original").replace("Recall", "NDCG"))
+    meaning = "Recall@20 on test with deleted items left among the candidates."
+    yield useful("open_recall@20", "test recall@20, deleted items in", meaning)
+
+
+def _forgotten_ranking() -> Iterator[Metric]:
+    what = "a user's forgotten items, which are never hidden"
+    yield from _ranked("forgotten", what, "gold", "forgetting", ("recall@20",))
+    near = partial(Metric, direction="lower", group="forgetting", tasks=("recommend",))
+    meaning = "Distance of the forgotten recall@20 to gold's."
+    yield near("forgotten_recall@20_gap", "|f.recall - gold|", meaning, headline=("recommend",))
+    yield near("forgotten_ndcg@20_gap", "|f.ndcg - gold|", "Distance of the forgotten ndcg@20 to gold's.")
+    aims = partial(Metric, direction="gold", group="forgetting", tasks=("recommend",))
+    meaning = "Recall@20 of retained training items, nothing hidden, at most 2,000 users."
+    yield aims("train_recall@20", "train recall@20", meaning)
+    meaning = "Places that deleted items take in the first 20 of all retained users, when they stay candidates."
+    yield aims("exposure@20", "exposure@20", meaning, style="whole", headline=("recommend",))
+    yield aims("exposed_users@20", "exposed users@20", "Share of retained users who are shown a deleted item so.")
 
 
 def _forgetting() -> Iterator[Metric]:
-    attack = partial(Metric, group="membership")
+    attack = partial(Metric, group="membership", tasks=GRAPHS)
     meaning = "Mean over forgotten items of P(member | original) / P(member | unlearned), by a shadow attacker."
-    yield attack("mi_ratio", "MI ratio", meaning, "higher", style="number", headline=True)
+    yield attack("mi_ratio", "MI ratio", meaning, "higher", style="number", headline=GRAPHS)
     yield attack("mi_clamped", "MI clamped", "Share of items with P(member | unlearned) clamped at 1e-6.", "lower")
     meaning = "AUC of the attacker's P(member), retained above forgotten items."
-    yield attack("mi_attack_auc", "MI attack AUC", meaning, "gold", headline=True)
+    yield attack("mi_attack_auc", "MI attack AUC", meaning, "gold", headline=GRAPHS)
     meaning = "AUC of the attacker on shadow answers it was not trained on; near 0.5 it sees nothing."
     yield attack("mi_attacker_quality", "MI attacker quality", meaning, "higher")
+    yield from _pair_attack()
     forgets = partial(Metric, direction="gold", group="forgetting")
     meaning = "AUC of the change of the answers, forgotten above test items (called MIA elsewhere; it is none)."
     yield forgets("update_auc", "update AUC", meaning)
     meaning = "Mean over retained items of p(right answer) minus gold's; below 0 is over-forgetting."
-    yield forgets("delta_p", "delta p", meaning, style="signed", headline=True)
+    yield forgets("delta_p", "delta p", meaning, style="signed", headline=GRAPHS)
+
+
+def _pair_attack() -> Iterator[Metric]:
+    attack = partial(Metric, group="membership", tasks=("recommend",))
+    meaning = "AUC of an attack by score, rank and margin, forgotten above unseen test pairs."
+    yield attack("pair_mi_auc", "MI AUC", meaning, "gold", headline=("recommend",))
+    yield attack("pair_mi_auc_gap", "|MI AUC - gold|", "Distance of the membership AUC to gold's.", "lower")
+    meaning = "AUC of that attack, training pairs it was not fitted on above the same test pairs; near 0.5 it is blind."
+    yield attack("pair_mi_quality", "MI attack quality", meaning, "none")
 
 
 def _distances() -> Iterator[Metric]:
     far = partial(Metric, direction="lower", group="distance")
     for part in PARTS:
         meaning = f"Share of {part} items with gold's answer."
-        yield Metric(f"agreement_{part}", f"agree {part}", meaning, "higher", "distance", headline=part != "retained")
+        headline = GRAPHS if part != "retained" else ()
+        yield Metric(f"agreement_{part}", f"agree {part}", meaning, "higher", "distance", headline=headline)
         yield far(f"score_{part}", f"score dist. {part}", f"Mean L1 distance of probabilities to gold's, {part} items.")
         meaning = f"Mean L2 distance of logits to gold's, {part} items."
         yield far(f"logit_{part}", f"logit dist. {part}", meaning, style="number")
         yield far(f"kl_{part}", f"KL {part}", f"Mean KL(gold || model) in nats, {part} items.")
         yield far(f"js_{part}", f"JS {part}", f"Mean Jensen-Shannon divergence to gold in nats, {part} items.")
+    yield from _list_distances()
     yield far("parameter_distance", "param. dist.", "||theta - theta_gold|| / ||theta_gold||.", style="number")
+
+
+def _list_distances() -> Iterator[Metric]:
+    near = partial(Metric, direction="higher", group="distance", tasks=("recommend",))
+    for part in ("test", "forgotten"):
+        whose = f"the top 20 of users with {part} pairs"
+        headline = ("recommend",) if part == "test" else ()
+        meaning = f"Share of {whose} that stands in gold's."
+        yield near(f"overlap_{part}", f"overlap@20 {part}", meaning, headline=headline)
+        meaning = f"Rank-biased overlap (p = 0.9, cut at 20) of {whose} with gold's."
+        yield near(f"rbo_{part}", f"RBO {part}", meaning)
 
 
 def _cost() -> Iterator[Metric]:
     spent = partial(Metric, direction="lower", group="cost")
-    yield spent("seconds", "seconds", "Wall time of the method.", style="seconds", headline=True)
+    yield spent("seconds", "seconds", "Wall time of the method.", style="seconds", headline=EVERY)
     meaning = "Gold's wall time divided by the method's."
-    yield Metric("speedup", "speed-up", meaning, "higher", "cost", style="times", headline=True)
+    yield Metric("speedup", "speed-up", meaning, "higher", "cost", style="times", headline=EVERY)
+    meaning = "Wall time of what a method needs once, before any deletion (shards and their models)."
+    yield spent("preparation", "prep. s", meaning, style="seconds")
+    yield spent(
+        "shards_touched", "shards redone", "Share of its shards that a method trained anew.", tasks=("recommend",)
+    )
     yield spent("peak_memory", "peak MB", "Most memory the process held, 10^6 bytes.", style="megabytes")
     yield spent("flops", "FLOPs", "Operations of one forward pass.", style="count")
 
 
-_GROUPS = (_link, _node, _forgetting, _distances, _cost)
+_GROUPS = (_link, _node, _recommend, _forgotten_ranking, _forgetting, _distances, _cost)
 METRICS: dict[str, Metric] = {metric.name: metric for group in _GROUPS for metric in group()}
 """All metrics by name, in the order of tables."""

@@ -6,28 +6,69 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from graphforget.data.deletion import Deletion
+from graphforget.data.resolve_interactions import EVERY_ITEM
 from graphforget.unlearning.run import Result
 
-TASKS = {"link": "Link prediction", "node": "Node classification"}
-SINGLE = {"mixed": "item", "edges": "edge", "nodes": "node", "classes": "class"}
+TASKS = {"link": "Link prediction", "node": "Node classification", "recommend": "Recommendation"}
+SINGLE = {
+    **{"edges": "edge", "nodes": "node", "classes": "class", "features": "node"},
+    **{"users": "user", "items": "item", "interactions": "interaction", "triples": "triple", "modalities": "item"},
+}
+FIRST = {"features": "features of ", "modalities": "modalities of "}
 
 
 def title(result: Result) -> str:
     """Return one line on task, data, model and deletion that is the same for every seed."""
-    kind, count = result.deletion.kind, len(result.deletion)
-    what = SINGLE.get(kind, kind) if count == 1 else kind.replace("mixed", "items")
-    amount = f"features of {count:,} node{'s' * (count != 1)}" if kind == "features" else f"{count:,} {what}"
     problem = f"{TASKS[result.task.name]} on {result.task.graph.name} ({result.task.protocol()})"
-    return f"{problem}, {result.original.name}, {amount} forgotten"
+    return f"{problem}, {result.original.name}, {amount(result.deletion)} forgotten"
+
+
+def amount(deletion: Deletion) -> str:
+    """Return how much of each kind a deletion names.
+
+    Example
+    -------
+    >>> amount(Deletion(users=[3, 4], items=["a"]))
+    '2 users and 1 item'
+    """
+    named = {kind: getattr(deletion, kind) for kind in SINGLE}
+    return " and ".join(_amount(kind, parts) for kind, parts in named.items() if parts)
+
+
+def _amount(kind: str, parts: Sequence[Any]) -> str:
+    if kind == "modalities" and (EVERY_ITEM in {item for _, item in parts}):
+        whole = sorted({name for name, item in parts if item == EVERY_ITEM})
+        return f"modality {', '.join(whole)} of every item"
+    one = SINGLE[kind]
+    count = len({item for _, item in parts}) if kind == "modalities" else len(parts)
+    many = {"class": "classes"}.get(one, f"{one}s")
+    return f"{FIRST.get(kind, '')}{count:,} {one if count == 1 else many}"
 
 
 def caveats(result: Result) -> list[str]:
     """Return what a reader must know of a method before comparing its row."""
-    notes = ["reconstructed: no code or hyper-parameters of its authors are public."]
+    notes = [
+        "reconstructed: what its authors made public does not settle it in full; its description says what is ours."
+    ]
     notes = notes if "reconstructed" in result.method.source else []
+    if "ours" in result.method.source:
+        notes.append(f"in part our own design ({result.method.source}).")
+    if result.graph is not result.retained.graph:
+        notes.append("weights only: it answers from the graph before the deletion, forgotten part included.")
+    if result.details.get("shards") and result.details["shards_touched"] == result.details["shards"]:
+        notes.append("every shard lost data and was trained anew, so shards save no time here.")
     if "weights" not in result.method.changes:
         notes.append("weights unchanged: they still hold what they learned from the forgotten part.")
     return notes
+
+
+def known(result: Result) -> dict[str, float]:
+    """Return what making the model has told: seconds spent once, before any deletion, and shards trained anew."""
+    found = {"preparation": result.preparation_seconds} if result.preparation_seconds else {}
+    if result.details.get("shards"):
+        found["shards_touched"] = result.details["shards_touched"] / result.details["shards"]
+    return found
 
 
 def row_names(results: Sequence[Result]) -> list[str]:

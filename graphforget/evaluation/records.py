@@ -11,10 +11,10 @@ import numpy as np
 
 from graphforget._core.errors import DataError, UsageError
 from graphforget.evaluation.case import Kind
-from graphforget.evaluation.metrics import METRICS, Metric
+from graphforget.evaluation.metrics import EVERY, METRICS, Metric
 
 FORMAT = "graphforget-report/1"
-KINDS: tuple[Kind, ...] = ("original", "gold", "floor", "method")
+KINDS: tuple[Kind, ...] = ("original", "gold", "floor", "baseline", "method")
 RUN_DEPENDENT = frozenset(name for name, metric in METRICS.items() if metric.group == "cost")
 """Metrics that differ between two runs of the same thing."""
 
@@ -50,7 +50,7 @@ class Row:
 
 
 def rows_of(records: Sequence[Record]) -> list[Row]:
-    """Return the rows in table order: original, gold, floor, then methods as they came."""
+    """Return the rows in table order: original, gold, floor, baselines, then methods as they came."""
     names = dict.fromkeys(record.row for kind in KINDS for record in records if record.kind == kind)
     return [_row(name, [record for record in records if record.row == name]) for name in names]
 
@@ -66,9 +66,11 @@ def _row(name: str, records: list[Record]) -> Row:
 
 
 def metrics_of(records: Iterable[Record], headline: bool = False) -> list[Metric]:
-    """Return the metrics that some record holds, in table order."""
+    """Return the metrics that some record holds, in table order; `headline`: those of its task's short table."""
     held = {name for record in records for name in record.values}
-    return [metric for metric in METRICS.values() if metric.name in held and (metric.headline or not headline)]
+    tasks = set(EVERY).intersection(*(METRICS[name].tasks for name in held))
+    found = [metric for metric in METRICS.values() if metric.name in held]
+    return [metric for metric in found if not headline or tasks.intersection(metric.headline)]
 
 
 def joined(groups: Iterable[Sequence[Record]]) -> tuple[Record, ...]:

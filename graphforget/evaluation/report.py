@@ -10,7 +10,8 @@ from graphforget.evaluation.distance import parameter_distance
 from graphforget.evaluation.document import Report
 from graphforget.evaluation.judge import Bench, judge_all
 from graphforget.evaluation.membership import Attacker, fit_attacker, refusal
-from graphforget.evaluation.names import caveats, row_names, title
+from graphforget.evaluation.names import caveats, known, row_names, title
+from graphforget.tasks.recommend import Recommendation
 from graphforget.training.loop import Progress
 from graphforget.unlearning.run import Result, unlearn
 
@@ -32,13 +33,15 @@ def evaluate(
     Every row but the original's is judged on the retained graph. Rows: Original, Gold, Noise floor (gold with another
     seed, judged as if it were a method; the mean where there are several), then one per result. A result of the
     method "retrain" serves as gold, or as the noise floor when its seed is not the task's, and has no row of its own.
+    Recommenders have the row Popularity, too. A method that leaves the graph as it was answers from the whole graph.
 
     Parameters
     ----------
     results: what `unlearn` returned.
     gold: "retrain" trains gold with the task's seed and once more with the next seed; results that are gold runs
         already (the first is gold, the others give the noise floor) save that time.
-    attack: False leaves the membership attack out; an `Attacker` from `fit_attacker` is used as it is.
+    attack: False leaves the membership attack out; an `Attacker` from `fit_attacker` is used as it is (recommenders
+        have an attack of their own, fitted on every model's scores).
     progress: called with (epoch, epochs, metrics) while gold and shadow models are trained.
 
     Raises UsageError when the results are not of one deletion on one model, UnsupportedError for tasks without
@@ -71,7 +74,10 @@ def evaluate(
 def _bench(first: Result, gold: Result, attack: bool | Attacker, progress: Progress | None) -> Bench:
     case = case_of(first.task, first.retained, first.gone)
     attacker = attack if isinstance(attack, Attacker) else None
-    if attack is True and refusal(case) is None:
+    recommends = isinstance(first.task, Recommendation)
+    if recommends and attacker is not None:
+        raise UsageError("evaluate: an Attacker judges link and node tasks; for recommenders give True or False.")
+    if attack is True and not recommends and refusal(case) is None:
         attacker = fit_attacker(first.task, first.original, progress=progress)
     original = Subject("Original", "original", first.original, first.task.graph)
     judged = Subject("Gold", "gold", gold.model, first.retained.graph, gold.seconds, gold.peak_memory)
@@ -79,8 +85,13 @@ def _bench(first: Result, gold: Result, attack: bool | Attacker, progress: Progr
 
 
 def _subject(row: str, kind: Kind, result: Result, gold: Subject) -> Subject:
-    """Return a subject on gold's graph, the retained one, so that its derived arrays are made once."""
-    return Subject(row, kind, result.model, gold.graph, result.seconds, result.peak_memory, caveats(result))
+    """Return a subject on gold's graph, the retained one, so that its derived arrays are made once.
+
+    A result of weights alone answers from the graph before.
+    """
+    graph = gold.graph if result.graph is result.retained.graph else result.graph
+    notes, values = caveats(result), known(result)
+    return Subject(row, kind, result.model, graph, result.seconds, result.peak_memory, notes, values)
 
 
 def _gold_runs(

@@ -35,7 +35,7 @@ def grid(records: Sequence[Record], full: bool = False, only: Sequence[str] | No
     """
     metrics, rows = _chosen(records, full, only), rows_of(records)
     score, marked = forgetting_metric(records), over_forgotten(records)
-    lines = [["model", *(f"{metric.label} {metric.arrow}" for metric in metrics)]]
+    lines = [["model", *(f"{metric.label} {metric.arrow}".rstrip() for metric in metrics)]]
     for row in rows:
         cells = [_cell(row, metric, mark=row.name in marked and metric.name == score) for metric in metrics]
         lines.append([row.name, *cells])

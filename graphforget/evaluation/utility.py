@@ -1,13 +1,16 @@
-"""What the model is still good for: held-out links, labels of test, forgotten and retained nodes."""
+"""What the model is still good for: held-out links and interactions, labels of test, forgotten and retained nodes."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from graphforget.evaluation.case import Case, Findings, Subject, logits, node_items
+from graphforget.evaluation.exposure import exposure
 from graphforget.evaluation.probabilities import answers
+from graphforget.evaluation.ranking import ranking_quality
 from graphforget.kernels.ranking import auc, average_precision
 from graphforget.tasks.node import NodeClassification
+from graphforget.tasks.recommend import Recommendation
 
 
 def micro_f1(labels: np.ndarray, found: np.ndarray) -> float:
@@ -25,13 +28,17 @@ def macro_f1(labels: np.ndarray, found: np.ndarray) -> float:
 
 
 def utility(case: Case, subject: Subject) -> Findings:
-    """Return test AUC and AP of a link task, or accuracies and F1 of a node task.
+    """Return test AUC and AP of a link task, accuracies and F1 of a node task, or ranking metrics of a recommender.
 
     Source: Et of GNNDelete (Cheng et al. 2023) for links. Nodes count by their labels before the deletion (the
     retained task has none for deleted nodes); nodes without a label do not count.
     """
     if isinstance(case.task, NodeClassification):
         return _node_utility(case, case.task, subject)
+    if isinstance(case.task, Recommendation):
+        found = ranking_quality(case, subject)
+        found.add(exposure(case, subject))
+        return found
     scores = subject.responses(case, "test")
     labels = case.parts["test"].targets.numpy() > 0
     return Findings({"test_auc": auc(labels, scores), "test_ap": average_precision(labels, scores)})

@@ -11,18 +11,34 @@ from graphforget.evaluation.metrics import METRICS, PARTS
 from graphforget.evaluation.records import Record, Row, rows_of
 
 MARK = "†"
-FORGETTING = {"forgotten_auc": 1, "forgotten_accuracy": -1}
+FORGETTING = {"forgotten_auc": 1, "forgotten_accuracy": -1, "forgotten_recall@20": -1}
 """The score that over-forgetting is read from, and on which side of gold's it lies."""
+
+CLOSENESS = {
+    ("forgotten_recall@20_gap", "test_recall@20_gap"): "mean distance {} of forgotten and test recall@20 to gold's",
+    tuple(f"js_{part}" for part in reversed(PARTS)): "mean JS divergence {} over forgotten, retained and test items",
+}
+"""What the closest row is found by: the first of these whose leading column a method has.
+
+Divergences of a recommender's preferences depend on the scale of its scores, so that its lists come first.
+"""
 
 
 @dataclass(frozen=True)
 class Closest:
-    """The method whose answers are closest to gold's: mean JS divergence over the parts; time relative to gold's."""
+    """The method closest to gold.
+
+    Attributes
+    ----------
+    row: its name. divergence: its mean distance to gold. floor: that of gold with another seed.
+    relative_time: its time divided by gold's. measure: the distance in words, `{}` stands for its value.
+    """
 
     row: str
     divergence: float
     floor: float | None
     relative_time: float | None
+    measure: str
 
 
 def noise_floor(records: Sequence[Record], metric: str) -> float | None:
@@ -63,18 +79,21 @@ def _excess(records: Sequence[Record], row: str, metric: str, gold: dict[int, fl
 def closest(records: Sequence[Record]) -> Closest | None:
     """Return the method closest to gold, or None when no method has distances."""
     rows = rows_of(records)
-    methods = {row.name: divergence(row) for row in rows if row.kind == "method"}
-    known = {name: value for name, value in methods.items() if value is not None}
-    if not known:
-        return None
-    name = min(known, key=lambda row: known[row])
-    floors = [divergence(row) for row in rows if row.kind == "floor"]
-    return Closest(name, known[name], floors[0] if floors else None, _relative_time(rows, name))
+    for columns, measure in CLOSENESS.items():
+        methods = {
+            row.name: divergence(row, columns) for row in rows if row.kind == "method" and columns[0] in row.cells
+        }
+        known = {name: value for name, value in methods.items() if value is not None}
+        if known:
+            name = min(known, key=lambda row: known[row])
+            floors = [divergence(row, columns) for row in rows if row.kind == "floor"]
+            return Closest(name, known[name], floors[0] if floors else None, _relative_time(rows, name), measure)
+    return None
 
 
-def divergence(row: Row) -> float | None:
-    """Return the mean over the parts of the JS divergence to gold, or None where the row has none."""
-    found = [mean for part in PARTS if (mean := row.mean(f"js_{part}")) is not None]
+def divergence(row: Row, columns: Sequence[str]) -> float | None:
+    """Return the mean of those of the columns that a row has, or None where it has none."""
+    found = [mean for column in columns if (mean := row.mean(column)) is not None]
     return float(np.mean(found)) if found else None
 
 
@@ -92,11 +111,9 @@ def sentences(records: Sequence[Record]) -> list[str]:
         found.append(_over_forgetting_sentence(records, metric))
     if best is not None:
         floor = "" if best.floor is None else f"; noise floor {best.floor:.4f}"
+        measure = best.measure.format(f"{best.divergence:.4f}")
         time = "" if best.relative_time is None else f" It took {best.relative_time:.3g} times gold's time."
-        found.append(
-            f"Closest to gold: {best.row} (mean JS divergence {best.divergence:.4f} over forgotten, retained and "
-            f"test items{floor}).{time}"
-        )
+        found.append(f"Closest to gold: {best.row} ({measure}{floor}).{time}")
     return found
 
 

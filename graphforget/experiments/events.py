@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
 from graphforget.training.loop import Progress
 
 STEPS = 100
@@ -17,12 +19,13 @@ class Event:
     """One step of a run.
 
     stage: "original", "gold-1", ..., a method's label, or "evaluation".
-    state: "reused" stands for a stage that an earlier run with the same folder finished.
+    state: "reused" stands for a stage that an earlier run with the same folder finished, "told" for something worth
+        knowing beforehand, in `note`.
     """
 
     seed: int
     stage: str
-    state: Literal["started", "running", "done", "reused", "failed"]
+    state: Literal["told", "started", "running", "done", "reused", "failed"]
     epoch: int = 0
     epochs: int = 0
     seconds: float = 0.0
@@ -35,6 +38,12 @@ Listen = Callable[[Event], None]
 def silent(event: Event) -> None:
     """Listen and say nothing."""
     del event
+
+
+def tell_of(data: Graph | Interactions, listen: Listen) -> None:
+    """Tell what was found in the data and what was chosen, line by line."""
+    for note in data.notes:
+        listen(Event(0, data.name, "told", note=note))
 
 
 def epochs_to(listen: Listen, seed: int, stage: str) -> Progress:

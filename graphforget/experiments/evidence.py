@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from graphforget.evaluation.case import Subject, case_of
+from graphforget.evaluation.case import Case, Subject, case_of
 from graphforget.evaluation.document import Report
 from graphforget.evaluation.forgetting import forgetting
+from graphforget.evaluation.names import caveats, title
+from graphforget.evaluation.recommend_case import deleted_share
 from graphforget.evaluation.records import Record
 from graphforget.evaluation.utility import utility
 from graphforget.models.base import Model
 from graphforget.tasks.base import Task
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
+from graphforget.tasks.recommend import Recommendation
 from graphforget.unlearning.run import Result
 
 NO_GOLD = "no gold model was trained: how much forgetting is right is not known (give --gold)."
@@ -24,6 +27,9 @@ def values_of(task: Task, model: Model) -> dict[str, float]:
         values["test_auc"] = task.test_auc(z)
     if isinstance(task, NodeClassification):
         values["test_accuracy"] = task.accuracy(z, task.test_nodes, task.labels[task.test_nodes])
+    if isinstance(task, Recommendation) and task.graph.test is not None:
+        found = task.metrics(z, "test", ks=(20,))
+        values |= {f"test_{name}": found[name] for name in ("recall@20", "ndcg@20")}
     return values
 
 
@@ -31,16 +37,16 @@ def beside_original(result: Result) -> Report:
     """Return a report with two rows, the original and the unlearned model, and a note that gold is missing."""
     case = case_of(result.task, result.retained, result.gone)
     original = Subject("Original", "original", result.original, result.task.graph)
-    unlearned = Subject(result.label, "method", result.model, result.retained.graph, result.seconds, result.peak_memory)
-    rows = [_record(case, original, original, ""), _record(case, unlearned, original, NO_GOLD)]
-    amount = f"{len(result.deletion):,} {result.deletion.kind}"
-    return Report(result.task.name, f"{result.task.graph.name}: {amount} forgotten", tuple(rows))
+    unlearned = Subject(result.label, "method", result.model, result.graph, result.seconds, result.peak_memory)
+    rows = [_record(case, original, original, []), _record(case, unlearned, original, [*caveats(result), NO_GOLD])]
+    if isinstance(result.task, Recommendation):
+        rows[0].values["deleted_share"] = deleted_share(result.task, result.gone)
+    return Report(result.task.name, title(result), tuple(rows))
 
 
-def _record(case, subject: Subject, original: Subject, note: str) -> Record:
+def _record(case: Case, subject: Subject, original: Subject, notes: list[str]) -> Record:
     found = utility(case, subject)
     found.add(forgetting(case, subject, original))
     if subject.seconds is not None:
         found.values["seconds"] = subject.seconds
-    notes = [*found.notes, note] if note else found.notes
-    return Record(subject.row, case.task.seed, found.values, subject.kind, "\n".join(notes))
+    return Record(subject.row, case.task.seed, found.values, subject.kind, "\n".join([*found.notes, *notes]))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from graphforget._core.errors import UsageError
 from graphforget.data.graph import Graph
-from graphforget.experiments.events import Event, Listen, epochs_to, silent
+from graphforget.data.interactions import Interactions
+from graphforget.experiments.events import Event, Listen, epochs_to, silent, tell_of
 from graphforget.experiments.evidence import values_of
 from graphforget.experiments.plan import check_seeds
-from graphforget.experiments.prepare import check_recipe, check_width, original_digest
+from graphforget.experiments.prepare import check_backbone, check_recipe, original_digest
 from graphforget.experiments.setup import Setup, resolved_options, task_digest
 from graphforget.experiments.store import Clock, drop_checkpoint, write_model
 from graphforget.experiments.workers import check_threads, limited_threads, suited_threads
@@ -35,14 +36,14 @@ def check_new_folder(out: Path) -> None:
         raise UsageError(f"--out {out}: something is there already. Name a folder that does not exist yet.")
 
 
-def prepare_training(setup: Setup, seed: int, out: Path | None) -> tuple[Graph, Task]:
+def prepare_training(setup: Setup, seed: int, out: Path | None) -> tuple[Graph | Interactions, Task]:
     """Return the data and the task of a model; whatever is wrong is raised before anything is written."""
     check_seeds((seed,))
     if out is not None:
         check_new_folder(out)
     graph = setup.source.load()
     task = setup.make_task(graph, seed)
-    check_width(setup, task)
+    check_backbone(setup, task)
     check_recipe(setup, task)
     return graph, task
 
@@ -54,6 +55,7 @@ def train_model(setup: Setup, seed: int, out: Path, listen: Listen = silent, *, 
     """
     check_threads(threads)
     graph, task = prepare_training(setup, seed, out)
+    tell_of(graph, listen)
     digest = original_digest(setup, task, seed)
     checkpoint = checkpoint_beside(out, digest)
     listen(Event(seed, "training", "started"))
@@ -75,9 +77,10 @@ def checkpoint_beside(out: Path, digest: str) -> Path:
     return out.parent / f"{out.name}-{digest[:16]}.checkpoint"
 
 
-def made_for(setup: Setup, graph: Graph, task: Task, seed: int) -> dict[str, Any]:
+def made_for(setup: Setup, graph: Graph | Interactions, task: Task, seed: int) -> dict[str, Any]:
     """Return what a model folder says of its task."""
     return {
+        "source": asdict(setup.source),
         "data": graph.name,
         "data_digest": graph.digest,
         "task": setup.task,

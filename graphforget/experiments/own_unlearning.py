@@ -1,127 +1,130 @@
-"""Make the model in a folder forget, and write what it became with a receipt."""
+"""Make the model in a folder forget, and write what it became with a receipt and a report."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graphforget._core.errors import DataError
-from graphforget._core.files import read_json
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
+from graphforget.data.resolve_interactions import resolve_interactions
+from graphforget.evaluation.recommend_case import deleted_share
 from graphforget.evaluation.report import Report, evaluate
 from graphforget.experiments.events import Event, Listen, epochs_to, silent
 from graphforget.experiments.evidence import beside_original
+from graphforget.experiments.own_task import Place, read_made_for, read_unlearned, same_task, source_of
 from graphforget.experiments.own_training import check_new_folder, checkpoint_beside
-from graphforget.experiments.setup import TASKS, Source, task_digest
-from graphforget.experiments.specs import parse_method
+from graphforget.experiments.prepare import deletion_notes
+from graphforget.experiments.single import REPORT
+from graphforget.experiments.specs import default_method
 from graphforget.experiments.store import Clock, drop_checkpoint, read_model, write_model
 from graphforget.experiments.warmup import warm_up
 from graphforget.experiments.workers import check_threads, limited_threads, suited_threads
 from graphforget.models.base import Model
+from graphforget.models.edited import under_operators
 from graphforget.tasks.base import Forgotten, Task
+from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import digest_of, weights_digest
 from graphforget.unlearning.run import Result, check_supported, unlearn
+from graphforget.unlearning.specs import parse_method
 
-
-def read_made_for(folder: Path) -> dict[str, Any]:
-    """Return what the model folder says of its task; raises DataError when it does not say, or was unlearned."""
-    description = read_json(folder / "model.json")
-    if "unlearned" in description:
-        raise DataError(
-            f"{folder}: this model has forgotten something already, and its data no longer hold what its split was "
-            "made of. Take the model before, and name all that must go in one deletion."
-        )
-    made = description.get("made_for")
-    wanted = {"data", "data_digest", "task", "task_digest", "task_options", "seed"}
-    if not isinstance(made, dict) or not wanted <= set(made) or made["task"] not in TASKS:
-        raise DataError(
-            f"{folder}/model.json does not say which data and split the model was trained on ('made_for'). Train it "
-            "with 'graphforget train', or unlearn from Python, where you give the task yourself."
-        )
-    return made
-
-
-def same_task(folder: Path, graph: Graph) -> Task:
-    """Return the task that the model in `folder` was trained on; raises DataError when the data are others."""
-    made = read_made_for(folder)
-    if graph.digest != made["data_digest"]:
-        raise DataError(
-            f"--data {graph.name}: not the data that the model in {folder} was trained on ('{made['data']}', digest "
-            f"{made['data_digest'][:12]}; here {graph.digest[:12]}). Give the same files, --features and --labels too."
-        )
-    try:
-        task = TASKS[made["task"]](graph, made["seed"], **made["task_options"])
-    except TypeError as error:
-        raise DataError(
-            f"{folder}/model.json: its task cannot be made again ({error}). Train the model anew."
-        ) from error
-    if task_digest(task) != made["task_digest"]:
-        raise DataError(
-            f"--data {graph.name}: the model's data, but its split comes out differently. Name the data as they were "
-            f"named in training ('{made['data']}')."
-        )
-    return task
+DELETION = "deletion.json"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A trained model, its task and what it must forget: all known before unlearning starts."""
+    """A trained model, its task and what it must forget: all known before unlearning starts.
+
+    method: the method or preset, as text. made_for: what the model's folder says of its task.
+    """
 
     model: Model
-    graph: Graph
+    graph: Graph | Interactions
     task: Task
     deletion: Deletion
     gone: Forgotten
+    method: str
+    made_for: dict[str, Any]
 
 
-def prepare_unlearning(folder: Path, source: Source, file: Path, method: str, out: Path | None) -> Case:
-    """Return the model, its task and the deletion; whatever is wrong is raised before anything is written."""
+def prepare_unlearning(folder: Path, place: Place, file: Path, method: str | None, out: Path | None) -> Case:
+    """Return the model, its task and the deletion; whatever is wrong is raised before anything is written.
+
+    method: None takes the task's usual one.
+    """
     if out is not None:
         check_new_folder(out)
-    spec = parse_method(method)
-    model, graph = read_model(folder), source.load()
-    task, deletion = same_task(folder, graph), Deletion.read(file)
+    if method is not None:
+        parse_method(method)
+    model = read_model(folder)
+    if read_unlearned(folder) is not None:
+        raise DataError(
+            f"{folder}: this model has forgotten something already, and its data no longer hold what its split was "
+            "made of. Take the model before, and name all that must go in one deletion."
+        )
+    source = source_of(folder, place)
+    graph = source.load()
+    task, deletion = same_task(folder, graph), Deletion.read(file, columns=source.columns)
     gone = task.resolve(deletion)
-    check_supported(spec.method, task, gone)
-    return Case(model, graph, task, deletion, gone)
+    method = method or default_method(task.name, gone.kind)
+    check_supported(parse_method(method).method, task, gone)
+    task.without(gone)
+    made_for = {**read_made_for(folder), "source": asdict(source)}
+    return Case(model, graph, task, deletion, gone, method, made_for)
 
 
 def unlearn_model(
     case: Case,
-    method: str,
     out: Path,
     listen: Listen = silent,
     *,
     gold: bool = False,
     attack: bool = True,
     threads: int | None = None,
+    keep_deletion: bool = False,
 ) -> tuple[Result, Report]:
-    """Make the model of a case forget; write the unlearned model and its receipt to the folder `out`.
+    """Make the model of a case forget; write the unlearned model, its receipt and its report to the folder `out`.
 
     Parameters
     ----------
     gold: also train two gold models, for the evidence: gold and the noise floor.
     attack: with `gold`, also run the membership attack.
+    keep_deletion: also write what was deleted, in the user's ids; else the folder holds digests and counts alone.
     """
     check_threads(threads)
+    for note in deletion_notes(case.task, case.deletion):
+        listen(Event(case.task.seed, f"seed {case.task.seed}: deletion", "told", note=note))
     with limited_threads(suited_threads(threads, case.graph)):
-        result, checkpoint = _unlearned(case, method, out, listen)
+        result, checkpoint = _unlearned(case, out, listen)
         report = _evidence(result, gold, attack, listen)
     done = receipt(case, result)
-    what = {"deletion": case.gone.digest, "method": result.method.config(), "data_digest": done["data"]["after"]}
-    write_model(out, result.model, done, {"unlearned": what})
+    extra = {"made_for": case.made_for, "unlearned": _unlearned_facts(case, result, done)}
+
+    def more(folder: Path) -> None:
+        report.save(folder / REPORT)
+        if keep_deletion:
+            case.deletion.write(folder / DELETION)
+
+    write_model(out, result.model, done, extra, more)
     drop_checkpoint(checkpoint)
     return result, report
 
 
-def _unlearned(case: Case, method: str, out: Path, listen: Listen) -> tuple[Result, Path]:
+def _unlearned_facts(case: Case, result: Result, done: dict[str, Any]) -> dict[str, Any]:
+    """Return what model.json says of the deletion."""
+    method, after = result.method.config(), done["data"]["after"]
+    return {"deletion": case.gone.digest, "method": method, "data_digest": after}
+
+
+def _unlearned(case: Case, out: Path, listen: Listen) -> tuple[Result, Path]:
     """Return the result, and the checkpoint that stays until the result is written."""
-    spec, seed = parse_method(method), case.task.seed
-    warm_up(case.task.name, case.model.name, case.gone.kind, (spec.label,))
+    spec, seed = parse_method(case.method), case.task.seed
+    warm_up(case.task.name, under_operators(case.model).name, case.gone.kind, (spec.label,))
     listen(Event(seed, spec.label, "started"))
     parts = [case.gone.digest, spec.method.config(), case.task.graph.digest, seed, weights_digest(case.model)]
     checkpoint = checkpoint_beside(out, digest_of("own", *parts))
@@ -145,21 +148,37 @@ def _evidence(result: Result, gold: bool, attack: bool, listen: Listen) -> Repor
 
 def receipt(case: Case, result: Result) -> dict[str, Any]:
     """Return what was asked and done, with the digests of the data before and after; it names no deleted thing."""
-    after = without_forgotten(case.graph, case.gone)
-    gone = case.gone
-    counts = {
-        "training_edges": int(gone.edges.shape[1]),
-        "held_out_edges": int(gone.held_out.shape[1]),
-        "nodes": len(gone.nodes),
-        "features": len(gone.features),
-        "labels": len(gone.unlabelled),
-    }
+    after = without_forgotten(case)
     data = {"name": case.graph.name, "before": case.graph.digest, "after": after.digest, "edges_after": after.n_edges}
-    return {**result.receipt(), "counts": counts, "data": data}
+    return {**result.receipt(), "counts": _counts(case), "data": data}
 
 
-def without_forgotten(graph: Graph, gone: Forgotten) -> Graph:
+def _counts(case: Case) -> dict[str, Any]:
+    gone = case.gone
+    both = {"training_edges": int(gone.edges.shape[1]), "held_out_edges": int(gone.held_out.shape[1])}
+    if not isinstance(case.task, Recommendation):
+        return {
+            **both,
+            "nodes": len(gone.nodes),
+            "features": len(gone.features),
+            "labels": len(gone.unlabelled),
+        }
+    users, items = case.task.parted(gone.nodes)
+    return {
+        **both,
+        "users": len(users),
+        "items": len(items),
+        "triples": len(gone.triples),
+        "modalities": {name: len(rows) for name, rows in gone.modalities.items()},
+        "share_of_interactions": deleted_share(case.task, gone),
+    }
+
+
+def without_forgotten(case: Case) -> Graph | Interactions:
     """Return the user's data without the forgotten part: what may be kept."""
+    graph, gone = case.graph, case.gone
+    if isinstance(graph, Interactions):
+        return resolve_interactions(case.deletion, graph).removed_from(graph)
     n = np.int64(graph.n_nodes)
     dead = np.concatenate([gone.edges, gone.held_out], axis=1)
     mask = np.isin(graph.edges[0] * n + graph.edges[1], dead[0] * n + dead[1])

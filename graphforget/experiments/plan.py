@@ -3,86 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from graphforget._core.errors import DataError, UsageError
-from graphforget.data.deletion import Deletion
+from graphforget._core.errors import UsageError
+from graphforget.experiments.request import Request
 from graphforget.experiments.setup import Setup
 from graphforget.experiments.specs import Spec, chosen_methods
-from graphforget.tasks.base import Task
-from graphforget.unlearning.sampling import sample_deletion
 
 MOST_SEED = 2**32 - 1
-COMMANDS = {"edges": "edges", "nodes": "nodes", "features": "features", "classes": "node-class"}
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is to be deleted: a share, a count, classes, or what a file names.
-
-    Parameters
-    ----------
-    kind: "edges", "nodes", "features" or "classes".
-    fraction, count: of the edges, nodes or features drawn at random. A share of edges is one of all training edges.
-    classes: names or numbers of the classes that go.
-    file: a deletion file in the user's own ids.
-    where, pool, on_small_pool: see `sample_deletion`; None leaves its default.
-    """
-
-    kind: str
-    fraction: float | None = None
-    count: int | None = None
-    classes: tuple[str, ...] = ()
-    file: str | None = None
-    where: str | None = None
-    pool: str | None = None
-    on_small_pool: str | None = None
-
-    def __post_init__(self) -> None:
-        amount = "--class" if self.kind == "classes" else "--fraction or --count"
-        given = [self.fraction is not None, self.count is not None, bool(self.classes), self.file is not None]
-        if sum(given) != 1:
-            found = "none of them is" if not any(given) else "more than one is"
-            raise UsageError(f"What must go is named once, by {amount} or --delete FILE; here {found} given.")
-        if self.fraction is not None and not 0 < self.fraction < 1:
-            raise UsageError(f"--fraction must be above 0 and below 1 (5 % is 0.05); got {self.fraction:g}.")
-        if self.count is not None and self.count < 1:
-            raise UsageError(f"--count must be at least 1; got {self.count}.")
-        stray = [key for key in ("where", "pool", "on_small_pool") if getattr(self, key) is not None]
-        if stray and self.fraction is None and self.count is None:
-            option = stray[0].replace("_", "-")
-            raise UsageError(f"--{option} belongs to a deletion drawn at random (--fraction or --count). Leave it out.")
-
-    def deletion(self, task: Task, seed: int) -> Deletion:
-        """Return what must go, in the user's ids; a random deletion is the seed's."""
-        if self.file is not None:
-            return read_deletion(self.file, self.kind)
-        if self.classes:
-            return Deletion(classes=self.classes)
-        amount = self.fraction if self.fraction is not None else self.count
-        drawn = {key: getattr(self, key) for key in ("where", "pool", "on_small_pool") if getattr(self, key)}
-        return sample_deletion(task, **{self.kind: amount}, **drawn, seed=seed)
-
-    def amount(self) -> str:
-        """Return one phrase for what is asked."""
-        if self.file is not None:
-            return f"the {self.kind} in {self.file}"
-        if self.classes:
-            return f"class {', '.join(self.classes)}"
-        wanted = f"{self.fraction:.4g} of the" if self.fraction is not None else f"{self.count:,}"
-        return f"{wanted} {self.kind}" + (f" ({self.where})" if self.where else "")
-
-
-def read_deletion(file: str, kind: str) -> Deletion:
-    """Return the deletion in a file that names things of one kind; raises DataError when it names another."""
-    deletion = Deletion.read(file)
-    if deletion.kind != kind:
-        other = COMMANDS.get(deletion.kind)
-        way = f"use the command '{other}'" if other else "put each kind into a file of its own"
-        raise DataError(f"{file}: it names {deletion.kind}, but this command deletes {kind}; {way}.")
-    return deletion
 
 
 def check_seeds(seeds: Sequence[int]) -> None:
@@ -134,7 +64,7 @@ class Plan:
         """Return what decides the numbers, for JSON."""
         return {
             "setup": self.setup.as_dict(),
-            "request": asdict(self.request),
+            "request": self.request.as_dict(),
             "methods": {spec.label: spec.method.config() for spec in self.specs()},
             "seeds": list(self.seeds),
             "gold_runs": self.gold_runs,

@@ -10,12 +10,17 @@ import torch
 from graphforget._core.errors import UsageError
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
+from graphforget.data.resolve_interactions import resolve_interactions
+from graphforget.evaluation.recommend_case import deleted_share
 from graphforget.experiments.plan import Plan
 from graphforget.experiments.setup import Setup, resolved_options, task_digest
 from graphforget.experiments.specs import Spec
 from graphforget.experiments.store import Store
+from graphforget.models.recommender import Recommender
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.tasks.link import LinkPrediction
+from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import REVISION, digest_of
 from graphforget.unlearning.run import check_supported
 
@@ -44,15 +49,15 @@ def method_stage(spec: Spec) -> str:
     return "method-" + "".join(letter if letter.isalnum() or letter in "-=.+" else "_" for letter in spec.label)
 
 
-def prepare(plan: Plan, graph: Graph, seed: int) -> Prepared:
+def prepare(plan: Plan, graph: Graph | Interactions, seed: int) -> Prepared:
     """Return the task, the deletion and the stage digests of a seed.
 
     Raises what a run would raise later: a pool too small, a deletion of what is not there or of everything, a method
     that does not serve the task, a selection metric that does not exist.
     """
     task = plan.setup.make_task(graph, seed)
-    check_width(plan.setup, task)
-    deletion = plan.request.deletion(task, seed)
+    check_backbone(plan.setup, task)
+    task, deletion = plan.request.carried_out(task, seed, plan.setup.source.columns)
     gone = task.resolve(deletion)
     retained = task.without(gone)
     for spec in plan.specs():
@@ -61,19 +66,30 @@ def prepare(plan: Plan, graph: Graph, seed: int) -> Prepared:
     return Prepared(seed, task, deletion, gone, retained, stage_digests(plan, task, gone, seed))
 
 
-def check_width(setup: Setup, task: Task) -> None:
-    """Raise UsageError when the backbone's output width cannot serve the task."""
-    out = setup.make_backbone().out
+def check_backbone(setup: Setup, task: Task) -> None:
+    """Raise UsageError when the backbone's width cannot serve the task, DataError when the data lack what it reads."""
+    backbone = setup.make_backbone()
+    if isinstance(backbone, Recommender):
+        backbone.sizes_of(task.graph)
+        return
+    out = backbone.out
     if task.n_outputs is not None and out not in (None, task.n_outputs):
         raise UsageError(f"--out-width is {out}, but the task has {task.n_outputs} classes. Leave --out-width out.")
 
 
 def check_recipe(setup: Setup, task: Task) -> None:
     """Raise UsageError unless the recipe selects by a validation metric of the task, or takes the last epoch."""
-    blank = torch.zeros(task.graph.n_nodes, task.n_outputs or 1)
-    known, chosen = ["last", *task.validate(blank)], setup.make_recipe().selection
+    known, chosen = ["last", *_measured(task)], setup.make_recipe().selection
     if chosen not in known:
         raise UsageError(f"--selection must be one of {', '.join(known)} for the {setup.task} task; got '{chosen}'.")
+
+
+def _measured(task: Task) -> list[str]:
+    """Return the validation metrics that a task measures; ranking is not tried out, for it may take a minute."""
+    if isinstance(task, Recommendation):
+        part = task.graph.test if task.select_on == "test" else task.graph.valid
+        return [] if part is None else list(task.selections)
+    return list(task.validate(torch.zeros(task.graph.n_nodes, task.n_outputs or 1)))
 
 
 def stage_digests(plan: Plan, task: Task, gone: Forgotten, seed: int) -> dict[str, str]:
@@ -92,7 +108,7 @@ def stage_digests(plan: Plan, task: Task, gone: Forgotten, seed: int) -> dict[st
 def original_digest(setup: Setup, task: Task, seed: int) -> str:
     """Return the digest of data, split, backbone, recipe, seed, and of the code that trains."""
     options = resolved_options(setup, task)
-    architecture = [setup.backbone, setup.make_backbone().config()]
+    architecture = [setup.name, setup.make_backbone().config()]
     code = REVISION, torch.__version__
     return digest_of("original", code, task_digest(task), options, architecture, setup.make_recipe().as_dict(), seed)
 
@@ -115,4 +131,16 @@ def outline(prepared: Prepared) -> dict[str, Any]:
     }
     if isinstance(task, LinkPrediction):
         facts["pool_in"], facts["pool_out"] = (len(task.pool(where)) for where in ("in", "out"))
+    if isinstance(task, Recommendation):
+        facts["deleted_share"] = deleted_share(task, gone)
+        facts["notes"] = deletion_notes(task, prepared.deletion)
     return facts
+
+
+def deletion_notes(task: Task, deletion: Deletion) -> list[str]:
+    """Return what is worth knowing of a deletion from interactions: repeats, users left without any, and the share."""
+    if not isinstance(task, Recommendation):
+        return []
+    found = resolve_interactions(deletion, task.graph)
+    share = len(found.pairs) / task.graph.n_edges
+    return [f"{100 * share:.3g} % of the training interactions go", *found.notes]

@@ -12,29 +12,50 @@ import numpy as np
 
 from graphforget._core.errors import UsageError, nearest, unknown
 from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
 from graphforget.data.load import load
+from graphforget.experiments.architecture import read_backbone
 from graphforget.models.base import Backbone
-from graphforget.models.zoo import backbones
+from graphforget.models.recommender import Recommender
+from graphforget.models.zoo import backbones, check_serves, make_backbone
 from graphforget.tasks.base import Task
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
+from graphforget.tasks.recommend import Recommendation
 from graphforget.training.recipe import Recipe, default_recipe
 
-TASKS: dict[str, type[Task]] = {"link": LinkPrediction, "node": NodeClassification}
+TASKS: dict[str, type[Task]] = {"link": LinkPrediction, "node": NodeClassification, "recommend": Recommendation}
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a graph comes from: the arguments of `load`."""
+    """Where data come from: the arguments of `load`.
+
+    Parameters
+    ----------
+    options: what `load` is told about interactions, as {"columns": {"user": "userId", ...}, "min_rating": 4}.
+    """
 
     data: str
     data_dir: str | None = None
     features: str | None = None
     labels: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
-    def load(self) -> Graph:
-        """Return the graph."""
-        return load(self.data, self.data_dir, self.features, self.labels)
+    def load(self) -> Graph | Interactions:
+        """Return the graph or the interactions."""
+        return load(self.data, self.data_dir, self.features, self.labels, **self.options)
+
+    @property
+    def columns(self) -> Mapping[str, str] | None:
+        """What the user's files call their columns; a deletion file may call them so, too."""
+        return self.options.get("columns")
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Source:
+        """Return the source that `asdict` made a dictionary of, also after a way through JSON."""
+        options = {key: tuple(v) if isinstance(v, list) else v for key, v in fields.get("options", {}).items()}
+        return cls(**{**fields, "options": options})
 
 
 @dataclass(frozen=True)
@@ -43,14 +64,15 @@ class Setup:
 
     Parameters
     ----------
-    source: where the graph comes from.
-    backbone: a name of the zoo.
-    task: "link" or "node".
+    source: where the data come from.
+    backbone: a name of the zoo, with or without options, as "lightgcn:layers=2,std=0.01".
+    task: "link", "node" or "recommend".
     task_options: keyword arguments of the task; what is left out has the task's default.
-    architecture: keyword arguments of the backbone.
+    architecture: further options of the backbone.
     recipe: fields of the recipe that differ from the task's default.
 
-    Raises UsageError at once for a name, an option or a value that does not exist.
+    Raises UsageError at once for a name, an option or a value that does not exist, UnsupportedError for a backbone that
+    does not serve the task.
     """
 
     source: Source
@@ -69,16 +91,33 @@ class Setup:
                 raise UsageError(
                     f"'{key}' is not an option of the {self.task} task.{nearest(key, known)} It has {', '.join(known)}."
                 )
+        check_serves(backbones().find(self.name)[0], self.task)
         self.make_backbone()
         self.make_recipe()
 
-    def make_task(self, graph: Graph, seed: int) -> Task:
-        """Return the task on `graph`."""
-        return TASKS[self.task](graph, seed, **self.task_options)
+    @property
+    def name(self) -> str:
+        """The backbone's name, without options."""
+        return self.backbone.partition(":")[0].strip()
 
-    def make_backbone(self) -> Backbone:
+    def make_task(self, data: Graph | Interactions, seed: int) -> Task:
+        """Return the task on `data`; raises UsageError when it is of another kind than the task."""
+        if isinstance(data, Interactions) and self.task != "recommend":
+            raise UsageError(
+                f"'{data.name}' holds users and items, so this is no {self.task} task. Delete users, items or "
+                "interactions, with a recommender."
+            )
+        if not isinstance(data, Interactions) and self.task == "recommend":
+            raise UsageError(
+                f"'{data.name}' is a graph without users and items, so nothing can be recommended. Delete edges, nodes "
+                "or features; for a file of interactions, name its columns."
+            )
+        return TASKS[self.task](data, seed, **self.task_options)
+
+    def make_backbone(self) -> Backbone | Recommender:
         """Return the untrained backbone."""
-        return backbones().get(self.backbone, **self.architecture)
+        name, options = read_backbone(self.backbone, self.architecture)
+        return make_backbone(name, **options)
 
     def make_recipe(self) -> Recipe:
         """Return the recipe of the original and the gold model."""
@@ -107,6 +146,8 @@ def task_digest(task: Task) -> str:
         parts = [task.split.val, task.split.val_negatives, task.split.test, task.split.test_negatives]
     elif isinstance(task, NodeClassification):
         parts = [task.train_nodes, task.val_nodes, task.test_nodes]
+    elif isinstance(task, Recommendation):
+        parts = []  # the digest of interactions covers their parts
     else:
         raise UsageError(f"A {task.name} task has no split that is known here.")
     sha = hashlib.sha256(task.graph.digest.encode())

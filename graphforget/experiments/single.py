@@ -10,10 +10,11 @@ from pathlib import Path
 from graphforget._core.errors import DivergedError, GraphforgetError, UnsupportedError, UsageError
 from graphforget._core.files import file_lock, write_json
 from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
 from graphforget.evaluation.report import Report
-from graphforget.experiments.events import Event, Listen, silent
+from graphforget.experiments.events import Event, Listen, silent, tell_of
 from graphforget.experiments.plan import Plan
-from graphforget.experiments.prepare import Prepared, check_store, prepare
+from graphforget.experiments.prepare import Prepared, check_store, deletion_notes, prepare
 from graphforget.experiments.stages import Bench
 from graphforget.experiments.store import PLAN, Store, check_run_folder
 from graphforget.experiments.workers import check_threads, limited_threads, run_in_processes, suited_threads
@@ -43,7 +44,7 @@ def seed_store(plan: Plan, seed: int) -> Store:
     return Store(None if plan.out is None else plan.out / f"seed-{seed}")
 
 
-def prepare_all(plan: Plan, graph: Graph) -> list[tuple[Prepared, list[str]]]:
+def prepare_all(plan: Plan, graph: Graph | Interactions) -> list[tuple[Prepared, list[str]]]:
     """Return every seed's preparation and finished stages; whatever is wrong is raised before anything is written."""
     if plan.out is not None:
         check_run_folder(plan.out)
@@ -73,6 +74,7 @@ def run_plan(plan: Plan, listen: Listen = silent, *, jobs: int = 1, threads: int
         raise UsageError(f"--jobs must be at least 1; got {jobs}.")
     check_threads(threads)
     graph = plan.setup.source.load()
+    tell_of(graph, listen)
     prepare_all(plan, graph)
     threads = suited_threads(threads, graph)
     with nullcontext() if plan.out is None else _held(plan.out):
@@ -94,11 +96,15 @@ def _held(out: Path):
     return file_lock(out / PLAN, timeout=0.0)
 
 
-def run_seed(plan: Plan, seed: int, graph: Graph, listen: Listen = silent) -> tuple[Report | None, tuple[Failure, ...]]:
+def run_seed(
+    plan: Plan, seed: int, graph: Graph | Interactions, listen: Listen = silent
+) -> tuple[Report | None, tuple[Failure, ...]]:
     """Return the report of one seed (None when every method failed) and the failures."""
     prepared = prepare(plan, graph, seed)
     bench = Bench(plan.setup, prepared, seed_store(plan, seed), listen)
     bench.keep_deletion()
+    for note in deletion_notes(prepared.task, prepared.deletion):
+        listen(Event(seed, f"seed {seed}: deletion", "told", note=note))
     bench.warm(plan)
     original = bench.original()
     golds = [bench.gold(original, number) for number in range(plan.gold_runs)]

@@ -19,7 +19,7 @@ from graphforget.experiments.warmup import warm_up
 from graphforget.models.base import Model
 from graphforget.training.train import digest_of, train
 from graphforget.unlearning.method import Method
-from graphforget.unlearning.run import Result, methods, parameter_change, unlearn
+from graphforget.unlearning.run import Result, methods, unlearn
 
 EVALUATION = "evaluation"
 WARM_UP = "compiling"
@@ -54,7 +54,7 @@ class Bench:
         self.listen(Event(self.prepared.seed, WARM_UP, "started"))
         start = time.perf_counter()
         labels = tuple(spec.label for spec in plan.specs())
-        warm_up(plan.setup.task, plan.setup.backbone, plan.request.kind, labels)
+        warm_up(plan.setup.task, plan.setup.name, plan.request.kind, labels)
         self.listen(Event(self.prepared.seed, WARM_UP, "done", seconds=time.perf_counter() - start))
 
     def original(self) -> Model:
@@ -128,8 +128,10 @@ class Bench:
             seed=seed,
             seconds=receipt["seconds"],
             peak_memory=receipt["peak_memory_bytes"],
-            parameter_change=parameter_change(original, model),
+            parameter_change=receipt["parameter_change"],
             history=receipt["history"],
+            preparation_seconds=receipt.get("preparation_seconds", 0.0),
+            details=receipt.get("details", {}),
         )
 
     def _start(self, stage: str, label: str) -> Clock:

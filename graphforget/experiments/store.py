@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,11 +69,18 @@ class Store:
         return read_model(self.folder / stage), read_json(self.folder / stage / RECEIPT)
 
 
-def write_model(folder: Path, model: Model, receipt: dict[str, Any], extra: dict[str, Any] | None = None) -> None:
-    """Write model and receipt into `folder`, which appears whole."""
+def write_model(
+    folder: Path,
+    model: Model,
+    receipt: dict[str, Any],
+    extra: dict[str, Any] | None = None,
+    more: Callable[[Path], None] = lambda folder: None,
+) -> None:
+    """Write model and receipt into `folder`, which appears whole; `more` writes what else belongs in it."""
     with atomic_folder(folder) as path:
         save_model(model, path, extra)
         write_json(path / RECEIPT, receipt)
+        more(path)
 
 
 def read_model(folder: Path) -> Model:
@@ -95,8 +103,8 @@ def clock_file(checkpoint: Path) -> Path:
 
 
 def drop_checkpoint(checkpoint: Path) -> None:
-    """Remove the checkpoint of a finished stage."""
-    for path in (checkpoint, clock_file(checkpoint)):
+    """Remove the checkpoint of a finished stage, and those of its parts."""
+    for path in (checkpoint, clock_file(checkpoint), *checkpoint.parent.glob(f"{checkpoint.name}.part-*")):
         path.unlink(missing_ok=True)
 
 

@@ -16,6 +16,7 @@ import scipy.sparse as sp
 
 from graphforget._core.errors import GraphforgetError, UsageError
 from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
 from graphforget.experiments.events import Event, Listen
 from graphforget.experiments.plan import Plan
 
@@ -30,7 +31,7 @@ def check_threads(threads: int | None) -> None:
         raise UsageError(f"--threads must be from 1 to {most} on this machine; got {threads}.")
 
 
-def suited_threads(threads: int | None, graph: Graph) -> int | None:
+def suited_threads(threads: int | None, graph: Graph | Interactions) -> int | None:
     """Return `threads`, or 1 where nothing is said and the graph is so small that threads only wait for each other."""
     features = graph.features.nnz if sp.issparse(graph.features) else graph.n_nodes * graph.n_features
     small = graph.n_nodes + 2 * graph.n_edges + features < SMALL

@@ -163,14 +163,18 @@ def _power(sums: np.ndarray, exponent: float) -> np.ndarray:
     return np.power(sums, exponent, out=out, where=sums > 0)
 
 
+def symmetric_normalise(csr: CSR) -> CSR:
+    """Return D^-1/2 A D^-1/2, D the row sums of A; a row without entries stays empty. Square input, entries >= 0."""
+    scale = _power(_row_sums(csr.indptr, csr.values), -0.5)
+    return csr._replace(values=_scaled(csr.indptr, csr.indices, csr.values, scale, scale))
+
+
 def gcn_normalise(csr: CSR) -> CSR:
     """Return D^-1/2 (A + I) D^-1/2, D the row sums of A + I (Kipf & Welling 2017; as PyG's `gcn_norm`).
 
     A node without edges keeps its self weight 1. Square input, entries >= 0.
     """
-    looped = with_self_loops(csr)
-    scale = _power(_row_sums(looped.indptr, looped.values), -0.5)
-    return looped._replace(values=_scaled(looped.indptr, looped.indices, looped.values, scale, scale))
+    return symmetric_normalise(with_self_loops(csr))
 
 
 def mean_normalise(csr: CSR) -> CSR:

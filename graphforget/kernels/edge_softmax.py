@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from numba import njit, prange
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from graphforget.kernels.csr import CSR, row_ids
 from graphforget.kernels.lowlevel import chunk_start, count_parts, exp_below, prefetch_row
@@ -191,6 +192,7 @@ class _Attention(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[None, Tensor, Tensor, Tensor, None]:
         x, left, right, weights = ctx.saved_tensors
         csr, g, a = ctx.matrix.csr, _flat(grad), weights.numpy()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numba import njit, prange
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from graphforget.kernels.lowlevel import chunk_start, count_parts, prefetch_row
 from graphforget.kernels.tiles import AHEAD, sum_rows
@@ -100,29 +101,63 @@ def _dots_backward(
             sum_rows(other, weights, indptr[i], indptr[i + 1], z, out, i)
 
 
+@njit(parallel=True, cache=True, nogil=True, fastmath={"contract", "reassoc"})
+def _cross_dots(a: np.ndarray, b: np.ndarray, u: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
+    m = len(u)
+    for block in prange((m + BLOCK - 1) // BLOCK):
+        for k in range(block * BLOCK, min(m, (block + 1) * BLOCK)):
+            a_u, a_v, b_u, b_v = a[u[k]], a[v[k]], b[u[k]], b[v[k]]
+            dot = a.dtype.type(0)
+            for j in range(len(a_u)):
+                dot += a_u[j] * b_v[j] + a_v[j] * b_u[j]
+            out[k] = dot
+
+
+def _flat(x: Tensor) -> np.ndarray:
+    return x.detach().contiguous().numpy()
+
+
 class _PairScores(torch.autograd.Function):
     @staticmethod
     def forward(ctx, z: Tensor, pairs: PairIndex) -> Tensor:
-        z = z.detach().contiguous()
         ctx.save_for_backward(z)
         ctx.pairs = pairs
         out = torch.empty(len(pairs), dtype=z.dtype)
-        _dots(z.numpy(), pairs.u, pairs.v, out.numpy())
+        _dots(_flat(z), pairs.u, pairs.v, out.numpy())
         return out
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
         (z,) = ctx.saved_tensors
-        out = torch.empty_like(z)
-        _dots_backward(*ctx.pairs.incidence, grad.contiguous().numpy(), z.numpy(), out.numpy())
-        return out, None
+        return _NodeSums.apply(z, grad, ctx.pairs), None
+
+
+class _NodeSums(torch.autograd.Function):
+    """For every node the sum over its pairs k of grad[k] z[other node]: linear in z (symmetric) and in grad."""
+
+    @staticmethod
+    def forward(ctx, z: Tensor, grad: Tensor, pairs: PairIndex) -> Tensor:
+        ctx.save_for_backward(z, grad)
+        ctx.pairs = pairs
+        out = torch.empty(z.shape, dtype=z.dtype)
+        _dots_backward(*pairs.incidence, _flat(grad), _flat(z), out.numpy())
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, upstream: Tensor) -> tuple[Tensor, Tensor, None]:
+        z, grad = ctx.saved_tensors
+        to_z, to_grad = torch.empty(z.shape, dtype=z.dtype), torch.empty_like(grad)
+        _dots_backward(*ctx.pairs.incidence, _flat(grad), _flat(upstream), to_z.numpy())
+        _cross_dots(_flat(upstream), _flat(z), ctx.pairs.u, ctx.pairs.v, to_grad.numpy())
+        return to_z, to_grad, None
 
 
 def pair_scores(z: Tensor, pairs: PairIndex) -> Tensor:
-    """Return <z_u, z_v> for every pair, differentiable in z.
+    """Return <z_u, z_v> for every pair, twice differentiable in z.
 
     The gradient of node i is the sum over its pairs k of grad[k] * z[other node], in the order of the pairs;
-    a pair (i, i) contributes 2 grad[k] z_i. On the CPU neither pass depends on the number of threads.
+    a pair (i, i) contributes 2 grad[k] z_i. On the CPU no pass depends on the number of threads.
 
     Shapes: z (n_nodes, d) -> (m,).
     """

@@ -108,11 +108,11 @@ class _Propagate(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[None, Tensor]:
-        return None, _product(ctx.matrix.transpose, grad)
+        return None, _Propagate.apply(ctx.matrix.transpose, grad)
 
 
 def propagate(matrix: Sparse, h: Tensor) -> Tensor:
-    """Return `matrix @ h`, differentiable in h; the gradient is `matrix.transpose @ grad`.
+    """Return `matrix @ h`, differentiable in h any number of times; the gradient is `matrix.transpose @ grad`.
 
     Shapes: h (n_cols, d) -> (n_rows, d). On the CPU the result does not depend on the number of threads;
     elsewhere the product is torch's sparse CSR product.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import ClassVar, Self
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from graphforget.data.graph import Graph
 from graphforget.kernels.propagate import linear_sparse
 
 Hook = Callable[[int, Tensor], Tensor]
+Steps = Callable[[int], Iterable[Callable[[], Tensor]]]
 DEFAULT_WIDTH = 64
 
 
@@ -23,6 +24,7 @@ class Model(nn.Module):
     """Anything that maps a graph to node embeddings, layer by layer. It holds parameters, never a graph."""
 
     name: ClassVar[str]
+    tasks: ClassVar[tuple[str, ...]] = ("link", "node")
 
     @abstractmethod
     def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
@@ -36,9 +38,23 @@ class Model(nn.Module):
     def fresh(self, streams: Streams) -> Self:
         """Return a copy with newly initialised parameters."""
 
+    def readout(self, layers: list[Tensor]) -> Tensor:
+        """Return what the task reads, given the embeddings after each layer: the last, unless a backbone mixes them."""
+        return layers[-1]
+
     def forward(self, graph: Graph, hook: Hook | None = None) -> Tensor:
-        """Return the embeddings (or class logits) of all nodes after the last layer."""
-        return self.layers(graph, hook)[-1]
+        """Return the embeddings (or class logits) of all nodes that the task reads."""
+        return self.readout(self.layers(graph, hook))
+
+    def ranking_loss(self, data: Any, z: Tensor, items: Any) -> Tensor | None:
+        """Return a recommender's own ranking loss of a batch of triples; None to be trained with the task's."""
+        del data, z, items  # backbones with a loss of their own need them
+        return None
+
+    def side_phases(self, graph: Graph, streams: Streams) -> dict[str, Steps]:
+        """Return what is trained in every epoch beside the task's objective: name -> epoch -> losses; here nothing."""
+        del graph, streams
+        return {}
 
     def embed(self, graph: Graph) -> Tensor:
         """Return the last layer's output without gradients, in evaluation mode."""
@@ -49,6 +65,14 @@ class Model(nn.Module):
                 return self(graph)
         finally:
             self.train(was_training)
+
+    def recommend(
+        self, task: Any, users: Sequence[Any], k: int = 20, exclude: Sequence[Any] = ()
+    ) -> tuple[list[list[Any]], list[list[float]]]:
+        """Return the best items of each user and their scores; see `models.recommending.recommend`."""
+        from graphforget.models.recommending import recommend
+
+        return recommend(self, task, users, k, exclude)
 
     def clone(self) -> Self:
         """Return an independent copy whose parameters all require gradients."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from graphforget._core.streams import Streams
 from graphforget.data.graph import Graph
-from graphforget.models.base import Hook, Model
+from graphforget.models.base import Hook, Model, Steps
+from graphforget.models.shifted import Shifted
 
 
 class Operator(nn.Module):
@@ -62,6 +63,22 @@ class Edited(Model):
 
         return self.base.layers(graph, both, first)
 
+    def readout(self, layers: list[Tensor]) -> Tensor:
+        """Return what the model underneath makes of the layers."""
+        return self.base.readout(layers)
+
+    def ranking_loss(self, data: Any, z: Tensor, items: Any) -> Tensor | None:
+        """Return the ranking loss of the model underneath, if it has one of its own."""
+        return self.base.ranking_loss(data, z, items)
+
+    def extra_loss(self, data: Any, layers: list[Tensor], z: Tensor, items: Any, epoch: int) -> Tensor:
+        """Return what a recommender underneath adds to its ranking loss."""
+        return self.base.extra_loss(data, layers, z, items, epoch)
+
+    def side_phases(self, graph: Graph, streams: Streams) -> dict[str, Steps]:
+        """Return what the model underneath trains beside the task's objective."""
+        return self.base.side_phases(graph, streams)
+
     def train(self, mode: bool = True) -> Self:
         """Switch the operators; the model underneath stays in evaluation mode."""
         super().train(mode)
@@ -83,8 +100,8 @@ class Edited(Model):
 
 
 def under_operators(model: Model) -> Model:
-    """Return the model without its operators, however often it was edited."""
-    while isinstance(model, Edited):
+    """Return the model without its operators and shifts, however often it was edited."""
+    while isinstance(model, Edited | Shifted):
         model = model.base
     return model
 

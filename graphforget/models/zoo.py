@@ -12,19 +12,57 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from graphforget._core.errors import DataError, UnsupportedError, UsageError
+from graphforget._core.errors import DataError, UnsupportedError, UsageError, nearest
 from graphforget._core.files import atomic_folder, atomic_write, read_json, write_json
 from graphforget._core.registry import Registry
+from graphforget.data.shard_map import ShardMap
+from graphforget.models.attention_ensemble import AttentionEnsemble
 from graphforget.models.base import Backbone, Model
-from graphforget.models.edited import Edited, Operator
+from graphforget.models.edited import Edited, Operator, under_operators
+from graphforget.models.ensemble import Ensemble, MeanEnsemble
+from graphforget.models.recommender import Recommender
+from graphforget.models.shifted import Shifted
 
 FORMAT = "graphforget-model/1"
 
 
 @cache
 def backbones() -> Registry:
-    """Return the registry of backbones."""
-    return Registry("graphforget.models", Backbone, kind="backbone")
+    """Return the registry of all backbones; each says by `tasks` what it serves."""
+    return Registry("graphforget.models", Backbone | Recommender, kind="backbone")
+
+
+def backbones_for(task: str) -> list[str]:
+    """Return the names of the backbones that serve the task of that name."""
+    return [cls.name for cls in backbones().classes() if task in cls.tasks]
+
+
+def make_backbone(name: str, **options: Any) -> Backbone | Recommender:
+    """Return an untrained backbone; raises UsageError for an unknown name or option (the nearest is suggested)."""
+    cls, preset = backbones().find(name)
+    known = backbone_options(name)
+    stray = next((key for key in options if key not in known), None)
+    if stray is not None:
+        raise UsageError(
+            f"{name}: '{stray}' is not an option of this backbone.{nearest(stray, known)} Options: {', '.join(known)}."
+        )
+    return cls(**{**preset, **options})
+
+
+def backbone_options(name: str) -> dict[str, Any]:
+    """Return the options of a backbone and their defaults."""
+    cls, preset = backbones().find(name)
+    return cls(**preset).config()
+
+
+def check_serves(model: Model | type[Model], task: str) -> None:
+    """Raise UnsupportedError unless a model, or a class of the zoo, serves the task of that name."""
+    base = under_operators(model) if isinstance(model, Model) else model
+    if task not in base.tasks:
+        raise UnsupportedError(
+            f"{base.name} serves {' and '.join(base.tasks)} tasks; this is a {task} task. Use one of "
+            f"{', '.join(backbones_for(task))}."
+        )
 
 
 def save_model(model: Model, folder: Path, extra: dict[str, Any] | None = None) -> None:
@@ -45,6 +83,15 @@ def describe(model: Model) -> dict[str, Any]:
     """Return what is needed, beside the weights, to build the model again."""
     if isinstance(model, Edited):
         return {"operators": sorted(int(key) for key in model.operators), "base": describe(model.base)}
+    if isinstance(model, Shifted):
+        return {"shifted": describe(model.base)}
+    if isinstance(model, Ensemble):
+        made = {"ensemble": model.name, "arguments": model.config(), "plan": model.plan}
+        return {**made, "shard": describe(model.shards[0])}
+    if isinstance(model, Recommender):
+        if model.sizes is None:
+            raise UsageError(f"{model.name} has no parameters yet; train it first.")
+        return {"backbone": model.name, "arguments": model.config(), "sizes": model.sizes}
     if isinstance(model, Backbone):
         return {"backbone": model.name, "arguments": model.config(), "n_features": model.n_features}
     raise UnsupportedError(
@@ -82,10 +129,34 @@ def _build(description: dict[str, Any], tensors: dict[str, Tensor], prefix: str)
     if "operators" in description:
         base = _build(description["base"], tensors, f"{prefix}base.")
         return Edited(base, {int(n): _operator(tensors, f"{prefix}operators.{n}.") for n in description["operators"]})
+    if "shifted" in description:
+        return Shifted(_build(description["shifted"], tensors, f"{prefix}base."), tensors[f"{prefix}shift"])
+    if "ensemble" in description:
+        return _ensemble(description, tensors, prefix)
     from graphforget._core.streams import Streams
 
-    backbone = backbones().get(description["backbone"], **description["arguments"])
+    backbone = make_backbone(description["backbone"], **description["arguments"])
+    if isinstance(backbone, Recommender):
+        return backbone.with_sizes(_sizes(description["sizes"]), Streams(0))
     return backbone.initialised(int(description["n_features"]), None, Streams(0))
+
+
+def _ensemble(description: dict[str, Any], tensors: dict[str, Tensor], prefix: str) -> Ensemble:
+    """Return an ensemble; it takes its map of shards at once."""
+    kinds = {cls.name: cls for cls in (MeanEnsemble, AttentionEnsemble)}
+    plan = description["plan"]
+    tables = {key: tensors[prefix + key].numpy() for key in ("table", "numbers") if prefix + key in tensors}
+    count = range(int(plan["n_shards"]))
+    if any(table.dtype != "int64" or table.ndim != 1 for table in tables.values()):
+        raise ValueError(f"{prefix}table and {prefix}numbers must be lists of integers")
+    shards = [_build(description["shard"], tensors, f"{prefix}shards.{number}.") for number in count]
+    return kinds[description["ensemble"]](shards, ShardMap(**plan, **tables), **description["arguments"])
+
+
+def _sizes(sizes: Any) -> dict[str, Any]:
+    if not isinstance(sizes, dict):
+        raise ValueError(f"its sizes are a {type(sizes).__name__}, not an object")
+    return sizes
 
 
 def _operator(tensors: dict[str, Tensor], prefix: str) -> Operator:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from graphforget._core.errors import UnsupportedError
+from graphforget._core.errors import UnsupportedError, UsageError
 from graphforget._core.streams import Stream, Streams
+from graphforget._core.words import counted
 from graphforget.data.deletion import Deletion
+from graphforget.data.deletion_files import RECOMMENDER_KINDS
 from graphforget.data.graph import Graph
 from graphforget.kernels.khop import k_hop_nodes
+from graphforget.kernels.negatives import sample_non_edges
 from graphforget.kernels.pairs import PairIndex
 
 NO_NODES = np.empty(0, dtype=np.int64)
@@ -54,6 +58,8 @@ class Forgotten:
     unlabelled: nodes that leave the training loss only (class deletion with `class_mode="label"`).
     classes: deleted classes.
     held_out: (2, h) named edges that were never trained on; they leave validation and test.
+    triples: positions of the facts of a knowledge graph that go.
+    modalities: name -> numbers of the items that lose that modality.
     items: what the task counts as forgotten, (2, k) pairs or (k,) nodes.
     digest: digest of the deletion in the user's ids.
     """
@@ -66,6 +72,8 @@ class Forgotten:
     unlabelled: np.ndarray = field(default_factory=lambda: NO_NODES)
     classes: np.ndarray = field(default_factory=lambda: NO_NODES)
     held_out: np.ndarray = field(default_factory=lambda: NO_EDGES)
+    triples: np.ndarray = field(default_factory=lambda: NO_NODES)
+    modalities: Mapping[str, np.ndarray] = field(default_factory=dict)
     digest: str = ""
 
     @property
@@ -80,12 +88,19 @@ class Forgotten:
 
     def describe(self) -> str:
         """Return one phrase for tables and logs."""
-        parts = [f"{self.edges.shape[1]:,} edges"] if self.edges.shape[1] else []
-        parts += [f"{len(self.nodes):,} nodes"] if len(self.nodes) else []
-        parts += [f"features of {len(self.features):,} nodes"] if len(self.features) else []
-        parts += [f"labels of {len(self.unlabelled):,} nodes"] if len(self.unlabelled) else []
-        parts += [f"{self.held_out.shape[1]:,} held-out edges"] if self.held_out.shape[1] else []
-        return " and ".join(parts)
+        of_items = self.kind in (*RECOMMENDER_KINDS, "users+items")
+        edge = "interaction" if of_items else "edge"
+        node = {"users": "user", "items": "item", "users+items": "users and item"}.get(self.kind, "node")
+        whole = (
+            (self.edges.shape[1], "", edge),
+            (len(self.nodes), "", node),
+            (len(self.features), "features of ", "node"),
+            (len(self.unlabelled), "labels of ", "node"),
+            (self.held_out.shape[1], "", f"held-out {edge}"),
+            (len(self.triples), "", "triple"),
+            *((len(items), f"modality {name} of ", "item") for name, items in self.modalities.items()),
+        )
+        return " and ".join(f"{of}{counted(number, noun)}" for number, of, noun in whole if number)
 
 
 class Task(ABC):
@@ -163,6 +178,21 @@ class Task(ABC):
         """Return the training loss of one epoch: the (weighted) mean of the item losses."""
         items = self.training_items(stream)
         return weighted_mean(self.item_losses(self.responses(z, items), items), items.weights)
+
+    def steps(
+        self, model: Callable[[Any], Tensor], streams: Streams, epoch: int, batch: int | None
+    ) -> Sequence[Callable[[], Tensor]]:
+        """Return the losses of an epoch, one step of the optimiser each; here one, over everything.
+
+        Raises UsageError for a batch size, which full-batch tasks do not have.
+        """
+        if batch is not None:
+            raise UsageError(f"'batch' is {batch}, but a {self.name} task trains on full batches; leave it out.")
+        return (lambda: self.objective(model(self.graph), streams("negatives", epoch=epoch)),)
+
+    def non_edges(self, count: int, stream: Stream) -> np.ndarray:
+        """Return (2, count) random pairs of nodes that no training edge joins."""
+        return sample_non_edges(self.graph.csr, count, np.uint64(stream.key))
 
     def affected(self, gone: Forgotten, hops: int, hop: str | None = None) -> np.ndarray:
         """Return the (n_nodes,) mask of nodes within `hops` hops of what the deletion touches.

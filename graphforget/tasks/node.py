@@ -12,6 +12,7 @@ from torch import Tensor
 
 from graphforget._core.errors import DataError, UsageError
 from graphforget._core.streams import Stream
+from graphforget._core.words import counted
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
 from graphforget.tasks.base import Forgotten, Items, Task, as_index
@@ -180,7 +181,7 @@ class NodeClassification(Task):
         return (
             f"NodeClassification({self.graph.name}, seed {self.seed}, {self.split_name} split, "
             f"{len(self.train_nodes):,} training / {len(self.val_nodes):,} validation / "
-            f"{len(self.test_nodes):,} test nodes, {self.classes} classes, class_mode {self.class_mode})"
+            f"{len(self.test_nodes):,} test nodes, {counted(self.classes, 'class')}, class_mode {self.class_mode})"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Checkpoint:
-    """One file that holds weights, optimiser state, best weights and the loop's state of a run.
+    """One file that holds weights, optimiser states, best weights and the loop's state of a run.
 
     Parameters
     ----------
@@ -35,28 +36,36 @@ class Checkpoint:
         """Return whether there is something to resume from."""
         return self.path.exists()
 
-    def save(self, model: nn.Module, optimiser: torch.optim.Optimizer, state: State, best: dict[str, Tensor]) -> None:
+    def save(
+        self,
+        model: nn.Module,
+        optimisers: Sequence[torch.optim.Optimizer],
+        state: State,
+        best: dict[str, Tensor],
+    ) -> None:
         """Write the run as it stands."""
         tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
         tensors |= {f"best/{name}": value for name, value in best.items()}
-        for number, slots in optimiser.state_dict()["state"].items():
-            tensors |= {f"adam/{number}/{slot}": value for slot, value in slots.items()}
+        for phase, optimiser in enumerate(optimisers):
+            for number, slots in optimiser.state_dict()["state"].items():
+                tensors |= {f"adam-{phase}/{number}/{slot}": value for slot, value in slots.items()}
         copies = {name: value.detach().contiguous().clone() for name, value in tensors.items()}
         header = {"run": self.run, "state": json.dumps(asdict(state))}
         atomic_write(self.path, save(copies, metadata=header))
 
-    def load(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[State, dict[str, Tensor]]:
-        """Restore model and optimiser in place; return the loop's state and the best weights."""
+    def load(self, model: nn.Module, optimisers: Sequence[torch.optim.Optimizer]) -> tuple[State, dict[str, Tensor]]:
+        """Restore model and optimisers in place; return the loop's state and the best weights."""
         from graphforget.training.loop import State
 
         header = self._header()
         tensors = load_file(self.path)
         model.load_state_dict(_part(tensors, "model/"))
-        slots: dict[int, dict[str, Tensor]] = {}
-        for name, value in _part(tensors, "adam/").items():
-            number, slot = name.split("/")
-            slots.setdefault(int(number), {})[slot] = value
-        optimiser.load_state_dict({**optimiser.state_dict(), "state": slots})
+        for phase, optimiser in enumerate(optimisers):
+            slots: dict[int, dict[str, Tensor]] = {}
+            for name, value in _part(tensors, f"adam-{phase}/").items():
+                number, slot = name.split("/")
+                slots.setdefault(int(number), {})[slot] = value
+            optimiser.load_state_dict({**optimiser.state_dict(), "state": slots})
         return State(**json.loads(header["state"])), _part(tensors, "best/")
 
     def _header(self) -> dict[str, str]:

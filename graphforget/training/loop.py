@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -15,8 +15,25 @@ from graphforget.training.checkpoint import Checkpoint
 from graphforget.training.recipe import Recipe
 
 Objective = Callable[[int], Tensor]
+Steps = Callable[[int], Iterable[Callable[[], Tensor]]]
 Validate = Callable[[], dict[str, float]]
+Enough = Callable[[dict[str, float]], bool]
 Progress = Callable[[int, int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of every epoch with an Adam of its own.
+
+    Attributes
+    ----------
+    name: what messages call it.
+    steps: epoch -> the losses to minimise in that epoch, one step each, computed when called. All their randomness
+        must be a function of the epoch, so that a run resumes exactly.
+    """
+
+    name: str
+    steps: Steps
 
 
 @dataclass
@@ -27,41 +44,44 @@ class State:
     best_epoch: int = 0
     best_value: float = -math.inf
     stale: int = 0
+    finished: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
 
 
 def fit(
     model: nn.Module,
-    objective: Objective,
+    work: Objective | Sequence[Phase],
     validate: Validate,
     recipe: Recipe,
     *,
     noise: Streams,
     checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
+    enough: Enough | None = None,
 ) -> State:
-    """Minimise `objective(epoch)` with Adam and leave the model at the selected epoch.
+    """Minimise the losses of each epoch with Adam and leave the model at the selected epoch.
 
     Parameters
     ----------
     model: its parameters that require gradients are trained, in place.
-    objective: loss of an epoch; all its randomness must be a function of the epoch, so that a run resumes exactly.
+    work: one loss for each epoch (full batch), or the phases of an epoch, which run one after the other.
     validate: metrics of the current model, larger is better; called every `recipe.validate_every` epochs.
     noise: streams of torch's own randomness (dropout in an adapted module), set anew in every epoch.
     checkpoint: where the run is saved at each validation and resumed from; None keeps it in memory.
     progress: called with (epoch, epochs, metrics) after each epoch.
+    enough: says of the metrics of a validation whether training may end there; None trains on.
 
     Raises DivergedError when the loss is NaN or infinite.
     """
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.Adam(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
+    phases = [_one_step(work)] if callable(work) else list(work)
+    optimisers = [_adam(model, recipe) for _ in phases]
     state, best = State(), snapshot(model)
     if checkpoint is not None and checkpoint.exists():
-        state, best = checkpoint.load(model, optimiser)
+        state, best = checkpoint.load(model, optimisers)
     while state.epoch < recipe.epochs and not _exhausted(state, recipe):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(noise("noise", epoch=state.epoch).key >> 1)
-            loss = _step(model, optimiser, objective, state.epoch, recipe.max_grad_norm)
+            loss = _epoch(model, phases, optimisers, state.epoch, recipe)
         state.epoch += 1
         metrics: dict[str, float] = {}
         if state.epoch % recipe.validate_every == 0 or state.epoch == recipe.epochs:
@@ -69,20 +89,50 @@ def fit(
             state.history.append({"epoch": state.epoch, "loss": loss, **metrics})
             if _improved(state, metrics, recipe):
                 best = snapshot(model)
+            state.finished = enough is not None and enough(metrics)
             if checkpoint is not None:
-                checkpoint.save(model, optimiser, state, best)
+                checkpoint.save(model, optimisers, state, best)
         if progress is not None:
             progress(state.epoch, recipe.epochs, {"loss": loss, **metrics})
     model.load_state_dict(best)
     return state
 
 
-def _step(
-    model: nn.Module, optimiser: torch.optim.Optimizer, objective: Objective, epoch: int, max_norm: float | None
+def _one_step(objective: Objective) -> Phase:
+    return Phase("main", lambda epoch: (lambda: objective(epoch),))
+
+
+def _adam(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    return torch.optim.Adam(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
+
+
+def _epoch(
+    model: nn.Module, phases: list[Phase], optimisers: list[torch.optim.Optimizer], epoch: int, recipe: Recipe
 ) -> float:
+    """Run all steps of an epoch and return their mean loss (the first phase's)."""
     model.train()
+    means = []
+    for phase, optimiser in zip(phases, optimisers, strict=True):
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.lr * recipe.lr_decay**epoch
+        losses = [_step(model, optimiser, loss, epoch, recipe.max_grad_norm) for loss in phase.steps(epoch)]
+        if not losses:
+            raise UsageError(f"Training: phase '{phase.name}' has no step in epoch {epoch + 1}: it has no data.")
+        means.append(math.fsum(losses) / len(losses))
+    model.eval()
+    return means[0]
+
+
+def _step(
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    objective: Callable[[], Tensor],
+    epoch: int,
+    max_norm: float | None,
+) -> float:
     optimiser.zero_grad(set_to_none=True)
-    loss = objective(epoch)
+    loss = objective()
     value = loss.item()
     if not math.isfinite(value):
         raise DivergedError(f"The loss became {value} in epoch {epoch + 1}. Lower the learning rate ('lr').")
@@ -90,7 +140,6 @@ def _step(
     if max_norm is not None:
         nn.utils.clip_grad_norm_(model.parameters(), max_norm)
     optimiser.step()
-    model.eval()
     return value
 
 
@@ -110,7 +159,7 @@ def _improved(state: State, metrics: dict[str, float], recipe: Recipe) -> bool:
 
 
 def _exhausted(state: State, recipe: Recipe) -> bool:
-    return recipe.patience is not None and state.stale >= recipe.patience
+    return state.finished or (recipe.patience is not None and state.stale >= recipe.patience)
 
 
 def snapshot(model: nn.Module) -> dict[str, Tensor]:

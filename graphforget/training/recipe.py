@@ -21,6 +21,8 @@ class Recipe:
         `validate` names what there is; larger is better for all of them.
     patience: validations without improvement after which training stops; None never stops early.
     max_grad_norm: clip the norm of the whole gradient to this; None does not clip.
+    batch: interactions in one step of a recommender; other tasks train on full batches and have None.
+    lr_decay: factor on the learning rate from epoch to epoch.
     """
 
     epochs: int = 2000
@@ -30,6 +32,8 @@ class Recipe:
     selection: str = "val_auc"
     patience: int | None = None
     max_grad_norm: float | None = None
+    batch: int | None = None
+    lr_decay: float = 1.0
 
     def __post_init__(self) -> None:
         for field, low in (("epochs", 1), ("validate_every", 1)):
@@ -42,6 +46,10 @@ class Recipe:
             )
         if self.max_grad_norm is not None and not self.max_grad_norm > 0:
             raise UsageError(f"Recipe: 'max_grad_norm' must be above 0 or left out; got {self.max_grad_norm}.")
+        if self.batch is not None and (not isinstance(self.batch, int) or self.batch < 1):
+            raise UsageError(f"Recipe: 'batch' must be an integer of at least 1 or left out; got {self.batch!r}.")
+        if not 0 < self.lr_decay <= 1:
+            raise UsageError(f"Recipe: 'lr_decay' must be above 0 and at most 1; got {self.lr_decay}.")
         if self.patience is not None and self.patience < 1:
             raise UsageError(f"Recipe: 'patience' must be at least 1 or left out; got {self.patience}.")
 
@@ -60,6 +68,10 @@ NODE = Recipe(epochs=300, lr=1e-2, weight_decay=5e-4, validate_every=10, selecti
 """Node classification: Adam 1e-2 with weight decay 5e-4 (Kipf and Welling 2017), 300 epochs (ours)."""
 
 
+RECOMMEND = Recipe(epochs=200, lr=1e-3, validate_every=5, selection="val_recall", patience=10, batch=2048)
+"""Recommendation: Adam 1e-3 and batches of 2,048 (LightGCN); epochs and early stopping on validation are ours."""
+
+
 def default_recipe(task_name: str) -> Recipe:
     """Return the default recipe of a task, by the task's name."""
-    return {"link": LINK, "node": NODE}[task_name]
+    return {"link": LINK, "node": NODE, "recommend": RECOMMEND}[task_name]

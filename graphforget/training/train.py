@@ -14,9 +14,11 @@ from torch import nn
 from graphforget._core.streams import Streams
 from graphforget._core.threads import one_torch_thread
 from graphforget.models.base import Backbone, Model, require_model
+from graphforget.models.recommender import Recommender
+from graphforget.models.zoo import check_serves
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.training.checkpoint import Checkpoint
-from graphforget.training.loop import Progress, State, fit
+from graphforget.training.loop import Phase, Progress, State, fit
 from graphforget.training.recipe import Recipe, default_recipe
 
 REVISION = 2
@@ -58,6 +60,7 @@ def train(
     Raises DivergedError when the loss becomes NaN or infinite.
     """
     require_model(backbone)
+    check_serves(backbone, task.name)
     seed = task.seed if seed is None else seed
     recipe = replace(recipe or default_recipe(task.name), **changes)
     model = start(backbone, task, Streams(seed))
@@ -66,6 +69,8 @@ def train(
 
 def start(backbone: Model, task: Task, streams: Streams) -> Model:
     """Return the untrained copy of `backbone` that fits the task."""
+    if isinstance(backbone, Recommender):
+        return backbone.initialised_for(task.graph, streams)
     if isinstance(backbone, Backbone):
         return backbone.initialised(task.graph.n_features, task.n_outputs, streams)
     return backbone.fresh(streams)
@@ -87,7 +92,7 @@ def run_training(
     with one_torch_thread():
         state = fit(
             model,
-            lambda epoch: task.objective(model(task.graph), streams("negatives", epoch=epoch)),
+            phases(model, task, recipe, streams),
             validator(model, task, gone),
             recipe,
             noise=streams,
@@ -96,6 +101,12 @@ def run_training(
         )
     model.provenance = provenance(recipe, seed, task, state)
     return model
+
+
+def phases(model: Model, task: Task, recipe: Recipe, streams: Streams) -> list[Phase]:
+    """Return the phases of an epoch: the task's objective, then what the model trains beside it."""
+    main = Phase("main", lambda epoch: task.steps(model, streams, epoch, recipe.batch))
+    return [main, *(Phase(name, steps) for name, steps in model.side_phases(task.graph, streams).items())]
 
 
 def _run_digest(model: Model, task: Task, recipe: Recipe, seed: int) -> str:

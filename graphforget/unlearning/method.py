@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
 from graphforget._core.errors import UsageError
 from graphforget._core.streams import Streams
+from graphforget.data.deletion_files import GRAPH_KINDS
+from graphforget.data.graph import Graph
 from graphforget.models.base import Model
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.training.checkpoint import Checkpoint
-from graphforget.training.loop import Objective, Progress, State, fit
-from graphforget.training.recipe import Recipe
+from graphforget.training.loop import Enough, Objective, Phase, Progress, State, Validate, fit
+from graphforget.training.recipe import Recipe, default_recipe
 from graphforget.training.train import digest_of, validator, weights_digest
 
-KINDS = ("edges", "nodes", "features", "classes")
+PAIR_KINDS = ("users", "items", "users+items", "interactions")
+"""Deletions of a recommender that take training pairs."""
+
+SIDE_KINDS = ("triples", "modalities")
+"""Deletions of a recommender that take what is known of the items."""
+
+KINDS = (*GRAPH_KINDS, *PAIR_KINDS, *SIDE_KINDS)
 
 
 class UndeclaredRead(RuntimeError):
@@ -33,6 +43,9 @@ class Problem:
     original: the trained model, frozen.
     seed: decides everything random in the method.
     checkpoint: where the method's run is saved and resumed from, or None.
+    prepared: what a method needs in place of the original (models of shards), before it forgot; or None.
+    preparation_seconds: time of `preparation`.
+    details: what the receipt should say of the run beside the common numbers, for JSON.
     """
 
     original: Model
@@ -44,6 +57,9 @@ class Problem:
     checkpoint: Path | None = None
     progress: Progress | None = None
     history: list[dict[str, float]] = field(default_factory=list)
+    prepared: Model | None = None
+    preparation_seconds: float = 0.0
+    details: dict[str, Any] = field(default_factory=dict)
 
     @property
     def full(self) -> Task:
@@ -69,6 +85,21 @@ class Problem:
         """Random streams of the method's seed."""
         return Streams(self.seed)
 
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe the original was trained with, or the task's default where that is unknown."""
+        made = getattr(self.original, "provenance", None)
+        return made.recipe if made else default_recipe(self._full.name)
+
+    @contextmanager
+    def preparation(self) -> Iterator[None]:
+        """Count the time inside apart: work that is done once, before any deletion is asked for."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.preparation_seconds += time.perf_counter() - start
+
     def selection_deletion(self, recipe: Recipe) -> Forgotten | None:
         """Return the deletion where the released checkpoint criterion, which reads it, was asked for; else None."""
         return self.gone if recipe.selection == "val_released" else None
@@ -77,16 +108,33 @@ class Problem:
         if what not in self.reads:
             raise UndeclaredRead(f"The method reads the {what} part, but declares only {sorted(self.reads)}.")
 
-    def fit(self, model: Model, objective: Objective, recipe: Recipe, method: Method) -> State:
-        """Train `model` in place with the one training loop, validating on the retained task's validation split."""
+    def fit(
+        self,
+        model: Model,
+        work: Objective | Sequence[Phase],
+        recipe: Recipe,
+        method: Method,
+        *,
+        validate: Validate | None = None,
+        enough: Enough | None = None,
+    ) -> State:
+        """Train `model` in place with the one training loop, by default validating on the retained validation split.
+
+        Parameters
+        ----------
+        work: the loss of an epoch, or the phases of an epoch, see `training.loop.fit`.
+        validate: other metrics, from data that the method declares to read.
+        enough: says of the metrics of a validation whether training may end there.
+        """
         state = fit(
             model,
-            objective,
-            validator(model, self._retained, self.selection_deletion(recipe)),
+            work,
+            validate or validator(model, self._retained, self.selection_deletion(recipe)),
             recipe,
             noise=self.streams.child(method.name),
             checkpoint=self.checkpoint and Checkpoint(self.checkpoint, self._run_digest(model, method)),
             progress=self.progress,
+            enough=enough,
         )
         self.history += state.history
         return state
@@ -105,7 +153,8 @@ class Method(ABC):
     ----------------
     name: what the command line calls it. title: what tables call it. source: paper, or "reconstructed".
     reads: "forgotten" and/or "retained". changes: "weights" and/or "graph" (UtU changes the graph alone).
-    kinds: deletions it serves. tasks: tasks it serves. exact: the result is independent of the deleted content.
+    kinds: deletions it serves, as far as a task has them. tasks: tasks it serves.
+    exact: the result is independent of the deleted content.
     revision: raised when the code changes what the method returns, so that no stored result of the older code is used.
     presets: named settings. search: hyper-parameters to tune, with candidate values.
     """
@@ -115,8 +164,8 @@ class Method(ABC):
     source: ClassVar[str]
     reads: ClassVar[frozenset[str]]
     changes: ClassVar[frozenset[str]] = frozenset({"weights", "graph"})
-    kinds: ClassVar[tuple[str, ...]] = KINDS
-    tasks: ClassVar[tuple[str, ...]] = ("link", "node")
+    kinds: ClassVar[tuple[str, ...]] = (*GRAPH_KINDS, *PAIR_KINDS)
+    tasks: ClassVar[tuple[str, ...]] = ("link", "node", "recommend")
     revision: ClassVar[int] = 1
     exact: ClassVar[bool] = False
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -126,6 +175,11 @@ class Method(ABC):
         """Return what these settings read: the released checkpoint criterion reads the forgotten part, too."""
         leaks = getattr(self, "selection", None) == "val_released"
         return self.reads | {"forgotten"} if leaks else self.reads
+
+    def answers_from(self, task: Task, retained: Task) -> Graph:
+        """Return the graph that the unlearned model answers from: the retained one, unless the weights alone forget."""
+        del task  # the graph before the deletion
+        return retained.graph
 
     @abstractmethod
     def unlearn(self, problem: Problem) -> Model:
@@ -159,6 +213,11 @@ class Method(ABC):
 def share(value: Any) -> bool:
     """a number in [0, 1]"""
     return isinstance(value, int | float) and 0 <= value <= 1
+
+
+def share_or_none(value: Any) -> bool:
+    """a number in [0, 1], or left out"""
+    return value is None or share(value)
 
 
 def positive(value: Any) -> bool:

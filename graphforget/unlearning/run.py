@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from graphforget._core.errors import NoForgettingError, UnsupportedError, UsageError
 from graphforget._core.memory import PeakMemory
-from graphforget._core.registry import Registry
 from graphforget._core.threads import one_torch_thread
 from graphforget.data.deletion import Deletion
-from graphforget.data.graph import Features
+from graphforget.data.graph import Features, Graph
+from graphforget.data.interactions import Interactions
 from graphforget.models.base import Model, require_model
 from graphforget.models.edited import Edited, under_operators
+from graphforget.models.recommending import answer_from
+from graphforget.models.shifted import Shifted
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.training.loop import Progress
 from graphforget.unlearning.method import Method, Problem
+from graphforget.unlearning.specs import methods, parse_method
 
 TOLERANCE = 1e-6
 """Relative change of the parameters below which a method counts as having changed nothing."""
@@ -36,10 +40,11 @@ class Result:
     task: the task the original was trained on; retained: the same without the forgotten part.
     gone: the forgotten part; deletion: the same in the user's ids.
     method: the method with its hyper-parameters; label: the name it was asked for by (a preset's, if one was).
-    seconds: wall time of the method.
+    seconds: wall time of the method, without `preparation_seconds`: what it does once, before any deletion.
     peak_memory: bytes the process held at most meanwhile, or None where the system does not tell.
     parameter_change: ||theta_unlearned - theta_original|| / ||theta_original||.
     history: validation metrics along the way.
+    details: what the method says of the run, such as the shards it trained anew.
     """
 
     model: Model
@@ -55,6 +60,13 @@ class Result:
     peak_memory: int | None
     parameter_change: float
     history: list[dict[str, float]] = field(default_factory=list)
+    preparation_seconds: float = 0.0
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph that the unlearned model answers from: the retained one, unless the weights alone forget."""
+        return self.method.answers_from(self.task, self.retained)
 
     def receipt(self) -> dict[str, Any]:
         """Return what was asked and done, for JSON: deletion digest, method, seed, change, cost."""
@@ -66,14 +78,10 @@ class Result:
             "parameter_change": self.parameter_change,
             "edges_removed": int(self.gone.edges.shape[1]),
             "seconds": self.seconds,
+            "preparation_seconds": self.preparation_seconds,
             "peak_memory_bytes": self.peak_memory,
+            **({"details": self.details} if self.details else {}),
         }
-
-
-@cache
-def methods() -> Registry:
-    """Return the registry of unlearning methods and presets."""
-    return Registry("graphforget.unlearning.methods", Method, kind="method")
 
 
 def unlearn(
@@ -94,7 +102,8 @@ def unlearn(
     model: trained on `task`.
     task: with the forgotten part still in it.
     deletion: what must go, in the user's own ids.
-    method: name of a method or preset (`methods().names()`), or a method with its hyper-parameters.
+    method: a method with its hyper-parameters, or the name of a method or preset (`methods().names()`), with or without
+        some, as "d2dgn:alpha=0.9,epochs=400".
     seed: of everything random in the method; by default the task's.
     checkpoint: file to save to along the way, and to resume from if it exists.
     changes: hyper-parameters of a named method, as in `alpha=0.9`.
@@ -103,9 +112,7 @@ def unlearn(
     task or the kind of deletion, NoForgettingError when the result is an unchanged model.
     """
     require_model(model)
-    if isinstance(method, Method) and changes:
-        raise UsageError(f"Give hyper-parameters inside the {method.name} object or as keywords, not both.")
-    chosen = method if isinstance(method, Method) else methods().get(method, **changes)
+    chosen = _chosen(method, changes)
     gone = task.resolve(deletion)
     check_supported(chosen, task, gone)
     retained = task.without(gone)
@@ -116,7 +123,8 @@ def unlearn(
     with PeakMemory() as memory, one_torch_thread():
         start = time.perf_counter()
         unlearned = chosen.unlearn(problem).frozen()
-        seconds = time.perf_counter() - start
+        seconds = time.perf_counter() - start - problem.preparation_seconds
+    answer_from(unlearned, task, retained, gone)
     result = Result(
         model=unlearned,
         original=model,
@@ -129,11 +137,26 @@ def unlearn(
         seed=seed,
         seconds=seconds,
         peak_memory=memory.peak,
-        parameter_change=parameter_change(model, unlearned),
+        parameter_change=parameter_change(problem.prepared or model, unlearned),
         history=problem.history,
+        preparation_seconds=problem.preparation_seconds,
+        details=problem.details,
     )
     check_forgetting(result)
     return result
+
+
+def _chosen(method: str | Method, changes: dict[str, Any]) -> Method:
+    """Return the method asked for; raises UsageError when its hyper-parameters are given in two ways."""
+    if isinstance(method, str):
+        if not changes:
+            return parse_method(method).method
+        if ":" not in method:
+            return methods().get(method, **changes)
+    elif not changes:
+        return method
+    name = method if isinstance(method, str) else f"the {method.name} object"
+    raise UsageError(f"Give hyper-parameters inside {name} or as keywords, not both.")
 
 
 def check_supported(method: Method, task: Task, gone: Forgotten) -> None:
@@ -180,9 +203,17 @@ def check_forgetting(result: Result) -> None:
 
 
 def same_graph(result: Result) -> bool:
-    """Return whether the retained graph holds the same edges and features as the graph before."""
+    """Return whether the retained graph holds the same edges, features, triples and modalities as the graph before."""
     before, after = result.task.graph, result.retained.graph
+    if isinstance(before, Interactions):
+        return before.n_edges == after.n_edges and _same_side(before, after)
     return before.n_edges == after.n_edges and _same_features(before.features, after.features)
+
+
+def _same_side(before: Interactions, after: Interactions) -> bool:
+    facts = [None if data.triples is None else data.triples.digest for data in (before, after)]
+    same = all(np.array_equal(values, after.modalities[name]) for name, values in before.modalities.items())
+    return facts[0] == facts[1] and same
 
 
 def _same_features(before: Features | None, after: Features | None) -> bool:
@@ -193,17 +224,22 @@ def _same_features(before: Features | None, after: Features | None) -> bool:
 
 
 def _edits(model: Model) -> int:
-    """Return how many times operators were put around the model."""
-    return 1 + _edits(model.base) if isinstance(model, Edited) else 0
+    """Return how many times operators or a shift were put around the model."""
+    return 1 + _edits(model.base) if isinstance(model, Edited | Shifted) else 0
 
 
 def parameter_change(before: Model, after: Model) -> float:
     """Return the relative parameter change; for learned operators, their mean distance to the identity.
 
+    For a shift of the embeddings it is the norm of the shift over that of the original's parameters.
+
     Operators are no parameters of the original: without them its layers would pass through identities, so the
     change is ||W - I|| / ||I|| over the operators that act on some node. A model retrained from an edited one has
-    none of its operators and is compared with the model under them.
+    none of its operators and is compared with the model under them. A parameter without a counterpart (a model of one
+    shard, after retraining as a whole) counts as set to zero.
     """
+    if _edits(after) > _edits(before) and isinstance(after, Shifted):
+        return after.size() / max(_norm(before), 1e-30)
     if _edits(after) > _edits(before):
         acting = [o.weight for o in after.operators.values() if len(o.nodes)]
         moved = sum(float((w - torch.eye(len(w))).double().square().sum()) for w in acting)
@@ -211,6 +247,14 @@ def parameter_change(before: Model, after: Model) -> float:
     if _edits(after) < _edits(before):
         before, after = under_operators(before), under_operators(after)
     old, new = dict(before.named_parameters()), dict(after.named_parameters())
-    moved = sum(float((new[key].detach() - old[key].detach()).double().square().sum()) for key in old)
-    norm = sum(float(value.detach().double().square().sum()) for value in old.values())
-    return (moved / norm) ** 0.5 if norm else float("inf")
+    moved = 0.0
+    for key, value in old.items():
+        other = new[key].detach() if key in new and new[key].shape == value.shape else torch.zeros_like(value)
+        moved += float((other - value.detach()).double().square().sum())
+    norm = _norm(before)
+    return moved**0.5 / norm if norm else float("inf")
+
+
+def _norm(model: Model) -> float:
+    """Return the norm of all parameters."""
+    return sum(float(value.detach().double().square().sum()) for value in model.parameters()) ** 0.5

@@ -7,71 +7,122 @@ from typing import Literal
 import numpy as np
 import torch
 
-from graphforget._core.errors import DataError, UsageError
+from graphforget._core.errors import DataError, UnsupportedError, UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.deletion import Deletion
+from graphforget.data.deletion_files import GRAPH_KINDS
 from graphforget.tasks.base import Task
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
+from graphforget.tasks.recommend import Recommendation
+from graphforget.unlearning.sampling_recommend import RANDOM, Pool, named, pool_of
+
+Amount = float | int
 
 
 def sample_deletion(
     task: Task,
     *,
-    edges: float | int | None = None,
-    nodes: float | int | None = None,
-    features: float | int | None = None,
+    edges: Amount | None = None,
+    nodes: Amount | None = None,
+    features: Amount | None = None,
+    users: Amount | None = None,
+    items: Amount | None = None,
+    interactions: Amount | None = None,
+    triples: Amount | None = None,
+    modality: str | None = None,
     where: Literal["in", "out", "any"] = "any",
     pool: Literal["train", "all"] = "train",
+    sampling: str = RANDOM,
     on_small_pool: Literal["error", "cap"] = "error",
     seed: int | None = None,
 ) -> Deletion:
-    """Return a random deletion of one kind; a float is a share, an integer a count.
+    """Return a random deletion of one kind (or of users and items); a float is a share, an integer a count.
 
     Parameters
     ----------
     edges: training edges, a share of all training edges (not of the pool) or a count.
     nodes: nodes that leave, a share of the pool or a count.
     features: nodes whose features go, likewise.
+    users, items: those with training interactions; one of them, or both together.
+    interactions: training interactions of a recommender.
+    triples: facts of its knowledge graph.
+    modality: name of the item features that go: of all items, or of as many as `items` says.
     where: for edges of a link task, "in" or "out" of the 2-hop neighbourhood of the anchor edges, or "any".
     pool: nodes are drawn from the "train" nodes of a node task (all nodes of a link task), or from "all".
+    sampling: for users, items, modalities and interactions: "random"; "core" or "edge", those with the most or fewest
+        training interactions (CURE4Rec, NeurIPS 2024), ties to the lower number; "high-degree" or "low-degree", at
+        random from the half with the most or fewest (after ReCUR; the half is ours). Interactions go by their user.
+        For label-flipped interactions see `flip_labels`.
     on_small_pool: a pool smaller than what is wanted is an "error", or is taken whole ("cap").
     seed: of the permutation whose first members are taken (for edges as GNNDelete does); by default the task's.
 
-    Raises UsageError unless exactly one kind is asked for, DataError when the pool is too small.
+    Raises UsageError unless one kind is asked for, UnsupportedError for a kind that the task does not have, DataError
+    when the pool is too small.
     """
-    wanted = {"edges": edges, "nodes": nodes, "features": features}
+    wanted = {
+        "edges": edges,
+        "nodes": nodes,
+        "features": features,
+        "users": users,
+        "items": items,
+        "interactions": interactions,
+        "triples": triples,
+    }
     given = {kind: amount for kind, amount in wanted.items() if amount is not None}
-    if len(given) != 1:
-        raise UsageError(
-            f"sample_deletion: give exactly one of edges, nodes, features; got {', '.join(given) or 'none'}."
+    _check_kinds(task, given, modality)
+    seed = task.seed if seed is None else seed
+    if modality is not None and not given:
+        return named(task, {}, modality)
+    chosen = {}
+    for kind, amount in given.items():
+        found = pool_of(task, kind, sampling, seed) if kind not in GRAPH_KINDS else _graph_pool(task, kind, where, pool)
+        chosen[kind] = _taken(found, amount, kind, on_small_pool, _order(task, kind, found, seed))
+    if isinstance(task, Recommendation):
+        return named(task, chosen, modality)
+    return _deletion(task, *next(iter(chosen.items())))
+
+
+def _check_kinds(task: Task, given: dict[str, Amount], modality: str | None) -> None:
+    """Raise UsageError unless one kind (or users and items) is asked for, UnsupportedError when the task lacks it."""
+    allowed = (set(), {"items"}) if modality is not None else ({"users", "items"},)
+    if set(given) not in allowed and (len(given) != 1 or modality is not None):
+        kinds = "users, items, interactions, triples" if isinstance(task, Recommendation) else "edges, nodes, features"
+        found = ", ".join([*given, *(["modality"] if modality is not None else [])]) or "none"
+        raise UsageError(f"sample_deletion: give exactly one of {kinds}; got {found}.")
+    recommender = isinstance(task, Recommendation)
+    strange = next((kind for kind in given if (kind in GRAPH_KINDS) == recommender), None)
+    if strange is not None or (modality is not None and not recommender):
+        raise UnsupportedError(
+            f"A {task.name} task has no {strange or 'modalities'} to delete; ask for "
+            + ("users, items, interactions or triples." if recommender else "edges, nodes or features.")
         )
-    kind, amount = next(iter(given.items()))
-    candidates = _edge_pool(task, where) if kind == "edges" else _node_pool(task, pool)
-    total = task.graph.n_edges if kind == "edges" else len(candidates)
-    count = _count(amount, total, kind)
-    if count > len(candidates) and on_small_pool == "error":
+
+
+def _taken(found: Pool, amount: Amount, kind: str, on_small_pool: str, order: np.ndarray) -> np.ndarray:
+    """Return the first members of the pool in `order`, ascending."""
+    count = _count(amount, found.total, kind)
+    if count > len(order) and on_small_pool == "error":
         raise DataError(
-            f"The pool '{where if kind == 'edges' else pool}' holds {len(candidates):,} {kind}, "
-            f"but {count:,} are wanted. "
+            f"The pool '{found.name}' holds {len(order):,} {kind}, but {count:,} are wanted. "
             "Ask for fewer, use another pool, or pass on_small_pool='cap'."
         )
-    generator = _generator(task.seed if seed is None else seed, kind)
-    order = torch.randperm(len(candidates), generator=generator).numpy()
-    chosen = np.sort(candidates[order[:count]])
-    return _deletion(task, kind, chosen)
+    return np.sort(order[:count])
 
 
-def _generator(seed: int, kind: str) -> torch.Generator:
-    """Return GNNDelete's generator for edges; nodes get a stream of their own.
+def _order(task: Task, kind: str, found: Pool, seed: int) -> np.ndarray:
+    """Return the members of a pool in the order they are taken.
 
-    A random node split takes the same permutation of the same nodes: its first members, with the same generator,
-    would be training nodes whatever the pool.
+    Edges come from GNNDelete's generator; nodes have a stream of their own: a random node split takes the same
+    permutation of the same nodes, so its first members would be training nodes whatever the pool.
     """
-    return torch.Generator().manual_seed(seed) if kind == "edges" else Streams(seed)("deletion").torch()
+    if isinstance(task, Recommendation):
+        return found.members
+    generator = torch.Generator().manual_seed(seed) if kind == "edges" else Streams(seed)("deletion").torch()
+    return found.members[torch.randperm(len(found.members), generator=generator).numpy()]
 
 
-def _count(amount: float | int, total: int, kind: str) -> int:
+def _count(amount: Amount, total: int, kind: str) -> int:
     if isinstance(amount, bool) or not isinstance(amount, int | float):
         raise UsageError(f"sample_deletion: '{kind}' must be a share (float) or a count (int); got {amount!r}.")
     if isinstance(amount, float) and not 0 < amount < 1:
@@ -80,6 +131,13 @@ def _count(amount: float | int, total: int, kind: str) -> int:
     if count < 1:
         raise UsageError(f"sample_deletion: {amount} of {total:,} {kind} is none at all; ask for more.")
     return count
+
+
+def _graph_pool(task: Task, kind: str, where: str, pool: str) -> Pool:
+    if kind == "edges":
+        return Pool(where, _edge_pool(task, where), task.graph.n_edges)
+    nodes = _node_pool(task, pool)
+    return Pool(pool, nodes, len(nodes))
 
 
 def _edge_pool(task: Task, where: str) -> np.ndarray:

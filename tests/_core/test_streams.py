@@ -125,3 +125,10 @@ def test_global_random_state_is_left_alone():
     torch.manual_seed(0)
     Streams(1)("a").torch()
     assert torch.rand(1).item() == expected
+
+
+def test_draws_at_counters_are_those_in_a_row():
+    stream = Streams(0)("name")
+    counters = np.array([5, 0, 5, 2])
+    assert np.array_equal(stream.at(counters), stream.bits(6)[counters])
+    assert stream.at(np.array([2**62])).dtype == np.uint64

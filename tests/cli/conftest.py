@@ -59,3 +59,24 @@ def run(capsys) -> Callable[..., Done]:
 def data(own) -> list[str]:
     """Return the options that name the own features and labels."""
     return ["--features", str(own / "features.csv"), "--labels", str(own / "labels.csv")]
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory) -> Path:
+    """Return a folder with ratings.csv of people p0 to p49 and things t0 to t29 in two tastes, and deletion files."""
+    folder = tmp_path_factory.mktemp("shop")
+    rng = np.random.default_rng(7)
+    chosen = [(p, t) for p in range(50) for t in rng.permutation(np.arange(p % 2, 30, 2))[:10]]
+    rows = [f"p{p},t{t},{rng.integers(4, 6)},{1000 + n}" for n, (p, t) in enumerate(chosen)]
+    rows += [f"p{p},t{(p + 1) % 2},1,{9000 + p}" for p in range(50)]
+    write(folder / "ratings.csv", ["person,thing,stars,when", *rows])
+    write(folder / "people.csv", ["person", "p3", "p4"])
+    write(folder / "things.csv", ["thing", "t5"])
+    write(folder / "pairs.csv", ["person,thing,stars,when", *rows[:4]])
+    return folder
+
+
+@pytest.fixture
+def ratings(shop) -> list[str]:
+    """Return the options that name the columns of the ratings."""
+    return ["--columns", "user=person,item=thing,rating=stars,time=when", "--min-rating", "4"]

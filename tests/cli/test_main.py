@@ -10,6 +10,10 @@ import pytest
 from graphforget._core.errors import DataError, DivergedError, UnsupportedError, UsageError
 from graphforget.cli import main as front
 
+RUNS = (
+    *("edges", "nodes", "features", "node-class", "train", "unlearn"),
+    *("users", "items", "users+items", "interactions", "triples", "modality"),
+)
 HEAVY = ("torch", "numba", "scipy", "pandas", "torch_geometric", "numpy")
 
 
@@ -26,11 +30,11 @@ def test_help_names_every_command_and_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0
-    for command in ("edges", "nodes", "features", "node-class", "train", "unlearn", "list", "doctor"):
+    for command in (*RUNS, "recommend", "list", "doctor"):
         assert f" {command} " in done.stdout
 
 
-@pytest.mark.parametrize("command", ["edges", "nodes", "features", "node-class", "train", "unlearn"])
+@pytest.mark.parametrize("command", RUNS)
 def test_every_run_has_json_dry_run_and_out(run, command):
     done = run(command, "--help")
     assert done.code == 0
@@ -49,7 +53,7 @@ def test_an_error_becomes_a_sentence_and_its_exit_code(run, monkeypatch, error, 
     def fail(*_: object, **__: object) -> None:
         raise error("edges.csv line 3: two columns are missing. Add them.")
 
-    monkeypatch.setattr("graphforget.cli.deletions._compare", fail)
+    monkeypatch.setattr("graphforget.cli.deletions.compare", fail)
     done = run("edges", "cora", "gcn")
     assert (done.code, done.out) == (code, "")
     assert done.err == "graphforget: edges.csv line 3: two columns are missing. Add them.\n"
@@ -62,7 +66,7 @@ def test_an_interruption_ends_with_130_and_says_how_to_go_on(run, monkeypatch, o
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("graphforget.cli.deletions._compare", interrupt)
+    monkeypatch.setattr("graphforget.cli.deletions.compare", interrupt)
     done = run("edges", "cora", "gcn", *options)
     assert done.code == 130
     assert phrase in done.err

@@ -1,4 +1,4 @@
-"""The contract of every unlearning method, over the registries: a new method is tested by existing."""
+"""The contract of every unlearning method on graphs, over the registries; recommenders are in test_recommenders."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from graphforget._core.errors import UnsupportedError
-from graphforget.models.zoo import backbones, load_model, save_model
+from graphforget.data.deletion_files import GRAPH_KINDS
+from graphforget.models.zoo import backbones_for, load_model, save_model
 from graphforget.unlearning.method import KINDS
 from graphforget.unlearning.run import methods, unlearn
 
@@ -27,23 +28,24 @@ def served(name: str) -> list[tuple[str, str]]:
     do there; the tests of the detector have this case.
     """
     cls, _ = methods().find(name)
-    kinds = {"link": [kind for kind in KINDS if kind != "classes"], "node": NODE_KINDS}
-    tasks = [task for task in cls.tasks if task == "link" or not link_only(name)]
+    kinds = {"link": [kind for kind in GRAPH_KINDS if kind != "classes"], "node": NODE_KINDS}
+    tasks = [task for task in cls.tasks if task == "link" or (task in kinds and not link_only(name))]
     pairs = [(task, kind) for task in tasks for kind in kinds[task] if kind.partition("/")[0] in cls.kinds]
     return [pair for pair in pairs if cls.changes != {"graph"} or pair[1] != "classes/label"]
 
 
+NAMES = [name for name in methods().names() if served(name)]
 CASES = [
     pytest.param(backbone, name, task, kind, id=f"{backbone}-{name}-{task}-{kind.replace('/', '_')}")
-    for backbone in backbones().names()
-    for name in methods().names()
+    for backbone in backbones_for("link")
+    for name in NAMES
     for task, kind in served(name)
 ]
-CLASSES = [cls.name for cls in methods().classes()]
+CLASSES = [cls.name for cls in methods().classes() if served(cls.name)]
 PAIRS = [
     pytest.param(backbone, name, *served(name)[position], id=f"{backbone}-{name}-{served(name)[position][0]}{position}")
-    for backbone in backbones().names()
-    for name in (methods().names() if backbone == "gcn" else CLASSES)
+    for backbone in backbones_for("link")
+    for name in (NAMES if backbone == "gcn" else CLASSES)
     for position in (0, -1)
 ]
 
@@ -55,7 +57,7 @@ def run(problems, short, backbone, name, task, kind):
 
 def test_every_method_preset_and_backbone_is_covered():
     seen = {(case.values[0], case.values[1]) for case in CASES}
-    assert seen == {(backbone, name) for backbone in backbones().names() for name in methods().names()}
+    assert seen == {(backbone, name) for backbone in backbones_for("link") for name in NAMES}
     assert {case.values[2] for case in CASES} == {"link", "node"}
     assert {case.values[3] for case in CASES} == {"edges", "nodes", "features", "classes/label", "classes/entity"}
 
@@ -84,7 +86,7 @@ def test_same_seed_same_bytes_on_one_and_two_threads(
     assert one == two
 
 
-@pytest.mark.parametrize(("backbone", "name"), [(b, n) for b in backbones().names() for n in CLASSES])
+@pytest.mark.parametrize(("backbone", "name"), [(b, n) for b in backbones_for("link") for n in CLASSES])
 def test_the_result_survives_a_folder(problems, short, tmp_path, backbone, name):
     result = run(problems, short, backbone, name, *served(name)[0])
     save_model(result.model, tmp_path / "m")
@@ -99,14 +101,14 @@ def test_link_presets_refuse_node_tasks_with_a_sentence(problems, short, name):
     assert len(str(caught.value)) > 40
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", [cls.name for cls in methods().classes()])
 def test_a_method_describes_itself(name):
     cls, _ = methods().find(name)
     assert cls.title and cls.source and cls.__doc__
     assert cls.reads <= {"forgotten", "retained"}
     assert cls.changes and cls.changes <= {"weights", "graph"}
     assert cls.kinds and set(cls.kinds) <= set(KINDS)
-    assert cls.tasks and set(cls.tasks) <= {"link", "node"}
+    assert cls.tasks and set(cls.tasks) <= {"link", "node", "recommend"}
     assert set(cls.search) <= set(cls.options())
     for option, values in cls.search.items():
         for value in values:

@@ -102,7 +102,7 @@ def test_repeats_and_self_loops_are_counted_in_the_notes(tmp_path):
     path = tmp_path / "repeats.csv"
     path.write_text("5,7\n7,5\n5,7\n9,5\n9,9\n")
     notes = " ".join(load(path).notes)
-    assert "1 self-loops dropped" in notes and "1 repeated edges merged" in notes
+    assert "1 self-loop dropped" in notes and "1 repeated edge merged" in notes
 
 
 def test_edge_list_with_text_ids(tmp_path):

@@ -15,7 +15,7 @@ EDGES = np.array([[3, 0, 1, 1, 2], [0, 3, 2, 2, 2]])
 def test_edges_become_canonical_and_what_was_dropped_is_noted():
     graph = Graph.build(4, EDGES)
     assert graph.edges.tolist() == [[0, 1], [3, 2]]
-    assert graph.notes == ("1 self-loops dropped", "1 repeated edges merged")
+    assert graph.notes == ("1 self-loop dropped", "1 repeated edge merged")
 
 
 def test_a_graph_cannot_be_changed():

@@ -8,12 +8,14 @@ import torch
 
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
 from graphforget.evaluation.case import Case, Subject, case_of
 from graphforget.evaluation.records import Record
 from graphforget.models.base import Model
 from graphforget.models.gcn import GCN
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
+from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import train
 
 
@@ -101,3 +103,48 @@ def subject():
 def record():
     """A record (row, kind, seed=0, note="", **values)."""
     return lambda row, kind="method", seed=0, note="", **values: Record(row, seed, values, kind, note)
+
+
+def _shop(n_users=24, n_items=60, seed=3, test=True) -> Interactions:
+    """Return random interactions in which every user has ten training, two validation and three test items."""
+    rng = np.random.default_rng(seed)
+    items = np.stack([rng.permutation(n_items)[:15] for _ in range(n_users)])
+    parts = {
+        name: np.stack([np.repeat(np.arange(n_users), width), items[:, first : first + width].ravel()])
+        for name, first, width in (("train", 0, 10), ("valid", 10, 2), ("test", 12, 3))
+    }
+    return Interactions.build(n_users, n_items, **(parts if test else {**parts, "test": None}), name="shop")
+
+
+@pytest.fixture(scope="session")
+def shop() -> Recommendation:
+    """A recommendation task on random interactions of 24 users and 60 items."""
+    return Recommendation(_shop(), seed=0)
+
+
+@pytest.fixture
+def shop_without_test() -> Recommendation:
+    """The same without test pairs."""
+    return Recommendation(_shop(test=False), seed=0)
+
+
+@pytest.fixture
+def shop_case():
+    """The case of a deletion (task, users=, items=, interactions=) from a task."""
+
+    def build(task: Recommendation, **named) -> Case:
+        gone = task.resolve(Deletion(**named))
+        return case_of(task, task.without(gone), gone)
+
+    return build
+
+
+@pytest.fixture
+def scored(subject):
+    """A subject (case, scores, row, kind) that gives every user and item the planted score."""
+
+    def build(case: Case, scores, row="method", kind="method", **cost) -> Subject:
+        scores = np.asarray(scores, dtype=np.float32)
+        return subject(case, np.concatenate([np.eye(len(scores)), scores.T]), row, kind, **cost)
+
+    return build

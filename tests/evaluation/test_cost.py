@@ -19,6 +19,12 @@ def test_cost_by_hand(link_case, subject):
     assert found.notes == []
 
 
+def test_work_done_once_stands_apart_from_the_speed_up(link_case, subject):
+    gold = subject(link_case, Z, "Gold", "gold", seconds=12.0)
+    found = cost(subject(link_case, Z, seconds=3.0, known={"preparation": 100.0, "shards_touched": 0.4}), gold).values
+    assert found["preparation"] == 100.0 and found["shards_touched"] == 0.4 and found["speedup"] == 4.0
+
+
 def test_what_is_not_known_is_left_out(link_case, subject):
     gold = subject(link_case, Z, "Gold", "gold", seconds=12.0)
     assert set(cost(subject(link_case, Z), gold).values) == {"flops"}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from graphforget.evaluation.metrics import ARROWS, FORMATS, METRICS, Metric
+from graphforget.evaluation.forgetting import GAPS
+from graphforget.evaluation.metrics import ARROWS, FORMATS, METRICS, RANKING, Metric
+from graphforget.evaluation.ranking import FAMILY
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -14,7 +16,8 @@ def test_every_metric_describes_itself(name):
     assert metric.arrow == ARROWS[metric.direction]
     assert metric.style in FORMATS
     assert metric.meaning.endswith(".") and metric.label
-    assert set(metric.tasks) <= {"link", "node"} and metric.tasks
+    assert set(metric.headline) <= set(metric.tasks) <= {"link", "node", "recommend"} and metric.tasks
+    assert "{" not in metric.meaning
 
 
 def test_names_and_labels_are_unique():
@@ -22,7 +25,8 @@ def test_names_and_labels_are_unique():
 
 
 def test_scores_of_forgetting_aim_at_gold():
-    for name in ("forgotten_auc", "forgotten_accuracy", "class_test_accuracy", "mi_attack_auc", "delta_p"):
+    aims = ("forgotten_auc", "forgotten_accuracy", "class_test_accuracy", "mi_attack_auc", "delta_p")
+    for name in (*aims, "forgotten_recall@20", "forgotten_ndcg@20", "pair_mi_auc", "exposure@20"):
         assert METRICS[name].direction == "gold"
     assert METRICS["mi_ratio"].direction == METRICS["test_auc"].direction == "higher"
     assert METRICS["seconds"].direction == METRICS["forgotten_auc_gap"].direction == "lower"
@@ -38,10 +42,23 @@ def test_scores_of_forgetting_aim_at_gold():
         ("speedup", 1234.56, None, "1,234.6x"),
         ("peak_memory", 1234.5, None, "1,234"),
         ("flops", 1.74e8, None, "1.74e+08"),
+        ("exposure@20", 12345.6, 7.2, "12,346 ± 7"),
     ],
 )
 def test_how_values_are_written(name, value, spread, text):
     assert METRICS[name].show(value, spread) == text
+
+
+def test_every_ranking_of_a_part_is_a_metric():
+    for part in ("test", "valid", "forgotten"):
+        assert {f"{part}_{name}" for name in FAMILY} <= set(METRICS)
+    assert tuple(RANKING) == FAMILY
+
+
+def test_every_gap_is_a_metric_that_should_be_small():
+    for name in GAPS:
+        assert METRICS[f"{name}_gap"].direction == "lower"
+        assert METRICS[name].direction == ("higher" if name == "test_recall@20" else "gold")
 
 
 def test_a_metric_is_a_value():

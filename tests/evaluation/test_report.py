@@ -201,3 +201,65 @@ def test_a_record_holds_known_metrics_and_kinds_only():
         Record("x", 0, {"nonsense": 1.0})
     with pytest.raises(DataError, match="other"):
         Record("x", 0, {}, kind="other")
+
+
+@pytest.fixture
+def shop_report(record):
+    """A report (seed, share deleted) of a recommender with a method below gold's forgotten recall."""
+
+    def build(seed=0, share=0.05):
+        rows = [
+            record("Original", "original", seed, deleted_share=share, **{"forgotten_recall@20": 0.5}),
+            record("weak", "method", seed, overlap_test=0.8, **{"forgotten_recall@20": 0.02}),
+            record("near", "method", seed, overlap_test=0.9, **{"forgotten_recall@20": 0.09}),
+            record("Popularity", "baseline", seed, note="counts.", **{"forgotten_recall@20": 0.04}),
+            record("Gold", "gold", seed, **{"forgotten_recall@20": 0.1}),
+            record("Noise floor", "floor", seed, **{"forgotten_recall@20": 0.12, "forgotten_recall@20_gap": 0.02}),
+        ]
+        return Report("recommend", TITLE, tuple(rows))
+
+    return build
+
+
+def test_forgotten_recall_below_gold_is_over_forgetting_of_methods(shop_report):
+    assert shop_report().over_forgotten == {"weak": pytest.approx(0.08)}
+    assert any("forgotten recall@20 below gold's" in note for note in shop_report().notes)
+
+
+def test_the_closest_recommender_forgets_and_recommends_as_gold_does(record):
+    def row(name, forgotten, test, kind="method", js=0.0):
+        gaps = {"forgotten_recall@20_gap": forgotten, "test_recall@20_gap": test}
+        return record(name, kind, js_test=js, seconds=2.0, **gaps)
+
+    rows = [row("forgets", 0.0, 0.1), row("both", 0.02, 0.01, js=0.5), row("keeps", 0.3, 0.0)]
+    floor, gold = row("Noise floor", 0.01, 0.01, "floor"), record("Gold", "gold", seconds=10.0)
+    report = Report("recommend", TITLE, (*rows, floor, gold))
+    assert (report.closest.row, report.closest.divergence, report.closest.floor) == (
+        *("both", pytest.approx(0.015), pytest.approx(0.01)),
+    )
+    assert report.notes == [
+        "Closest to gold: both (mean distance 0.0150 of forgotten and test recall@20 to gold's; noise floor 0.0100). "
+        "It took 0.2 times gold's time."
+    ]
+
+
+def test_without_forgotten_pairs_the_closest_recommender_has_the_least_divergence(record):
+    rows = [record("near", js_test=0.1, **{"test_recall@20_gap": 0.3}), record("far", js_test=0.2)]
+    report = Report("recommend", TITLE, tuple(rows))
+    assert report.closest.row == "near" and report.closest.divergence == pytest.approx(0.1)
+
+
+def test_popularity_stands_between_the_floor_and_the_methods(shop_report):
+    names = ["Original", "Gold", "Noise floor", "Popularity", "weak", "near"]
+    assert [row.name for row in shop_report().rows] == names
+    assert cells(str(shop_report()))[0] == [
+        *("model", "forgotten recall@20 →gold", r"\|f.recall - gold\| ↓", "overlap@20 test ↑"),
+    ]
+
+
+def test_the_heading_gives_the_share_of_interactions_over_all_seeds(shop_report, toy):
+    assert shop_report(3).heading() == f"{TITLE} (5 % of the interactions), seed 3"
+    both = Report.merge([shop_report(0, 0.0487), shop_report(1, 0.0512)])
+    assert both.heading() == f"{TITLE} (4.87 to 5.12 % of the interactions), seeds 0, 1"
+    assert r"5.12 \% of the interactions" in both.to_latex()
+    assert "interactions" not in toy().heading()

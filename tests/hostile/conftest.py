@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from graphforget._core.errors import DataError, GraphforgetError, UsageError
+from graphforget._core.errors import DataError, GraphforgetError, UnsupportedError, UsageError
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -23,7 +23,7 @@ def _refused(folder: Path, action: Callable[[], Any], kind: type[GraphforgetErro
         action()
     message = str(caught.value)
     assert [word for word in words if word not in message] == [], message
-    assert caught.value.exit_code == {DataError: 3, UsageError: 2}[kind]
+    assert caught.value.exit_code == {DataError: 3, UsageError: 2, UnsupportedError: 4}[kind]
     assert message[-1] in ".?" and "\n" not in message
     assert snapshot(folder) == before
 
@@ -32,3 +32,28 @@ def _refused(folder: Path, action: Callable[[], Any], kind: type[GraphforgetErro
 def refused() -> Callable[..., None]:
     """`refused(folder, action, kind, words)`: check kind, exit code and words of the error; `folder` stays."""
     return _refused
+
+
+def _in_folder(folder: Path, value: Any) -> Any:
+    """Return options with "@name" as the path of a file in the folder."""
+    if isinstance(value, str) and value.startswith("@"):
+        return folder / value[1:]
+    return {key: _in_folder(folder, item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+@pytest.fixture
+def refuse_load(refused, tmp_path) -> Callable[..., None]:
+    """`refuse_load(files, name, options, kind, words)`: write files, load `name` of them, check the error.
+
+    The name "" is the folder, an option "@name" the path of a file; words of the message are parted by " | ".
+    """
+
+    def check(files: dict[str, Any], name: str, options: dict[str, Any], kind: type, words: str) -> None:
+        from graphforget.data.load import load
+
+        for file, content in files.items():
+            (tmp_path / file).write_bytes(content if isinstance(content, bytes) else content.encode())
+        given = {key: _in_folder(tmp_path, value) for key, value in options.items()}
+        refused(tmp_path, lambda: load(tmp_path / name, **given), kind, words.split(" | "))
+
+    return check

@@ -85,7 +85,7 @@ def test_paths(refused, tmp_path, name, kind, words):
         ("corra", ["'corra'", "Did you mean 'cora'?", "pubmed"]),
         ("amazon photo", ["Did you mean 'amazon-photo'?"]),
         ("", ["Unknown data set ''", "Known: "]),
-        ("zzzz", ["'zzzz'", "Known: amazon-computers", "by its path"]),
+        ("zzzz", ["'zzzz'", "Known: alibaba-ifashion", "by its path"]),
         ("cora\n", None),
     ],
 )

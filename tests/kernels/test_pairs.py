@@ -76,3 +76,35 @@ def test_neither_pass_depends_on_the_threads(same_for_any_threads):
         return np.concatenate((scores.detach().numpy(), z.grad.numpy().ravel()))
 
     same_for_any_threads(compute)
+
+
+def test_second_derivatives_agree_with_autograd_on_dense_operations():
+    _, pairs = batch(6, 11, 3, seed=4)
+    loops = PairIndex.of(np.array([[0, 2, 2], [0, 2, 5]]), 6)
+    for index in (pairs, loops):
+        z = torch.randn(6, 3, dtype=torch.float64, requires_grad=True, generator=torch.Generator().manual_seed(1))
+        assert torch.autograd.gradgradcheck(lambda x, index=index: pair_scores(x, index), (z,))
+        direction = torch.linspace(-1, 1, 18, dtype=torch.float64).view(6, 3)
+        products = []
+        for scores in (pair_scores, _pair_scores_torch):
+            (first,) = torch.autograd.grad(torch.nn.functional.softplus(scores(z, index)).sum(), z, create_graph=True)
+            products.append(torch.autograd.grad(first, z, direction)[0])
+        torch.testing.assert_close(*products)
+
+
+def test_a_third_derivative_is_refused():
+    z, pairs = batch(5, 9, 3)
+    (first,) = torch.autograd.grad(pair_scores(z, pairs).pow(3).sum(), z, create_graph=True)
+    (second,) = torch.autograd.grad(first.pow(2).sum(), z, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        second.sum().backward()
+
+
+def test_the_second_pass_does_not_depend_on_the_threads(same_for_any_threads):
+    z, pairs = batch(300, 5000, 64)
+
+    def compute():
+        (first,) = torch.autograd.grad(pair_scores(z, pairs).square().sum(), z, create_graph=True)
+        return torch.autograd.grad(first, z, z.detach())[0].numpy()
+
+    same_for_any_threads(compute)

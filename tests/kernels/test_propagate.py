@@ -106,3 +106,15 @@ def test_linear_sparse_is_the_dense_layer(random_csr, dense):
     full = torch.tensor(dense(x), dtype=torch.float32)
     torch.testing.assert_close(out, full @ weight)
     torch.testing.assert_close(weight.grad, 2 * full.T @ (full @ weight.detach()))
+
+
+def test_second_derivatives(random_csr, dense):
+    csr = random_csr(6, 5, 12)
+    matrix, full = Sparse(csr), torch.tensor(dense(csr), dtype=torch.float64)
+    h = torch.randn(5, 3, dtype=torch.float64, requires_grad=True, generator=torch.Generator().manual_seed(0))
+    assert torch.autograd.gradgradcheck(lambda x: propagate(matrix, x).sin(), (h,))
+    products = []
+    for product in (lambda x: propagate(matrix, x), lambda x: full @ x):
+        (first,) = torch.autograd.grad(product(h).pow(3).sum(), h, create_graph=True)
+        products.append(torch.autograd.grad(first, h, torch.ones_like(h))[0])
+    torch.testing.assert_close(*products)

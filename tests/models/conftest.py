@@ -1,4 +1,4 @@
-"""The zoo's convolutions beside torch_geometric's, with the same weights."""
+"""The zoo's convolutions beside torch_geometric's, with the same weights; small shops for recommenders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from torch import nn
 
 from graphforget._core.streams import Streams
 from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
+from graphforget.data.triples import TripleGraph
 from graphforget.models.base import Backbone
+from graphforget.tasks.recommend import Recommendation
+from graphforget.tasks.recommend_batches import Triples
 
 
 def _gcn(ours, layer) -> None:
@@ -102,5 +106,86 @@ def made():
                 if key.endswith("bias"):
                     value.copy_(torch.randn(value.shape, generator=generator) * 0.1)
         return model
+
+    return make
+
+
+FACTS = np.array(
+    [
+        [0, 1, 2, 3, 4, 5, 0, 0, 6, 2],
+        [0, 0, 1, 1, 2, 2, 1, 2, 0, 2],
+        [6, 6, 7, 8, 6, 7, 6, 8, 7, 2],
+    ]
+)
+"""Head, relation, tail: (0, 6) under two relations, an entity as head, and a fact of an item about itself."""
+
+
+@pytest.fixture(scope="session")
+def shop():
+    """7 users and 6 items, the last of each without training pairs; 9 entities, 3 relations, two modalities."""
+    return _shop()
+
+
+def _shop() -> Interactions:
+    rng = np.random.default_rng(5)
+    train = np.array([[0, 0, 0, 1, 1, 2, 2, 2, 3, 3, 4, 4, 5], [0, 1, 2, 1, 3, 0, 2, 4, 3, 4, 0, 3, 1]])
+    modalities = {"text": rng.normal(size=(6, 3)).astype(np.float32), "image": rng.random((6, 4), np.float32)}
+    return Interactions.build(
+        7,
+        6,
+        train,
+        valid=[[0, 1, 2], [3, 0, 5]],
+        test=[[3, 4, 6], [0, 1, 2]],
+        name="shop",
+        triples=TripleGraph.build(9, 3, FACTS),
+        modalities=modalities,
+    )
+
+
+@pytest.fixture(scope="session")
+def market():
+    """60 users and 30 items of three groups; facts and one of two modalities tell the group."""
+    rng = np.random.default_rng(1)
+    group, kind = rng.integers(0, 3, 60), np.arange(30) % 3
+    chosen = [(u, i) for u in range(60) for i in rng.permutation(np.flatnonzero(kind == group[u]))[:6]]
+    parts = np.array_split(rng.permutation(np.array(chosen)).T, [240, 300], axis=1)
+    image = rng.normal(size=(30, 5)).astype(np.float32)
+    image[np.arange(30), kind] += 3
+    facts = np.stack([np.arange(30), np.zeros(30, int), 30 + kind])
+    return Interactions.build(
+        60,
+        30,
+        *parts,
+        name="market",
+        triples=TripleGraph.build(33, 1, facts),
+        modalities={"image": image, "text": rng.normal(size=(30, 2)).astype(np.float32)},
+    )
+
+
+@pytest.fixture(scope="session")
+def dense():
+    """A sparse matrix as a dense float64 one, entries at one place added: dense(csr)."""
+
+    def convert(csr) -> np.ndarray:
+        out = np.zeros((csr.n_rows, csr.n_cols))
+        np.add.at(out, (np.repeat(np.arange(csr.n_rows), np.diff(csr.indptr)), csr.indices), csr.values)
+        return out
+
+    return convert
+
+
+@pytest.fixture(scope="session")
+def values():
+    """The parameters of a model as float64 arrays by name."""
+    return lambda model: {key: p.detach().double().numpy() for key, p in model.named_parameters()}
+
+
+@pytest.fixture(scope="session")
+def batch_of():
+    """Triples as the task hands them to a model: batch_of(data, users, items, others)."""
+
+    def make(data, users, items, others):
+        triples = Triples(*(np.asarray(part) for part in (users, items, others)))
+        return Recommendation(data, holdout=0).items(triples)
 
     return make

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from graphforget.unlearning.methods import gnndelete as module
 from graphforget.unlearning.methods.gnndelete import GNNDelete
 
 RANDOM = np.array([[0, 1], [3, 5]])
@@ -29,7 +28,7 @@ def keys(monkeypatch):
         seen.append(int(key))
         return RANDOM
 
-    monkeypatch.setattr(module, "sample_non_edges", draw)
+    monkeypatch.setattr("graphforget.tasks.base.sample_non_edges", draw)
     return seen
 
 
@@ -131,7 +130,7 @@ def test_random_pairs_are_drawn_in_every_epoch_or_once(spy, keys):
 
 def test_targets_are_random_pairs_of_the_full_graph(six, spy, monkeypatch):
     drawn = []
-    monkeypatch.setattr(module, "sample_non_edges", lambda csr, count, key: drawn.append(csr) or RANDOM)
+    monkeypatch.setattr("graphforget.tasks.base.sample_non_edges", lambda csr, count, key: drawn.append(csr) or RANDOM)
     _, _, objective, _ = spy(GNNDelete())
     objective(0)
     assert drawn[0].values.sum() == 2 * six.graph.n_edges  # a deleted edge is no random pair

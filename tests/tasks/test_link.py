@@ -264,3 +264,17 @@ def test_the_neighbourhood_can_be_walked_another_way_than_the_pools():
     gone = task.resolve(Deletion(edges=[(2, 3)]))
     assert np.flatnonzero(task.affected(gone, 1, "undirected")).tolist() == [1, 2, 3, 4]
     assert np.flatnonzero(task.affected(gone, 1)).tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_divergence_is_the_kl_of_the_edge_probabilities(task, temperature):
+    teacher, student = torch.tensor([0.3, -2.0, 4.0, 1.5]), torch.tensor([1.0, 0.0, -3.0, 1.5])
+    p, q = (torch.sigmoid(x.double() / temperature) for x in (teacher, student))
+    expected = p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()
+    torch.testing.assert_close(task.divergence(teacher, student, temperature).double(), expected, atol=1e-6, rtol=1e-5)
+
+
+def test_a_student_that_is_sure_of_the_wrong_thing_learns(task):
+    student = torch.tensor([60.0, -60.0], requires_grad=True)
+    task.divergence(torch.tensor([-60.0, 60.0]), student).sum().backward()
+    torch.testing.assert_close(student.grad, torch.tensor([1.0, -1.0]))

@@ -12,6 +12,7 @@ from torch import nn
 from graphforget._core.errors import DivergedError, UsageError
 from graphforget._core.streams import Streams
 from graphforget.training import loop
+from graphforget.training.checkpoint import Checkpoint
 from graphforget.training.recipe import Recipe
 
 fit = partial(loop.fit, noise=Streams(0))
@@ -161,3 +162,24 @@ def test_it_validates_in_evaluation_mode_and_trains_in_training_mode():
 def test_a_wrong_recipe_is_a_sentence(changes, words):
     with pytest.raises(UsageError, match=words):
         Recipe(**changes)
+
+
+def test_enough_ends_a_run_and_a_resumed_one_stays_ended(tmp_path):
+    def run(checkpoint):
+        model = nn.Linear(2, 1)
+        nn.init.zeros_(model.weight)
+        values = iter(range(100))
+        return fit(
+            model,
+            lambda epoch: (model(torch.ones(3, 2)) - 1).square().mean(),
+            lambda: {"score": float(next(values))},
+            Recipe(epochs=20, validate_every=1, selection="last"),
+            noise=Streams(0),
+            checkpoint=checkpoint,
+            enough=lambda metrics: metrics["score"] >= 4,
+        )
+
+    first = run(Checkpoint(tmp_path / "run", "digest"))
+    assert (first.epoch, first.finished) == (5, True)
+    assert run(Checkpoint(tmp_path / "run", "digest")).epoch == 5
+    assert run(None).epoch == 5

@@ -86,6 +86,19 @@ def test_unknown_names_are_suggested(model, task, deletion):
         unlearn(model, task, deletion, "d2dgn", epoch=3)
     with pytest.raises(UsageError, match="not both"):
         unlearn(model, task, deletion, D2DGN(), epochs=3)
+    with pytest.raises(UsageError, match="inside d2dgn:epochs=3 or as keywords, not both"):
+        unlearn(model, task, deletion, "d2dgn:epochs=3", epochs=4)
+
+
+def test_a_method_may_be_given_as_text_with_its_hyper_parameters(model, task, deletion, weights):
+    text, words = (
+        unlearn(model, task, deletion, "fine-tune:epochs=2,lr=0.02"),
+        unlearn(model, task, deletion, "fine-tune", epochs=2, lr=0.02),
+    )
+    assert text.method == words.method and weights(text.model) == weights(words.model)
+    assert text.label == "fine-tune:epochs=2,lr=0.02"
+    with pytest.raises(UsageError, match="'epoch' is not an option.*Did you mean 'epochs'"):
+        unlearn(model, task, deletion, "fine-tune:epoch=2")
 
 
 def test_unsupported_requests_are_refused_before_any_work(model, task, deletion):

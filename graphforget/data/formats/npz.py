@@ -51,13 +51,18 @@ def _fault(data: np.ndarray, indices: np.ndarray, indptr: np.ndarray, shape: lis
     return ""
 
 
-def read_csr(archive: Archive, prefix: str) -> sp.csr_array:
+def read_csr(archive: Archive, prefix: str, by_column: bool = False) -> sp.csr_array:
     """Return the CSR matrix under `<prefix>data`, `<prefix>indices`, `<prefix>indptr`, `<prefix>shape`.
+
+    Parameters
+    ----------
+    by_column: the arrays are those of a CSC matrix; its transpose is returned.
 
     Raises DataError with the file, the part and the first fault.
     """
     parts = [_vector(archive, prefix + part, integers=part != "data") for part in _CSR_PARTS]
     data, indices, indptr, shape = *parts[:3], parts[3].tolist()
+    shape = shape[::-1] if by_column else shape
     fault = _fault(data, indices, indptr, shape)
     if fault:
         raise DataError(f"{archive.path}, matrix '{prefix}*': {fault}.")

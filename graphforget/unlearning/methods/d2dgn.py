@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -14,15 +14,18 @@ from graphforget.models.base import Model
 from graphforget.tasks.base import Forgotten, Items, Task, as_index, weighted_mean
 from graphforget.training.recipe import Recipe, default_recipe
 from graphforget.training.train import run_training
-from graphforget.unlearning.method import Method, Problem, count, positive, positive_or_none, share, task_selection
+from graphforget.unlearning.method import (
+    Method,
+    Problem,
+    count,
+    positive,
+    positive_or_none,
+    share_or_none,
+    task_selection,
+)
 
-DEFAULT_ALPHA = {"link": 0.9875, "node": 0.5}
-DEFAULT_TEMPERATURE = {"link": 0.7, "node": 1.0}
-
-
-def share_or_none(value: Any) -> bool:
-    """a number in [0, 1], or left out"""
-    return value is None or share(value)
+DEFAULT_ALPHA = {"link": 0.9875, "node": 0.5, "recommend": 0.5}
+DEFAULT_TEMPERATURE = {"link": 0.7, "node": 1.0, "recommend": 1.0}
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ class D2DGN(Method):
         graph = retained.graph if self.graph == "retained" else full.graph
         loss = self._response_loss(problem) if self.knowledge == "response" else self._feature_loss(problem)
         recipe = Recipe(self.epochs, self.lr, 0.0, self.validate_every, task_selection(retained, self.selection))
-        problem.fit(student, lambda epoch: loss(student.layers(graph), epoch), recipe, self)
+        problem.fit(student, lambda epoch: loss(student, student.layers(graph), epoch), recipe, self)
         return student
 
     def _alpha(self, problem: Problem) -> float:
@@ -130,13 +133,11 @@ class D2DGN(Method):
     def _temperature(self, problem: Problem) -> float:
         return DEFAULT_TEMPERATURE[problem.full.name] if self.temperature is None else self.temperature
 
-    def _destroyer_layers(self, problem: Problem) -> list[Tensor]:
-        """Return the destroyer's embeddings on the full graph."""
+    def _destroyer(self, problem: Problem) -> Model:
         destroyer = problem.original.fresh(problem.streams.child("destroyer"))
         if self.destroyer == "negatives":
             self._teach_non_edges(destroyer, problem)
-        with torch.no_grad():
-            return [h * self.destroyer_scale for h in destroyer.eval().layers(problem.full.graph)]
+        return destroyer.eval()
 
     def _teach_non_edges(self, destroyer: Model, problem: Problem) -> None:
         """Train the destroyer, in place, on a graph of as many random non-edges as the task has edges."""
@@ -149,25 +150,27 @@ class D2DGN(Method):
         task, gone, streams = problem.full, problem.gone, problem.streams.child(self.name)
         z_keep = problem.original.embed(problem.full.graph)
         forgotten = task.forgotten_items(gone)
-        t_gone = task.ignorant(task.responses(self._destroyer_layers(problem)[-1], forgotten), gone)
+        z_lose = self.destroyer_scale * self._destroyer(problem).embed(problem.full.graph)
+        t_gone = task.ignorant(task.responses(z_lose, forgotten), gone)
         alpha, temperature = self._alpha(problem), self._temperature(problem)
 
         def divergence(z: Tensor, teacher: Tensor, items: Items) -> Tensor:
             values = task.divergence(teacher, task.responses(z, items), temperature)
             return temperature**2 * weighted_mean(values, items.weights)
 
-        def loss(layers: list[Tensor], epoch: int) -> Tensor:
+        def loss(student: Model, layers: list[Tensor], epoch: int) -> Tensor:
             stream = streams("negatives", epoch=epoch if self.resample_negatives else 0)
-            items = task.training_items(stream, gone, negatives=1)
-            keep = divergence(layers[-1], task.responses(z_keep, items), items)
-            return alpha * keep + (1 - alpha) * divergence(layers[-1], t_gone, forgotten)
+            items, z = task.training_items(stream, gone, negatives=1), student.readout(layers)
+            keep = divergence(z, task.responses(z_keep, items), items)
+            return alpha * keep + (1 - alpha) * divergence(z, t_gone, forgotten)
 
         return loss
 
     def _feature_loss(self, problem: Problem):
+        destroyer = self._destroyer(problem)
         with torch.no_grad():
             keep = problem.original.layers(problem.full.graph)
-        lose = self._destroyer_layers(problem)
+            lose = [self.destroyer_scale * h for h in destroyer.layers(problem.full.graph)]
         touched, alpha = np.unique(problem.gone.items), self._alpha(problem)
         i_gone = as_index(touched)
         i_keep = as_index(np.setdiff1d(np.arange(problem.full.graph.n_nodes), touched))
@@ -176,8 +179,8 @@ class D2DGN(Method):
             pairs = zip(layers, targets, strict=True)
             return sum(F.mse_loss(h.index_select(0, nodes), t.index_select(0, nodes)) for h, t in pairs)
 
-        def loss(layers: list[Tensor], epoch: int) -> Tensor:
-            del epoch  # nothing is sampled
+        def loss(student: Model, layers: list[Tensor], epoch: int) -> Tensor:
+            del student, epoch  # the layers say it all, and nothing is sampled
             return alpha * distance(layers, keep, i_keep) + (1 - alpha) * distance(layers, lose, i_gone)
 
         return loss

@@ -7,16 +7,21 @@ from typing import ClassVar
 
 from graphforget.models.base import Model
 from graphforget.training.recipe import Recipe
-from graphforget.unlearning.method import Method, Problem, count, positive, task_selection
+from graphforget.training.train import phases
+from graphforget.unlearning.method import KINDS, Method, Problem, count, count_or_none, positive, task_selection
+
+DEFAULT_EPOCHS = {"link": 100, "node": 100, "recommend": 10}
 
 
 @dataclass(frozen=True)
 class FineTune(Method):
     """Continue training the original on the retained task, with the forgotten part gone from graph and loss.
 
+    A recommender is trained as it was before: in batches of the original's recipe, with the backbone's own losses.
+
     Parameters
     ----------
-    epochs: epochs of training, 5 to 10 % of the original's are usual.
+    epochs: epochs of training, 5 to 10 % of the original's are usual; None takes 10 for recommenders, else 100.
     lr: learning rate of Adam.
     validate_every: epochs between validations.
     selection: validation metric that picks the epoch; "auto" is the task's own, "last" takes the last.
@@ -26,24 +31,22 @@ class FineTune(Method):
     title: ClassVar[str] = "Fine-tune"
     source: ClassVar[str] = "baseline"
     reads: ClassVar[frozenset[str]] = frozenset({"retained"})
-    search: ClassVar[dict] = {"epochs": (50, 100, 200), "lr": (1e-4, 1e-3)}
+    kinds: ClassVar[tuple[str, ...]] = KINDS
+    search: ClassVar[dict] = {"epochs": (5, 10, 50, 100, 200), "lr": (1e-4, 1e-3)}
 
-    epochs: int = 100
+    epochs: int | None = None
     lr: float = 1e-3
     validate_every: int = 25
     selection: str = "last"
 
     def __post_init__(self) -> None:
-        self.check(epochs=count, lr=positive, validate_every=count)
+        self.check(epochs=count_or_none, lr=positive, validate_every=count)
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the fine-tuned model."""
         task, model, streams = problem.retained, problem.original.clone(), problem.streams.child(self.name)
-        recipe = Recipe(self.epochs, self.lr, 0.0, self.validate_every, task_selection(task, self.selection))
-        problem.fit(
-            model,
-            lambda epoch: task.objective(model(task.graph), streams("negatives", epoch=epoch)),
-            recipe,
-            self,
-        )
+        epochs = DEFAULT_EPOCHS[task.name] if self.epochs is None else self.epochs
+        selection = task_selection(task, self.selection)
+        recipe = Recipe(epochs, self.lr, 0.0, self.validate_every, selection, batch=problem.recipe.batch)
+        problem.fit(model, phases(model, task, recipe, streams), recipe, self)
         return model

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from graphforget._core.errors import UnsupportedError
 from graphforget.data.graph import Graph
-from graphforget.kernels.negatives import sample_non_edges
 from graphforget.models.base import Model
 from graphforget.models.edited import Edited, identity_operator, ones_operator, under_operators
 from graphforget.tasks.base import Forgotten, Task, as_index
@@ -43,7 +43,8 @@ class GNNDelete(Method):
     Deviations of the default from the released code: identity instead of 1/1000 as the start of W (the released start
     has rank 1); targets from the full graph; fresh random pairs in every epoch; each W sees its own layer's loss only;
     the epoch is chosen on validation edges alone. The presets restore the released and the UtU settings. The paper
-    deletes no classes; here the ends of random pairs are then single nodes outside the deleted classes.
+    deletes no classes; here the ends of random pairs are then single nodes outside the deleted classes. The first
+    layer of a recommender is the learned table, which no message has passed: there S^l is l - 1 hops wide.
 
     Parameters
     ----------
@@ -136,7 +137,9 @@ class GNNDelete(Method):
         """Return the original with learned operators after its layers."""
         task, gone = problem.full, problem.gone
         targets = _no_grad_layers(problem.original, task.graph if self.targets == "full" else problem.retained.graph)
-        sets = [np.flatnonzero(task.affected(gone, hops, self.hop)) for hops in range(1, len(targets) + 1)]
+        first_hops = 0 if task.name == "recommend" else 1
+        hops = range(first_hops, first_hops + len(targets))
+        sets = [np.flatnonzero(task.affected(gone, count, self.hop)) for count in hops]
         make = identity_operator if self.init == "identity" else ones_operator
         pairs = enumerate(zip(sets, targets, strict=True), start=1)
         operators = {layer: make(nodes, h.shape[1]) for layer, (nodes, h) in pairs}
@@ -177,12 +180,17 @@ class GNNDelete(Method):
         pairs = consistency_pairs(task, gone)
         ends = as_index(np.concatenate([pairs, pairs[::-1]], axis=1).ravel())
         rest = [as_index(np.setdiff1d(nodes, pairs)) for nodes in sets]
+        if self.alpha == 0 and not any(len(nodes) for nodes in rest):
+            raise UnsupportedError(
+                f"{self.name}: alpha is 0, which leaves neighbourhood influence alone, and no layer of this backbone "
+                "reaches a neighbour of the deletion. Use an alpha above 0."
+            )
         others_only = np.setdiff1d(np.arange(task.graph.n_nodes), gone.touched) if len(gone.classes) else None
 
         def loss(layers: list[Tensor], epoch: int) -> Tensor:
             stream = streams("random-pairs", epoch=epoch if self.resample_negatives else 0)
             if others_only is None:
-                random = as_index(sample_non_edges(task.graph.csr, 2 * pairs.shape[1], np.uint64(stream.key)).ravel())
+                random = as_index(task.non_edges(2 * pairs.shape[1], stream).ravel())
             else:
                 random = as_index(others_only[stream.integers(len(others_only), len(ends))])
             total = torch.zeros(())

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from graphforget.models.base import Model
-from graphforget.training.recipe import default_recipe
 from graphforget.training.train import run_training
-from graphforget.unlearning.method import Method, Problem
+from graphforget.unlearning.method import KINDS, Method, Problem
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,7 @@ class Retrain(Method):
     title: ClassVar[str] = "Gold (retrain)"
     source: ClassVar[str] = "exact by definition"
     reads: ClassVar[frozenset[str]] = frozenset({"retained"})
+    kinds: ClassVar[tuple[str, ...]] = KINDS
     exact: ClassVar[bool] = True
     presets: ClassVar[dict] = {"retrain-released": {"selection": "val_released"}}
 
@@ -32,8 +32,7 @@ class Retrain(Method):
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the retrained model."""
-        made = getattr(problem.original, "provenance", None)
-        recipe = made.recipe if made else default_recipe(problem.retained.name)
+        recipe = problem.recipe
         if self.selection != "auto":
             recipe = replace(recipe, selection=self.selection)
         model = problem.original.fresh(problem.streams)

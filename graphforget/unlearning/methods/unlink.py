@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from graphforget.models.base import Model
 from graphforget.tasks.base import Forgotten, Task
-from graphforget.unlearning.method import Method, Problem
+from graphforget.unlearning.method import KINDS, Method, Problem
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class Unlink(Method):
     """Drop the forgotten part from the graph and keep the weights (UtU, Tan et al. 2024).
 
     The control of every experiment: utility of the original, forgetting by the graph alone. The weights still hold
-    what they learned from the forgotten part.
+    what they learned from the forgotten part. For a recommender the graph are the interactions, the knowledge graph
+    and the item features; one that passes no messages (MF) answers as before.
     """
 
     name: ClassVar[str] = "unlink"
@@ -23,11 +24,13 @@ class Unlink(Method):
     source: ClassVar[str] = "Tan et al. 2024, arXiv 2402.10695"
     reads: ClassVar[frozenset[str]] = frozenset()
     changes: ClassVar[frozenset[str]] = frozenset({"graph"})
+    kinds: ClassVar[tuple[str, ...]] = KINDS
 
     def refusal(self, task: Task, gone: Forgotten) -> str | None:
         """Return why a deletion that takes nothing from the graph is not for unlink."""
         del task
-        if gone.edges.shape[1] or len(gone.nodes) or len(gone.features) or gone.held_out.shape[1]:
+        parts = (gone.edges, gone.nodes, gone.features, gone.held_out, gone.triples, *gone.modalities.values())
+        if any(part.size for part in parts):
             return None
         return f"it changes the graph alone, and this deletion ({gone.describe()}) leaves the graph as it was."
 

@@ -1,0 +1,194 @@
+"""Tables of interactions: CSV, TSV or white-space separated text with a user and an item on each row.
+
+Columns are named by their header, or by their number from 1 in a file without a header. Records carry a rating and a
+time where those columns are named. Ids are integers or text, decided by the first row; numbers follow their ascending
+order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from graphforget._core.errors import DataError, UsageError, nearest, unknown
+from graphforget.data.formats.base import existing
+from graphforget.data.formats.delimited import Delimited, Ids, Sheet, mark_of, numbered
+from graphforget.data.formats.raw_interactions import (
+    ALL,
+    PARTS,
+    InteractionFormat,
+    RawInteractions,
+    Reading,
+    Records,
+    first_line,
+)
+
+ROLES = ("user", "item", "rating", "time")
+KNOWN = {
+    "user": ("user", "user_id", "userid", "uid"),
+    "item": ("item", "item_id", "itemid", "iid", "movieid", "artistid"),
+    "rating": ("rating",),
+    "time": ("time", "timestamp"),
+}
+
+
+class Columns(NamedTuple):
+    """Positions (from 0) of the columns by role, and whether the first row is a header."""
+
+    at: dict[str, int]
+    header: bool
+
+
+def _check_roles(columns: Mapping[str, str | int]) -> None:
+    stray = next((role for role in columns if role not in ROLES), None)
+    if stray is not None:
+        raise UsageError(f"columns: {unknown('role', stray, ROLES)}")
+    missing = next((role for role in ROLES[:2] if role not in columns), None)
+    if missing is not None:
+        raise UsageError(f"columns: the '{missing}' column is not named; give it, as columns={{'{missing}': ...}}.")
+    if len(set(columns.values())) < len(columns):
+        raise UsageError("columns: two roles name the same column; each role needs a column of its own.")
+
+
+def named_columns(place: str, first: Sequence[str], columns: Mapping[str, str | int]) -> dict[str, int]:
+    """Return where the columns stand that the user names by role.
+
+    Parameters
+    ----------
+    place: the file and line of the names, for messages.
+    first: the names that there are.
+
+    Raises UsageError for a role that does not exist or lacks, DataError for a name that is not there.
+    """
+    _check_roles(columns)
+    at = {}
+    for role, name in columns.items():
+        if name not in first:
+            raise DataError(
+                f"{place}: there is no column '{name}' for the {role}.{nearest(name, first)} Columns: "
+                f"{', '.join(first)}."
+            )
+        at[role] = first.index(str(name))
+    return at
+
+
+def chosen_columns(place: str, first: Sequence[str], columns: Mapping[str, str | int]) -> Columns:
+    """Return where the columns stand that the user names by their header, or all by their number from 1.
+
+    Raises UsageError for a role that does not exist or lacks, or names mixed with numbers; DataError for a column that
+    the file does not have.
+    """
+    counted = {role for role, name in columns.items() if isinstance(name, int) or str(name).isdigit()}
+    if not counted:
+        return Columns(named_columns(place, first, columns), header=True)
+    _check_roles(columns)
+    if counted != set(columns):
+        raise UsageError("columns: name all columns by their header, or all by their number from 1; not both.")
+    for role, number in columns.items():
+        if not 1 <= int(number) <= len(first):
+            raise DataError(
+                f"{place}: there is no column {number} for the {role}; the row has {len(first)} column(s), counted "
+                "from 1."
+            )
+    return Columns({role: int(number) - 1 for role, number in columns.items()}, header=False)
+
+
+def known_columns(first: Sequence[str]) -> dict[str, int] | None:
+    """Return the columns of a header that names a user and an item in a usual way, else None."""
+    names = [cell.lower() for cell in first]
+    at = {role: next((names.index(n) for n in usual if n in names), -1) for role, usual in KNOWN.items()}
+    at = {role: column for role, column in at.items() if column >= 0}
+    return at if "user" in at and "item" in at else None
+
+
+class Table(NamedTuple):
+    """The columns of one file: ids as `Sheet.ids` gives them, ratings and times where they are named."""
+
+    users: Ids
+    items: Ids
+    ratings: np.ndarray | None
+    times: np.ndarray | None
+
+    @classmethod
+    def of(cls, sheet: Sheet, roles: Sequence[str], as_text: bool) -> Table:
+        """Return the columns of a sheet that stand for `roles`."""
+        users = sheet.ids(roles.index("user"), "user id", as_text)
+        items = sheet.ids(roles.index("item"), "item id", as_text)
+        ratings = sheet.floats(roles.index("rating"), "rating") if "rating" in roles else None
+        times = sheet.floats(roles.index("time"), "time") if "time" in roles else None
+        return cls(users, items, ratings, times)
+
+
+def joined_tables(tables: Mapping[str, Table], where: str, notes: Sequence[str]) -> RawInteractions:
+    """Return the records of the tables of one data set, by part, on common user and item numbers."""
+    user_ids, users = numbered([table.users for table in tables.values()], where)
+    item_ids, items = numbered([table.items for table in tables.values()], where)
+    parts = {
+        part: Records(np.stack([u, i]), table.ratings, table.times)
+        for (part, table), u, i in zip(tables.items(), users, items, strict=True)
+    }
+    return RawInteractions(len(user_ids), len(item_ids), parts, user_ids, item_ids, notes=tuple(notes))
+
+
+def record_files(files: Mapping[str, Path], what: str) -> dict[str, Path]:
+    """Return the files that hold records, the undivided one or those of the parts.
+
+    Raises DataError when there is none, or an undivided file and parts at once.
+    """
+    found = {part: files[part] for part in (ALL, *PARTS) if part in files}
+    if not found or (ALL in found and len(found) > 1) or (ALL not in found and "train" not in found):
+        raise DataError(
+            f"{what}: give one file of all records, or a train part with valid or test; got {sorted(found)}."
+        )
+    return found
+
+
+def _column_note(path: Path, first: Sequence[str], columns: Columns) -> str:
+    read = ", ".join(
+        f"{role} from {first[at]!r}" if columns.header else f"{role} from column {at + 1}"
+        for role, at in columns.at.items()
+    )
+    left = len(first) - len(columns.at)
+    return f"{path.name}: {read}" + (f"; {left} further column(s) not read" if left else "")
+
+
+def _table(path: Path, how: Reading) -> tuple[Table, str]:
+    text = Delimited(path, mark_of(path))
+    if how.columns is not None:
+        columns = chosen_columns(f"{path} line 1", text.first, how.columns)
+    else:
+        known = known_columns(text.first)
+        if known is None:
+            raise DataError(
+                f"{path} line 1: no header that names a user and an item column; found {', '.join(text.first[:8])}. "
+                "Say which they are, as columns={'user': 'userId', 'item': 'movieId'} or, without a header, by number: "
+                "{'user': 1, 'item': 2}."
+            )
+        columns = Columns(known, header=True)
+    sheet = text.sheet(list(columns.at.values()), columns.header)
+    table = Table.of(sheet, list(columns.at), as_text=how.ids == "text")
+    return table, _column_note(path, text.first, columns)
+
+
+class InteractionTable(InteractionFormat):
+    """Reader of one record per row."""
+
+    name = "interaction-table"
+    heeds: ClassVar[frozenset[str]] = frozenset({"columns", "ids", "parts"})
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Return whether a text table has a header that names a user and an item column."""
+        mark = {".csv": b",", ".tsv": b"\t"}.get(path.suffix.lower())
+        cells = [] if mark is None else first_line(path).split(mark)
+        return known_columns([cell.strip().decode("utf-8", "replace") for cell in cells]) is not None
+
+    def read(self, files: Mapping[str, Path], how: Reading) -> RawInteractions:
+        """Return the records; raises DataError with file, line and column of the first fault."""
+        found = {part: _table(existing(path), how) for part, path in record_files(files, "Interaction table").items()}
+        where = ", ".join(str(files[part]) for part in found)
+        notes = [note for _, note in found.values()]
+        return joined_tables({part: table for part, (table, _) in found.items()}, where, notes)

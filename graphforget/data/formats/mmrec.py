@@ -1,0 +1,85 @@
+"""MMRec's `<name>.inter`: tab-separated, with a column `x_label` (0 train, 1 valid, 2 test), features beside it.
+
+User and item ids are numbers from 0, as row i of `image_feat.npy` and `text_feat.npy` belongs to item i.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from graphforget._core.errors import DataError, UsageError, nearest, unknown
+from graphforget.data.formats.adjacency_list import FEATURES, feature_tables
+from graphforget.data.formats.base import existing
+from graphforget.data.formats.delimited import TAB, Delimited, Sheet
+from graphforget.data.formats.numbers import MAX_NUMBER
+from graphforget.data.formats.raw_interactions import (
+    ALL,
+    PARTS,
+    InteractionFormat,
+    RawInteractions,
+    Reading,
+    Records,
+    first_line,
+)
+
+FIELDS = {"user": "userID", "item": "itemID", "label": "x_label"}
+
+
+def _sheet(path: Path, how: Reading) -> Sheet:
+    """Return the user, item and label columns."""
+    names = FIELDS | (how.columns or {})
+    stray = next((role for role in names if role not in FIELDS), None)
+    if stray is not None:
+        raise UsageError(f"columns: {unknown('role', stray, FIELDS)}")
+    text = Delimited(existing(path), TAB)
+    missing = next((name for name in names.values() if name not in text.first), None)
+    if missing is not None:
+        raise DataError(
+            f"{path} line 1: there is no column '{missing}'.{nearest(missing, text.first)} An MMRec file has the "
+            f"columns {', '.join(FIELDS.values())}, separated by tabs; found {', '.join(text.first[:8])}."
+        )
+    return text.sheet([text.first.index(str(names[role])) for role in FIELDS], header=True)
+
+
+def _numbers(sheet: Sheet, column: int, what: str) -> np.ndarray:
+    values = sheet.integers(column, what)
+    largest = min(MAX_NUMBER, max(1_000_000, 100 * sheet.n_rows))
+    bad = np.flatnonzero((values < 0) | (values > largest))
+    if len(bad):
+        raise sheet.fault(int(bad[0]), column, what, f"is not a number from 0 to {largest:,}", "Number ids from 0.")
+    return values
+
+
+class MMRec(InteractionFormat):
+    """Reader of a labelled `.inter` file and the `<modality>_feat.npy` files beside it."""
+
+    name = "mmrec"
+    heeds: ClassVar[frozenset[str]] = frozenset({"columns"})
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Return whether a .inter file has a column x_label."""
+        return path.suffix.lower() == ".inter" and FIELDS["label"].encode() in first_line(path).split()
+
+    def locate(self, path: Path) -> dict[str, Path]:
+        """Return the file and the features beside it."""
+        features = sorted(existing(path).parent.glob(f"*{FEATURES}"))
+        return {ALL: path} | {f"modality:{file.name.removesuffix(FEATURES)}": file for file in features}
+
+    def read(self, files: Mapping[str, Path], how: Reading) -> RawInteractions:
+        """Return the interactions; raises DataError with file, line and column of the first fault."""
+        sheet = _sheet(files[ALL], how)
+        users, items = _numbers(sheet, 0, "user id"), _numbers(sheet, 1, "item id")
+        labels = sheet.integers(2, "label")
+        bad = np.flatnonzero((labels < 0) | (labels >= len(PARTS)))
+        if len(bad):
+            raise sheet.fault(int(bad[0]), 2, "label", "is not 0 (train), 1 (valid) or 2 (test)", "Fix the line.")
+        pairs = np.stack([users, items])
+        parts = {part: Records(pairs[:, labels == label]) for label, part in enumerate(PARTS)}
+        parts = {part: records for part, records in parts.items() if part == "train" or records.pairs.shape[1]}
+        n_users, n_items = int(users.max()) + 1, int(items.max()) + 1
+        return RawInteractions(n_users, n_items, parts, modalities=feature_tables(files))

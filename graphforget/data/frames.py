@@ -1,0 +1,93 @@
+"""Interactions from a pandas DataFrame with one record per row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphforget._core.errors import DataError, UsageError
+from graphforget.data.formats.delimited import Ids
+from graphforget.data.formats.interaction_table import ROLES, Table, joined_tables, known_columns, named_columns
+from graphforget.data.formats.raw_interactions import ALL
+from graphforget.data.interactions import Interactions
+from graphforget.data.load_interactions import built
+from graphforget.data.load_options import load_options
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+_FILES_ALONE = ("format", "n_users", "parts")
+
+
+def _fault(name: str, row: int, column: str, wrong: str) -> DataError:
+    return DataError(f"{name}, row {row} (from 0), column '{column}': {wrong}. Fix it, or take the row out.")
+
+
+def _ids(series: Series, name: str, as_text: bool) -> Ids:
+    """Return a column of ids: int64, or words when it holds text; a missing id or a fraction is refused."""
+    missing = np.flatnonzero(series.isna())
+    if len(missing):
+        raise _fault(name, int(missing[0]), str(series.name), "the id is missing")
+    if series.dtype.kind in "iu" and not as_text:
+        return series.to_numpy(dtype=np.int64)
+    if series.dtype.kind == "f":
+        raise DataError(
+            f"{name}: the ids in column '{series.name}' are decimal numbers; turn them into integers or text, as "
+            f"frame['{series.name}'].astype(int)."
+        )
+    words = [str(key).encode() for key in series.tolist()]
+    empty = next((row for row, word in enumerate(words) if not word.strip()), None)
+    if empty is not None:
+        raise _fault(name, empty, str(series.name), "the id is empty")
+    return words
+
+
+def _numbers(series: Series, name: str) -> np.ndarray:
+    """Return ratings or times as float64; dates become seconds since 1970."""
+    if series.dtype.kind == "M":
+        values = series.to_numpy(dtype="datetime64[ns]").astype(np.int64) / 1e9
+        values[series.isna().to_numpy()] = np.nan
+    elif series.dtype.kind in "iufb":
+        values = series.to_numpy(dtype=np.float64)
+    else:
+        raise DataError(f"{name}: column '{series.name}' holds {series.dtype}, but numbers or dates are due.")
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise _fault(name, int(bad[0]), str(series.name), "the value is missing or infinite")
+    return values
+
+
+def from_pandas(
+    frame: DataFrame, columns: Mapping[str, str] | None = None, name: str = "frame", **options: Any
+) -> Interactions:
+    """Return the interactions in a DataFrame, filtered and divided as `load` does with a table.
+
+    Parameters
+    ----------
+    frame: one record per row; the index is not read.
+    columns: names of the user, item, rating and time columns by role; None when they have usual names ("user",
+        "item_id", "rating", "timestamp", ...).
+    name: what tables and messages call it.
+    options: ids, min_rating, core, split, valid, test, seed, modalities, triples; see `LoadOptions`.
+
+    Raises UsageError for options that do not exist or fit; DataError for a column that is not there, a missing or
+    fractional id, or a rating or time that is no number.
+    """
+    chosen = load_options(options)
+    stray = next((key for key in _FILES_ALONE if key in options), None)
+    if stray is not None:
+        raise UsageError(f"'{stray}' is for files; a frame has none. Leave it out.")
+    names = [str(column) for column in frame.columns]
+    at = known_columns(names) if columns is None else named_columns(name, names, columns)
+    if at is None:
+        raise DataError(
+            f"{name}: no user and item columns in {', '.join(names[:8])}. Name them, as columns={{'user': ...}}."
+        )
+    if not len(frame):
+        raise DataError(f"{name}: the frame has no rows. Give one record per row.")
+    series = {role: frame.iloc[:, position] for role, position in at.items()}
+    ids = [_ids(series[role], name, chosen.ids == "text") for role in ROLES[:2]]
+    table = Table(*ids, *(_numbers(series[role], name) if role in series else None for role in ROLES[2:]))
+    return built(joined_tables({ALL: table}, name, []), chosen, name)

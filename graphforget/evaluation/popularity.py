@@ -1,0 +1,40 @@
+"""The row that every recommender must beat: the same list for everybody, the most chosen items first."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from graphforget._core.streams import Streams
+from graphforget.data.interactions import Interactions
+from graphforget.models.base import Hook, Model
+
+ROW = "Popularity"
+DEFINITION = "ranks items by their number of retained training pairs, equal numbers by the lower item; nothing learned."
+
+
+class Popularity(Model):
+    """Scores an item, for every user, by the number of its training pairs in the data that it answers from."""
+
+    name = "popularity"
+
+    def layers(self, graph: Any, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
+        """Return the only layer, (n_nodes, 1): 1 for users, the number of pairs for items, 0 for other entities."""
+        del hook, first  # there is nothing to edit and nothing to reuse
+        assert isinstance(graph, Interactions)
+        z = torch.zeros(graph.n_nodes, 1)
+        z[: graph.n_users] = 1.0
+        z[graph.n_users : graph.n_users + graph.n_items, 0] = torch.from_numpy(graph.item_degrees.copy()).float()
+        return [z]
+
+    def fresh(self, streams: Streams) -> Self:
+        """Return the model itself: nothing in it is random."""
+        del streams
+        return self
+
+    def flops(self, graph: Any) -> int:
+        """Return 0: nothing is computed but counts."""
+        del graph
+        return 0

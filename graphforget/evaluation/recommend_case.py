@@ -1,0 +1,140 @@
+"""What recommenders are compared on: preferences with fixed other items, and the rankings of a deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from graphforget.data.interactions import Interactions
+from graphforget.evaluation.lists import Round, Wide
+from graphforget.kernels.csr import CSR, edges_to_csr
+from graphforget.kernels.item_negatives import sample_items
+from graphforget.kernels.row_sets import RowSets
+from graphforget.tasks.base import Forgotten, Items
+from graphforget.tasks.recommend import CUTOFFS, Recommendation, rows_of
+from graphforget.tasks.recommend_batches import Triples
+
+K = 20
+"""Length of the lists that are compared with gold's and searched for deleted items."""
+KGAT_DEPTH = 100
+"""Length of the lists that KGAT's own ndcg is measured on."""
+TRAIN_USERS = 2_000
+"""Users whose retained training pairs are ranked, at most."""
+
+Sample = Callable[[int], np.ndarray]
+
+
+def preference_parts(
+    task: Recommendation, retained: Recommendation, gone: Forgotten, sample: Sample
+) -> dict[str, Items]:
+    """Return forgotten, retained (a sample) and test pairs, each beside an item outside all that is known of the user.
+
+    The other items are drawn once, by the task's seed: every model answers the same questions. They are outside the
+    training, validation and test items before the deletion, so that none of them is a forgotten or a test item. Pairs
+    of users for whom no such item is left are left out.
+    """
+    found = everything_known(task.graph)
+    known, room = RowSets.of(found), np.diff(found.indptr) < task.graph.n_items
+
+    def beside(name: str, pairs: np.ndarray) -> Items:
+        users, items = pairs[:, room[pairs[0]]]
+        others = sample_items(known, users, task.streams(f"{name}-others").key)
+        return task.items(Triples(users, items, others))
+
+    kept = retained.graph.pairs("train")
+    parts = {
+        "forgotten": item_pairs(task, gone),
+        "retained": kept[:, sample(kept.shape[1])],
+        "test": retained.graph.pairs("test"),
+    }
+    return {name: beside(name, pairs) for name, pairs in parts.items() if pairs.shape[1]}
+
+
+def everything_known(data: Interactions) -> CSR:
+    """Return the training, validation and test pairs together, each once."""
+    pairs = np.concatenate([data.pairs(part) for part in ("train", "valid", "test")], axis=1)
+    users, items = np.divmod(np.unique(pairs[0] * np.int64(data.n_items) + pairs[1]), data.n_items)
+    return edges_to_csr(users, items, data.n_users, data.n_items)
+
+
+def item_pairs(task: Recommendation, gone: Forgotten) -> np.ndarray:
+    """Return the forgotten pairs as (2, k) users and items, in their own numbers."""
+    return gone.items - np.array([[0], [task.graph.n_users]])
+
+
+def rounds_of(task: Recommendation, retained: Recommendation, gone: Forgotten) -> dict[str, Round]:
+    """Return the rankings of a deletion by name; one without anything to find is absent.
+
+    "test": test pairs of retained users and items, deleted items are no candidates. "valid": the same on validation.
+    "forgotten": the forgotten pairs, hiding retained training pairs alone. "train": retained training pairs of a fixed
+    sample of users, nothing hidden. "open", where items are deleted: the lists of all retained users with the deleted
+    items among the candidates. Deleted users, and users who lose their last training pair, have no list in "test",
+    "valid" and "open"; users who never had one do, as in published numbers.
+    """
+    data, everybody = retained.graph, np.ones(retained.graph.n_users, dtype=bool)
+    named, deleted = task.parted(gone.nodes)
+    active = ~cut_off(task, retained)
+    active[named] = False
+    offered = _offered(data.n_items, deleted)
+    lost_users, lost_items = item_pairs(task, gone)
+    forgotten = edges_to_csr(lost_users, lost_items, data.n_users, data.n_items)
+    barred = None if retained.mask == "train" else data.valid
+    depth = depth_of(retained)
+    wide = Wide(data.train, depth)
+    found = {
+        "test": _round(data.test, active, depth, wide, barred, offered),
+        "valid": _round(data.valid, active, depth, wide, None, offered),
+        "forgotten": _round(forgotten, everybody, depth, wide),
+        "train": _round(data.train, _few(task, np.diff(data.train.indptr) > 0), depth),
+    }
+    if len(deleted) and data.test is not None:
+        users = np.flatnonzero(active)
+        found["open"] = Round(users, rows_of(data.test, users), depth, wide, barred)
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def _offered(n_items: int, deleted: np.ndarray) -> np.ndarray | None:
+    """Return the mask of the items that are not deleted, or None where all of them stay."""
+    offered = np.ones(n_items, dtype=bool)
+    offered[deleted] = False
+    return offered if len(deleted) else None
+
+
+def _round(
+    truth: CSR | None,
+    active: np.ndarray,
+    depth: int,
+    wide: Wide | None = None,
+    barred: CSR | None = None,
+    candidates: np.ndarray | None = None,
+) -> Round | None:
+    if truth is None:
+        return None
+    users = np.flatnonzero(active & (np.diff(truth.indptr) > 0))
+    return Round(users, rows_of(truth, users), depth, wide, barred, candidates) if len(users) else None
+
+
+def _few(task: Recommendation, active: np.ndarray) -> np.ndarray:
+    """Return the mask of a fixed sample of the users in the mask `active`."""
+    users = np.flatnonzero(active)
+    chosen = np.zeros_like(active)
+    size = min(len(users), TRAIN_USERS)
+    chosen[task.streams("ranked-users").numpy().choice(users, size, replace=False)] = True
+    return chosen
+
+
+def depth_of(task: Recommendation) -> int:
+    """Return how long the lists must be for every cutoff and for the task's ndcg."""
+    return max(*CUTOFFS, KGAT_DEPTH) if task.ndcg == "kgat" else max(CUTOFFS)
+
+
+def deleted_share(task: Recommendation, gone: Forgotten) -> float:
+    """Return the share of the training pairs that the deletion takes."""
+    return gone.edges.shape[1] / task.graph.n_edges
+
+
+def cut_off(task: Recommendation, retained: Recommendation) -> np.ndarray:
+    """Return the (n_users,) mask of users who lose their last training pair."""
+    before, after = (np.diff(one.graph.train.indptr) for one in (task, retained))
+    return (before > 0) & (after == 0)

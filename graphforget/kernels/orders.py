@@ -1,0 +1,191 @@
+"""The order of an epoch: permutations, and users with one of their items."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+from graphforget._core.errors import DataError
+from graphforget._core.streams import Stream, draw_below, draw_u64
+from graphforget.kernels.csr import CSR
+
+BUCKET = 4096
+"""Mean size of the buckets of a shuffle, each of which is shuffled inside the cache."""
+
+MAX_BUCKETS = 2048
+"""Largest number of buckets: more would be written to too many places at once."""
+
+PART = 65536
+"""Least number of elements that one parallel task deals out to the buckets."""
+
+MAX_PARTS = 64
+"""Largest number of parallel tasks."""
+
+BLOCK = 8192
+"""Draws of one parallel task."""
+
+
+@njit(cache=True, nogil=True)
+def _deal_start(n: int, part: int, parts: int) -> int:
+    return n * part // parts
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _count_dealt(n: int, key: np.uint64, ends: np.ndarray) -> None:
+    """Set ends[bucket, part] to the number of elements of a part that go to a bucket."""
+    n_buckets, parts = ends.shape
+    for part in prange(parts):
+        for i in range(_deal_start(n, part, parts), _deal_start(n, part + 1, parts)):
+            ends[draw_below(key, i, n_buckets), part] += 1
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _deal(key: np.uint64, cursors: np.ndarray, out: np.ndarray) -> None:
+    """Write every element behind the ones its part has already dealt to its bucket."""
+    n_buckets, parts = cursors.shape
+    for part in prange(parts):
+        at = cursors[:, part].copy()
+        for i in range(_deal_start(len(out), part, parts), _deal_start(len(out), part + 1, parts)):
+            bucket = draw_below(key, i, n_buckets)
+            out[at[bucket]] = i
+            at[bucket] += 1
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _shuffle_buckets(key: np.uint64, starts: np.ndarray, out: np.ndarray) -> None:
+    for bucket in prange(len(starts) - 1):
+        own, part = draw_u64(key, bucket), out[starts[bucket] : starts[bucket + 1]]
+        for last in range(len(part) - 1, 0, -1):
+            other = draw_below(own, last, last + 1)
+            part[last], part[other] = part[other], part[last]
+
+
+def _two_keys(key: int) -> tuple[np.uint64, np.uint64]:
+    first, second = Stream(int(key)).bits(2)
+    return first, second
+
+
+def epoch_order(n: int, key: int) -> np.ndarray:
+    """Return a uniformly random permutation of 0 .. n - 1, int64 (n,).
+
+    Every element is dealt to a random bucket, and each bucket is shuffled by Fisher and Yates (Rao 1961, Sandelius
+    1962): as uniform as one shuffle of all, but parallel, and in the cache. A generator's `permutation` costs more than
+    drawing all negatives of an epoch. The bias is below n / 2^32; n < 2^32.
+
+    Parameters
+    ----------
+    n : number of elements, from 0
+    key : stream key, see `Streams`
+
+    Example
+    -------
+    >>> epoch_order(5, key=1).tolist() == epoch_order(5, key=1).tolist()
+    True
+    >>> sorted(epoch_order(5, key=1).tolist())
+    [0, 1, 2, 3, 4]
+    """
+    buckets, swaps = _two_keys(key)
+    ends = np.zeros((min(MAX_BUCKETS, n // BUCKET + 1), min(MAX_PARTS, n // PART + 1)), np.int64)
+    _count_dealt(n, buckets, ends)
+    starts = (np.cumsum(ends) - ends.ravel()).reshape(ends.shape)
+    out = np.empty(n, np.int64)
+    _deal(buckets, starts, out)
+    _shuffle_buckets(swaps, np.append(starts[:, 0], n), out)
+    return out
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _pick(indptr: np.ndarray, indices: np.ndarray, rows: np.ndarray, key: np.uint64, out: np.ndarray) -> None:
+    for block in prange((len(rows) + BLOCK - 1) // BLOCK):
+        for slot in range(block * BLOCK, min(len(rows), (block + 1) * BLOCK)):
+            first = indptr[rows[slot]]
+            out[slot] = indices[first + draw_below(key, slot, indptr[rows[slot] + 1] - first)]
+
+
+def pick_items(csr: CSR, rows: np.ndarray, key: int) -> np.ndarray:
+    """Draw for each entry of `rows` one of the columns of that row, uniformly; int32 (m,).
+
+    Raises
+    ------
+    DataError if a row of `rows` is empty.
+    """
+    lengths = csr.indptr[1:] - csr.indptr[:-1]
+    empty = np.flatnonzero(lengths[rows] == 0)
+    if len(empty):
+        raise DataError(f"Row {rows[empty[0]]} has no entry, so none can be picked. Leave it out.")
+    out = np.empty(len(rows), np.int32)
+    _pick(csr.indptr, csr.indices, rows, np.uint64(key), out)
+    return out
+
+
+def _users_with_items(csr: CSR) -> np.ndarray:
+    users = np.flatnonzero(np.diff(csr.indptr)).astype(np.int32)
+    if not len(users):
+        raise DataError("No row has an entry (no user an item), so there is nothing to draw.")
+    return users
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _draw_users(users: np.ndarray, key: np.uint64, out: np.ndarray) -> None:
+    for block in prange((len(out) + BLOCK - 1) // BLOCK):
+        for slot in range(block * BLOCK, min(len(out), (block + 1) * BLOCK)):
+            out[slot] = users[draw_below(key, slot, len(users))]
+
+
+def user_draws(csr: CSR, count: int, key: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw users uniformly, with replacement, and one item of each, uniformly (the sampler of LightGCN's authors).
+
+    Only users with items are drawn. (The authors' Python sampler draws from all users and drops those without items,
+    so that its epochs are shorter; their other one takes each user equally often: `pick_items`.)
+
+    Returns
+    -------
+    users, items : int32 (count,)
+
+    Raises
+    ------
+    DataError if no user has items.
+    """
+    which, items = _two_keys(key)
+    users = np.empty(count, np.int32)
+    _draw_users(_users_with_items(csr), which, users)
+    return users, pick_items(csr, users, items)
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _draw_batches(users: np.ndarray, key: np.uint64, out: np.ndarray) -> None:
+    """Fill each row of `out` with distinct users: the first steps of a shuffle, undone after each batch."""
+    n_batches, size = out.shape
+    parts = min(MAX_PARTS, n_batches)
+    for part in prange(parts):
+        order, swaps = users.copy(), np.empty(size, np.int64)
+        for batch in range(_deal_start(n_batches, part, parts), _deal_start(n_batches, part + 1, parts)):
+            for j in range(size):
+                swaps[j] = j + draw_below(key, batch * size + j, len(order) - j)
+                order[j], order[swaps[j]] = order[swaps[j]], order[j]
+                out[batch, j] = order[j]
+            for j in range(size - 1, -1, -1):
+                order[j], order[swaps[j]] = order[swaps[j]], order[j]
+
+
+def users_without_replacement(csr: CSR, batch: int, n_batches: int, key: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw batches of different users, and one item of each, uniformly (the sampler of KGAT's authors).
+
+    A user stands at most once in a batch; batches are independent of each other. As in the authors' code, a batch
+    larger than the number of users with items is drawn with replacement.
+
+    Returns
+    -------
+    users, items : int32 (batch * n_batches,), batch after batch
+
+    Raises
+    ------
+    DataError if no user has items.
+    """
+    known = _users_with_items(csr)
+    if batch > len(known):
+        return user_draws(csr, batch * n_batches, key)
+    which, items = _two_keys(key)
+    users = np.empty((n_batches, batch), np.int32)
+    _draw_batches(known, which, users)
+    return users.ravel(), pick_items(csr, users.ravel(), items)

@@ -1,0 +1,135 @@
+"""Sets of columns, one per row of a matrix, that answer quickly whether a column is in them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Self
+
+import numpy as np
+from numba import njit, prange
+
+from graphforget._core.errors import DataError
+from graphforget._core.streams import GOLDEN
+from graphforget.kernels.csr import CSR
+from graphforget.kernels.lowlevel import chunk_start, count_parts
+
+BITS_EACH = 8
+"""Least number of filter bits per member of a row."""
+
+_S6, _S8, _SHIFT = np.uint64(6), np.uint64(8), np.uint64(255)
+_ZERO, _ONE, _WORD = np.uint64(0), np.uint64(1), np.uint64(63)
+
+
+class RowSets(NamedTuple):
+    """The rows of a matrix as sets: an adaptive bitmap per row. Works inside numba; see `has` and `free_column`.
+
+    A row of d members has the smallest power of two of at least max(64, 8 d) bits. Where that is below n_cols it is a
+    filter: bit hash(column) is set for every member, so a clear bit means "not in", and a set bit is settled by binary
+    search. Otherwise it is the exact bitmap of n_cols bits. At most two bytes per member, and 8 per row.
+
+    Shapes: indptr int64 (n_rows + 1,), indices int32 (nnz,) ascending within a row, words uint64 (n_words,), heads
+    uint64 (n_rows,): first word times 256, plus 0 for an exact bitmap or the shift of the hash.
+    """
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    words: np.ndarray
+    heads: np.ndarray
+    n_cols: int
+    largest: int
+
+    @classmethod
+    def of(cls, csr: CSR) -> Self:
+        """Return the sets of the stored columns of each row.
+
+        Raises
+        ------
+        DataError when the columns of a row do not ascend (or one stands twice): duplicates would make draws uneven.
+        """
+        row = _first_unsorted(csr.indptr, csr.indices)
+        if row >= 0:
+            raise DataError(f"RowSets: the columns of row {row} must ascend, none twice. Sort and deduplicate them.")
+        lengths = np.diff(csr.indptr)
+        logs = np.maximum(6, np.ceil(np.log2(np.maximum(1, BITS_EACH * lengths))).astype(np.int64))
+        exact = (1 << logs) >= csr.n_cols
+        ends = np.cumsum(np.where(exact, -(-csr.n_cols // 64), 1 << (logs - 6)))
+        words = np.zeros(ends[-1] if len(ends) else 0, np.uint64)
+        first = np.concatenate(([0], ends[:-1])) if len(ends) else ends
+        heads = ((first << 8) | np.where(exact, 0, 64 - logs)).astype(np.uint64)
+        _set_bits(csr.indptr, csr.indices, heads, words)
+        return cls(csr.indptr, csr.indices, words, heads, csr.n_cols, int(lengths.max(initial=0)))
+
+
+@njit(cache=True, nogil=True)
+def _first_unsorted(indptr: np.ndarray, indices: np.ndarray) -> int:
+    for row in range(len(indptr) - 1):
+        for e in range(indptr[row] + 1, indptr[row + 1]):
+            if indices[e] <= indices[e - 1]:
+                return row
+    return -1
+
+
+@njit(cache=True, inline="always")
+def _bit(head: np.uint64, column: int) -> np.uint64:
+    """Return the position of a column in the bits of its row."""
+    shift = head & _SHIFT
+    return np.uint64(column) if shift == _ZERO else (np.uint64(column) * GOLDEN) >> shift
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _set_bits(indptr: np.ndarray, indices: np.ndarray, heads: np.ndarray, words: np.ndarray) -> None:
+    parts = count_parts(len(heads))
+    for part in prange(parts):
+        for row in range(chunk_start(indptr, part, parts), chunk_start(indptr, part + 1, parts)):
+            first = heads[row] >> _S8
+            for e in range(indptr[row], indptr[row + 1]):
+                bit = _bit(heads[row], indices[e])
+                words[first + (bit >> _S6)] |= _ONE << (bit & _WORD)
+
+
+@njit(cache=True, nogil=True)
+def has_column(row: np.ndarray, column: int) -> bool:
+    """Return whether an ascending array holds `column`: binary search."""
+    low, high = 0, len(row)
+    while low < high:
+        middle = (low + high) // 2
+        if row[middle] < column:
+            low = middle + 1
+        else:
+            high = middle
+    return low < len(row) and row[low] == column
+
+
+@njit(cache=True, inline="always")
+def has(sets: RowSets, row: int, column: int) -> bool:
+    """Return whether `column`, from 0 to n_cols - 1, is in the set of a row. For use inside numba."""
+    head = sets.heads[row]
+    bit = _bit(head, column)
+    if (sets.words[(head >> _S8) + (bit >> _S6)] >> (bit & _WORD)) & _ONE == _ZERO:
+        return False
+    return head & _SHIFT == _ZERO or has_column(sets.indices[sets.indptr[row] : sets.indptr[row + 1]], column)
+
+
+@njit(cache=True, nogil=True)
+def free_column(members: np.ndarray, rank: int) -> int:
+    """Return column number `rank`, from 0, of those that `members` (ascending) does not hold. For use inside numba."""
+    low, high = 0, len(members)
+    while low < high:
+        middle = (low + high) // 2
+        if members[middle] - middle > rank:
+            high = middle
+        else:
+            low = middle + 1
+    return rank + low
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _members(sets: RowSets, rows: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
+    for k in prange(len(rows)):
+        out[k] = has(sets, rows[k], columns[k])
+
+
+def member_mask(sets: RowSets, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return for every pair (rows[k], columns[k]) whether the column is in the set of the row. bool (m,)."""
+    out = np.empty(len(rows), np.bool_)
+    _members(sets, rows, columns, out)
+    return out

@@ -1,0 +1,127 @@
+"""Models trained on shards of the interactions, answering as one."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from graphforget._core.errors import UsageError
+from graphforget._core.streams import Streams
+from graphforget.data.interactions import Interactions
+from graphforget.data.shard_map import ShardMap, shards_of
+from graphforget.models.base import Hook, Model
+from graphforget.tasks.base import Items
+
+VOTES = ("known", "all")
+
+
+class Ensemble(Model):
+    """One model per shard of the interactions; each sees its own shard's graph, on the numbers of all users and items.
+
+    Parameters
+    ----------
+    shards: the models, of one class and size.
+    shard_map: which shard a pair belongs to.
+    """
+
+    tasks: ClassVar[tuple[str, ...]] = ("recommend",)
+
+    def __init__(self, shards: Sequence[Model], shard_map: ShardMap) -> None:
+        super().__init__()
+        if len(shards) != shard_map.n_shards:
+            raise UsageError(f"An ensemble of {shard_map.n_shards} shards needs as many models; got {len(shards)}.")
+        self.shards = nn.ModuleList(shard.frozen() for shard in shards)
+        self.map_digest = shard_map.digest
+        self.plan = {key: getattr(shard_map, key) for key in ("n_shards", "n_items", "unit", "key")}
+        for key in ("table", "numbers"):
+            value = getattr(shard_map, key)
+            if value is not None:
+                self.register_buffer(key, torch.from_numpy(value.astype(np.int64)))
+
+    @property
+    def shard_map(self) -> ShardMap:
+        """Which shard a pair belongs to."""
+        tables = {key: getattr(self, key).cpu().numpy() for key in ("table", "numbers") if hasattr(self, key)}
+        return ShardMap(**self.plan, **tables)
+
+    def parts(self, data: Interactions) -> list[Interactions]:
+        """Return the training pairs of every shard, kept with `data`."""
+        return data.memo(f"shards/{self.map_digest}", lambda: shards_of(data, self.shard_map))
+
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """Return what the constructor takes beside the models and the map, for JSON."""
+
+    def ranking_loss(self, data: Interactions, z: Tensor, items: Items) -> Tensor | None:
+        """Return the ranking loss of the shards' backbone where it has one of its own, else None."""
+        return self.shards[0].ranking_loss(data, z, items)
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch what the ensemble adds; the models of the shards stay in evaluation mode."""
+        super().train(mode)
+        self.shards.eval()
+        return self
+
+    def fresh(self, streams: Streams) -> Model:
+        """Return one model of the shards' kind with new parameters: being sharded is no part of a fresh start."""
+        return self.shards[0].fresh(streams)
+
+    def flops(self, graph: Interactions) -> int:
+        """Return the operations of the models, each on its own shard."""
+        return sum(shard.flops(part) for shard, part in zip(self.shards, self.parts(graph), strict=True))
+
+
+class MeanEnsemble(Ensemble):
+    """The mean score of the shards' models (SISA, Bourtoule et al. 2021, for recommenders).
+
+    The mean of inner products is the inner product of joined embeddings, so the ensemble scores and ranks like any
+    recommender: an item's embedding joins those of the k models, a user's joins them times the weights w_us,
+
+        s(u, i) = sum_s w_us <z_u^s, z_i^s>.
+
+    Averaging the embeddings themselves would be wrong: those of different models are not aligned.
+
+    Parameters
+    ----------
+    votes: "known" averages over the shards that hold training pairs of the user (with shards of users, his own), all
+        others never learned his embedding; "all" averages over the k models.
+    """
+
+    name = "mean-ensemble"
+
+    def __init__(self, shards: Sequence[Model], shard_map: ShardMap, votes: str = "known") -> None:
+        super().__init__(shards, shard_map)
+        if votes not in VOTES:
+            raise UsageError(f"MeanEnsemble: 'votes' must be one of {', '.join(VOTES)}; got {votes!r}.")
+        self.votes = votes
+
+    def config(self) -> dict[str, Any]:
+        """Return which shards a user's mean is over."""
+        return {"votes": self.votes}
+
+    def layers(self, graph: Interactions, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
+        """Return one layer, the joined embeddings (n_nodes, k * width)."""
+        del first  # the embeddings of the shards are one layer
+        weights = graph.memo(f"votes/{self.votes}/{self.map_digest}", lambda: self._weights(graph))
+        tables = [shard(part) for shard, part in zip(self.shards, self.parts(graph), strict=True)]
+        n = graph.n_users
+        blocks = [torch.cat([z[:n] * weights[:, s : s + 1], z[n:]]) for s, z in enumerate(tables)]
+        joined = torch.cat(blocks, dim=1)
+        return [hook(1, joined) if hook else joined]
+
+    def _weights(self, data: Interactions) -> Tensor:
+        """Return the (n_users, k) weights of a user's mean; zeros for a user without training pairs that none knows."""
+        if self.votes == "all":
+            return torch.full((data.n_users, len(self.shards)), 1.0 / len(self.shards))
+        known = np.stack([part.user_degrees > 0 for part in self.parts(data)], axis=1)
+        return torch.from_numpy((known / np.maximum(known.sum(axis=1, keepdims=True), 1)).astype(np.float32))
+
+    def extra_loss(self, data: Interactions, layers: list[Tensor], z: Tensor, items: Items, epoch: int) -> Tensor:
+        """Return the regulariser of the shards' models on the joined embeddings of a batch."""
+        del data, layers, epoch  # the joined embeddings are all there is
+        return self.shards[0].penalty(z, items)

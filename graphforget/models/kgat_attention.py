@@ -1,0 +1,97 @@
+"""The attention of KGAT: a softmax over the triples that leave a node."""
+
+from __future__ import annotations
+
+import hashlib
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from graphforget.data.interactions import Interactions
+from graphforget.kernels.pairs import PairIndex, pair_scores
+from graphforget.kernels.propagate import Sparse
+from graphforget.models.kgat_graph import RelationGraph
+
+
+def segment_softmax(indptr: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return the softmax of `scores` within each segment `indptr[i]:indptr[i + 1]`, float64 (T,)."""
+    lengths = np.diff(indptr)
+    starts = indptr[:-1][lengths > 0]
+    if not len(starts):
+        return np.empty(0)
+    scores = scores.astype(np.float64)
+    powers = np.exp(scores - np.repeat(np.maximum.reduceat(scores, starts), lengths[lengths > 0]))
+    return powers / np.repeat(np.add.reduceat(powers, starts), lengths[lengths > 0])
+
+
+def attention_scores(graph: RelationGraph, nodes: Tensor, relations: Tensor, transforms: Tensor) -> np.ndarray:
+    """Return (e_t W_r) . tanh(e_h W_r + e_r) of every triple, float32 (T,), without gradients.
+
+    Shapes: nodes (n_nodes, d), relations (n_relations, k), transforms (n_relations, d, k).
+    """
+    scores = np.zeros(len(graph), np.float32)
+    indptr, positions = graph.by_relation
+    with torch.no_grad():
+        for relation in np.flatnonzero(np.diff(indptr)):
+            chosen = positions[indptr[relation] : indptr[relation + 1]]
+            head_rows, heads = _distinct(graph.heads[chosen], graph.n_nodes)
+            tail_rows, tails = _distinct(graph.tails[chosen], graph.n_nodes)
+            weight = transforms[relation]
+            left = torch.tanh(nodes.index_select(0, head_rows.to(nodes.device)) @ weight + relations[relation])
+            right = nodes.index_select(0, tail_rows.to(nodes.device)) @ weight
+            pairs = PairIndex(heads, tails + len(left), len(left) + len(right))
+            scores[chosen] = pair_scores(torch.cat([left, right]), pairs).cpu().numpy()
+    return scores
+
+
+def _distinct(nodes: np.ndarray, n_nodes: int) -> tuple[Tensor, np.ndarray]:
+    """Return the distinct nodes, ascending, and the place of each node among them."""
+    there = np.zeros(n_nodes, bool)
+    there[nodes] = True
+    return torch.from_numpy(np.flatnonzero(there)), (np.cumsum(there) - 1)[nodes]
+
+
+class Attention:
+    """The attention matrices on one data value, constants in every gradient.
+
+    In evaluation a model's matrix is that of its present parameters (the latest is kept beside their digest). In
+    training it is that of the last refresh, or of the parameters it starts with.
+
+    Parameters
+    ----------
+    graph: triples of the data.
+    """
+
+    def __init__(self, graph: RelationGraph) -> None:
+        self.graph = graph
+        self._training: WeakKeyDictionary[nn.Module, Sparse] = WeakKeyDictionary()
+        self._latest: tuple[str, Sparse] | None = None
+
+    @classmethod
+    def on(cls, data: Interactions) -> Attention:
+        """Return the attention on a data value."""
+        return data.memo("attention", lambda: cls(RelationGraph.of(data)))
+
+    def of(self, model: nn.Module) -> Sparse:
+        """Return the matrix that a model with `nodes`, `relations` and `transforms` works with."""
+        if not model.training:
+            self._training.pop(model, None)
+            return self._present(model)
+        return self._training[model] if model in self._training else self.refresh(model)
+
+    def refresh(self, model: nn.Module) -> Sparse:
+        """Compute the matrix of the model's present parameters, to train with from here on."""
+        self._training[model] = self._present(model)
+        return self._training[model]
+
+    def _present(self, model: nn.Module) -> Sparse:
+        tables = [model.nodes, model.relations, model.transforms]
+        sha = hashlib.sha256()
+        for table in tables:
+            sha.update(table.detach().cpu().contiguous().numpy())
+        if self._latest is None or self._latest[0] != sha.hexdigest():
+            weights = segment_softmax(self.graph.indptr, attention_scores(self.graph, *tables))
+            self._latest = sha.hexdigest(), self.graph.matrix(weights)
+        return self._latest[1]

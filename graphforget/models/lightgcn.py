@@ -1,0 +1,65 @@
+"""LightGCN."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from graphforget.data.interactions import Interactions
+from graphforget.kernels.propagate import propagate
+from graphforget.models.base import Hook
+from graphforget.models.mf import MF, with_entities
+
+
+class LightGCN(MF):
+    """LightGCN (He et al. 2020, arXiv 2002.02126): E^(k+1) = A_hat E^(k), the final embedding is the mean of all.
+
+    A_hat = D^-1/2 A D^-1/2 of the bipartite graph, without self-loops.
+
+    Parameters
+    ----------
+    layers: number of propagations.
+    init, std: of the learned embeddings; the official code draws from N(0, 0.1^2), the paper says Xavier.
+    dim, reg, reg_form, reg_on, reg_per_batch: see `Recommender`; the official values are the defaults.
+    """
+
+    name: ClassVar[str] = "lightgcn"
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "lightgcn-recbole": {"layers": 2, "reg": 1e-5, "init": "xavier", "reg_form": "norm"},
+    }
+
+    def __init__(
+        self,
+        dim: int = 64,
+        layers: int = 3,
+        reg: float = 1e-4,
+        init: str = "normal",
+        std: float = 0.1,
+        reg_form: str = "half_squared",
+        reg_on: str = "layer0",
+        reg_per_batch: bool = True,
+    ) -> None:
+        super().__init__(dim, reg, init, std, reg_form, reg_on, reg_per_batch)
+        self.check_count("layers", layers, 16)
+        self.n_layers = layers
+
+    def config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().config(), "layers": self.n_layers}
+
+    def propagated(self, data: Interactions, hook: Hook) -> list[Tensor]:
+        """Return E^(0) to E^(K)."""
+        found = [hook(1, with_entities(self, data))]
+        for layer in range(2, self.n_layers + 2):
+            found.append(hook(layer, propagate(data.normalised, found[-1])))
+        return found
+
+    def readout(self, layers: list[Tensor]) -> Tensor:
+        """Return the mean of all layers."""
+        return torch.stack(layers).mean(dim=0)
+
+    def flops(self, graph: Interactions) -> int:
+        """Return the operations of the propagations and the mean."""
+        return self.n_layers * self.dim * (4 * graph.n_edges + graph.n_nodes) + self.dim * graph.n_nodes

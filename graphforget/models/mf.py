@@ -1,0 +1,90 @@
+"""Matrix factorisation."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from graphforget._core.streams import Streams
+from graphforget.data.interactions import Interactions
+from graphforget.models.base import Hook
+from graphforget.models.recommender import Recommender, normal, xavier
+
+
+def embedding_table(rows: int, dim: int, init: str, std: float, generator: torch.Generator) -> nn.Parameter:
+    """Return a (rows, dim) table: "xavier" (uniform), "xavier_normal", or "normal" with deviation `std`."""
+    if init == "normal":
+        return normal((rows, dim), std, generator)
+    return xavier((rows, dim), generator, gaussian=init == "xavier_normal")
+
+
+INITS = ("xavier", "xavier_normal", "normal")
+
+
+class MF(Recommender):
+    """Matrix factorisation trained with BPR (Rendle et al. 2009): s(u, i) = e_u . e_i.
+
+    The presets are the forms of KGAT's, LightGCN's and MMRec's code; their `reg` depends on the data.
+
+    Parameters
+    ----------
+    init: "xavier" (KGAT's BPR-MF), "xavier_normal" (MMRec) or "normal" (LightGCN's).
+    std: deviation of "normal".
+    dim, reg, reg_form, reg_on, reg_per_batch: see `Recommender`.
+    """
+
+    name: ClassVar[str] = "mf"
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "mf-kgat": {"reg_per_batch": False},
+        "mf-lightgcn": {"init": "normal", "std": 1.0},
+        "mf-mmrec": {"init": "xavier_normal", "reg_form": "norm"},
+    }
+
+    def __init__(
+        self,
+        dim: int = 64,
+        reg: float = 1e-4,
+        init: str = "xavier",
+        std: float = 0.1,
+        reg_form: str = "half_squared",
+        reg_on: str = "layer0",
+        reg_per_batch: bool = True,
+    ) -> None:
+        super().__init__(dim, reg, reg_form, reg_on, reg_per_batch)
+        self.check_choice("init", init, INITS)
+        self.check_number("std", std)
+        self.init, self.std = init, std
+
+    def config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().config(), "init": self.init, "std": self.std}
+
+    def build(self, streams: Streams) -> None:
+        """Create the tables of users and of items."""
+        assert self.sizes is not None
+        for part in ("users", "items"):
+            generator = streams(f"init-{part}").torch()
+            rows = self.sizes[f"n_{part}"]
+            setattr(self, part, embedding_table(rows, self.dim, self.init, self.std, generator))
+
+    def sizes_of(self, data: Interactions) -> dict[str, Any]:
+        """Return the numbers of users and items; entities beyond the items are not embedded."""
+        return {"n_users": data.n_users, "n_items": data.n_items}
+
+    def propagated(self, data: Interactions, hook: Hook) -> list[Tensor]:
+        """Return the one layer there is."""
+        return [hook(1, with_entities(self, data))]
+
+    def flops(self, graph: Interactions) -> int:
+        """Return 0: nothing is computed but scores."""
+        del graph
+        return 0
+
+
+def with_entities(model: nn.Module, data: Interactions) -> Tensor:
+    """Return users above items, and zero rows for entities that are no items, so that node numbers fit."""
+    table = torch.cat([model.users, model.items])
+    missing = data.n_nodes - table.shape[0]
+    return table if not missing else torch.cat([table, table.new_zeros(missing, table.shape[1])])

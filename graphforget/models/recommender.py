@@ -1,0 +1,198 @@
+"""What every recommender offers: embeddings of users, items and entities whose inner products are scores."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphforget._core.errors import DataError, UsageError
+from graphforget._core.streams import Streams
+from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
+from graphforget.models.base import Hook, Model
+from graphforget.tasks.base import Items
+
+FORMS = ("half_squared", "norm")
+PLACES = ("layer0", "final")
+
+
+class Recommender(Model):
+    """Maps interactions to (n_nodes, width) embeddings: users first, then items, then the other entities.
+
+    A user and an item score the inner product of their final embeddings.
+
+    Parameters
+    ----------
+    dim: width of the first embeddings.
+    reg: weight of the l2 regulariser on the users, items and negatives of a batch.
+    reg_form: "half_squared" is half the sum of squared norms, "norm" the un-squared norm of each of the three blocks
+        (RecBole and MMRec).
+    reg_on: regularise "layer0", the embeddings that are learned, or the "final" ones.
+    reg_per_batch: divide by the number of triples of the batch.
+    """
+
+    tasks: ClassVar[tuple[str, ...]] = ("recommend",)
+    defaults: ClassVar[dict[str, Any]] = {}
+
+    def __init__(
+        self,
+        dim: int = 64,
+        reg: float = 1e-4,
+        reg_form: str = "half_squared",
+        reg_on: str = "layer0",
+        reg_per_batch: bool = True,
+    ) -> None:
+        super().__init__()
+        self.check_count("dim", dim, 65536)
+        self.check_number("reg", reg)
+        self.check_choice("reg_form", reg_form, FORMS)
+        self.check_choice("reg_on", reg_on, PLACES)
+        self.check_flag("reg_per_batch", reg_per_batch)
+        self.dim, self.reg, self.reg_form, self.reg_on, self.reg_per_batch = dim, reg, reg_form, reg_on, reg_per_batch
+        self.sizes: dict[str, Any] | None = None
+
+    def check_count(self, key: str, value: Any, high: int) -> None:
+        """Raise UsageError unless `value` is an integer in [1, high]."""
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= high:
+            raise UsageError(f"{self.name}: '{key}' must be an integer in [1, {high}]; got {value!r}.")
+
+    def check_choice(self, key: str, value: Any, allowed: tuple[str, ...]) -> None:
+        """Raise UsageError unless `value` is one of those allowed."""
+        if value not in allowed:
+            raise UsageError(f"{self.name}: '{key}' must be one of {', '.join(allowed)}; got {value!r}.")
+
+    def check_number(self, key: str, value: Any, low: float = 0.0, below: float = math.inf) -> None:
+        """Raise UsageError unless `value` is a number of at least `low` and below `below`."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value < below:
+            limit = "" if below == math.inf else f" and below {below:g}"
+            raise UsageError(f"{self.name}: '{key}' must be a number of at least {low:g}{limit}; got {value!r}.")
+
+    def check_positive(self, key: str, value: Any) -> None:
+        """Raise UsageError unless `value` is a number above 0."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+            raise UsageError(f"{self.name}: '{key}' must be a number above 0; got {value!r}.")
+
+    def check_integer(self, key: str, value: Any) -> None:
+        """Raise UsageError unless `value` is an integer."""
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise UsageError(f"{self.name}: '{key}' must be an integer; got {value!r}.")
+
+    def check_flag(self, key: str, value: Any) -> None:
+        """Raise UsageError unless `value` is True or False."""
+        if not isinstance(value, bool):
+            raise UsageError(f"{self.name}: '{key}' must be True or False; got {value!r}.")
+
+    def extra_repr(self) -> str:
+        """Return the constructor's arguments, so that two settings are never taken for one."""
+        return ", ".join(f"{key}={value!r}" for key, value in self.config().items())
+
+    def config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        keys = ("dim", "reg", "reg_form", "reg_on", "reg_per_batch")
+        return {key: getattr(self, key) for key in keys}
+
+    def sizes_of(self, data: Interactions) -> dict[str, Any]:
+        """Return what the shapes of the parameters depend on, for JSON."""
+        return {"n_users": data.n_users, "n_items": data.n_items, "n_nodes": data.n_nodes}
+
+    def initialised_for(self, data: Interactions, streams: Streams) -> Self:
+        """Return a copy with parameters for the users, items and side information of `data`."""
+        if not isinstance(data, Interactions):
+            raise UsageError(f"{self.name} recommends items to users; graph '{data.name}' has neither. Use a GCN.")
+        return self.with_sizes(self.sizes_of(data), streams)
+
+    def with_sizes(self, sizes: dict[str, Any], streams: Streams) -> Self:
+        """Return a copy with parameters of the given sizes, drawn from the streams "init"."""
+        model = type(self)(**self.config())
+        model.sizes = dict(sizes)
+        model.build(streams)
+        return model
+
+    def fresh(self, streams: Streams) -> Self:
+        """Return a copy with newly initialised parameters of the same sizes."""
+        if self.sizes is None:
+            raise UsageError(f"{self.name} has no parameters yet; train it first.")
+        return self.with_sizes(self.sizes, streams)
+
+    @abstractmethod
+    def build(self, streams: Streams) -> None:
+        """Create the parameters for `self.sizes`."""
+
+    @abstractmethod
+    def propagated(self, data: Interactions, hook: Hook) -> list[Tensor]:
+        """Return the embeddings after each layer, the learned ones first; each has gone through `hook`."""
+
+    def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
+        """Return the (n_nodes, width) embeddings after each layer; the learned ones are layer 1."""
+        del first  # the first layer is learned, not computed
+        self._check_data(graph)
+        return self.propagated(graph, hook or (lambda layer, h: h))
+
+    def _check_data(self, data: Any) -> None:
+        if not isinstance(data, Interactions):
+            raise UsageError(f"{self.name} recommends items to users; graph '{data.name}' has neither. Use a GCN.")
+        found = self.sizes_of(data)
+        if found != self.sizes:
+            raise DataError(f"{self.name} was made for {_words(self.sizes)}; '{data.name}' has {_words(found)}.")
+
+    def extra_loss(self, data: Interactions, layers: list[Tensor], z: Tensor, items: Items, epoch: int) -> Tensor:
+        """Return what a batch adds to the ranking loss: the regulariser of its users, items and negatives."""
+        del data, epoch  # backbones with losses of their own need them
+        return self.penalty(layers[0] if self.reg_on == "layer0" else z, items)
+
+    def clear_features(self, rows: Mapping[str, np.ndarray]) -> None:
+        """Undo, in place, what was learned about the features of some items; here nothing is.
+
+        rows: (n_items,) masks by modality.
+        """
+        del rows  # backbones that learn features have something to clear
+
+    def penalty(self, table: Tensor, items: Items) -> Tensor:
+        """Return `reg` times the l2 regulariser of the rows of `table` that a batch of triples names."""
+        if self.reg == 0:
+            return table.new_zeros(())
+        blocks = [table.index_select(0, rows.to(table.device)) for rows in triple_rows(items)]
+        if self.reg_form == "half_squared":
+            total = 0.5 * sum(block.square().sum() for block in blocks)
+        else:
+            total = sum(block.norm() for block in blocks)
+        return self.reg * total / (len(items) if self.reg_per_batch else 1)
+
+
+def triple_rows(items: Items) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the node numbers of users, items and negatives of a batch, each (m,) int64."""
+    both = items.pairs[0]
+    m = len(items)
+    user, item = (torch.from_numpy(part.astype("int64")) for part in (both.u, both.v))
+    return user[:m], item[:m], item[m:]
+
+
+def layer_widths(owner: str, text: Any) -> tuple[int, ...]:
+    """Return the widths listed in a text as "64,32,16"; raises UsageError when it is no such list."""
+    parts = str(text).split(",")
+    if not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        raise UsageError(f"{owner}: 'layers' must list the widths of the layers, as 64,32,16; got {text!r}.")
+    return tuple(int(part) for part in parts)
+
+
+def _words(sizes: dict[str, Any] | None) -> str:
+    return ", ".join(f"{value} {key}" for key, value in (sizes or {}).items())
+
+
+def normal(shape: tuple[int, ...], std: float, generator: torch.Generator) -> torch.nn.Parameter:
+    """Return a parameter drawn from N(0, std^2)."""
+    return torch.nn.Parameter(torch.randn(*shape, generator=generator) * std)
+
+
+def xavier(shape: tuple[int, int], generator: torch.Generator, *, gaussian: bool = False) -> torch.nn.Parameter:
+    """Return a Xavier parameter (Glorot and Bengio 2010) for a (fan in, fan out) matrix, uniform or normal."""
+    fan = shape[0] + shape[1]
+    if gaussian:
+        return normal(shape, (2.0 / fan) ** 0.5, generator)
+    return torch.nn.Parameter((torch.rand(*shape, generator=generator) * 2 - 1) * (6.0 / fan) ** 0.5)

@@ -1,0 +1,95 @@
+"""What a trained recommender tells a user: the best items, in the user's own ids."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from graphforget._core.errors import DataError, UnsupportedError, UsageError
+from graphforget._core.threads import one_torch_thread
+from graphforget.data.id_lookup import Id
+from graphforget.models.base import Model
+from graphforget.tasks.base import Forgotten, Task
+from graphforget.tasks.recommend import Recommendation
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What an unlearned model answers from, in memory only: no model folder holds it.
+
+    Attributes
+    ----------
+    before: digest of the data that still held the forgotten part.
+    retained: the task without it.
+    offered: (n_items,) mask of the items that were not forgotten.
+    """
+
+    before: str
+    retained: Recommendation
+    offered: np.ndarray
+
+    def __deepcopy__(self, memo: dict) -> Self:
+        """Return the same value: copies of the model answer from the same data."""
+        del memo
+        return self
+
+
+def answer_from(model: Model, task: Task, retained: Task, gone: Forgotten) -> None:
+    """Let an unlearned recommender answer from the retained data, even when it is asked on the task before."""
+    if isinstance(task, Recommendation) and isinstance(retained, Recommendation):
+        offered = np.ones(task.graph.n_items, dtype=bool)
+        offered[task.parted(gone.nodes)[1]] = False
+        model.answers = Answers(task.graph.digest, retained, offered)
+
+
+def recommend(
+    model: Model, task: Recommendation, users: Sequence[Id], k: int = 20, exclude: Sequence[Id] = ()
+) -> tuple[list[list[Id]], list[list[float]]]:
+    """Return the best items of each user, best first, in the user's own ids, and their scores.
+
+    Left out are the items the user has already, as the task's `mask` says. A model that came from `unlearn` answers
+    from the retained data and offers no forgotten item, also when it is given the task that still holds the forgotten
+    part. One that was loaded from a folder knows nothing of that: give it the retained task, and `exclude`.
+
+    Parameters
+    ----------
+    users: the user's own ids, in any order.
+    k: length of each list; it is shorter where fewer items are left.
+    exclude: ids of items that are not on offer.
+
+    Raises UsageError for an impossible k, DataError for an unknown user or item, UnsupportedError for what is no
+    recommender.
+    """
+    if not isinstance(task, Recommendation):
+        raise UnsupportedError(f"A {task.name} task has no users and items; give a Recommendation task.")
+    data = task.graph
+    if not isinstance(k, int) or isinstance(k, bool) or k < 1:
+        raise UsageError(f"recommend: 'k' must be an integer of at least 1; got {k!r}.")
+    if isinstance(users, str) or not len(users):
+        raise UsageError(f"recommend: 'users' must list at least one id; got {users!r}.")
+    offered = np.ones(data.n_items, dtype=bool)
+    offered[data.index_of_items(list(exclude))] = False
+    answers = getattr(model, "answers", None)
+    if answers is not None and answers.before == data.digest:
+        task, offered = _with_options(answers.retained, task), offered & answers.offered
+    if not offered.any():
+        raise DataError("recommend: every item is excluded, so nothing can be recommended. Exclude fewer.")
+    with one_torch_thread():
+        z = model.embed(task.graph)
+    ids, scores = task.rank(
+        z, data.index_of_users(list(users)), min(k, data.n_items), candidates=None if offered.all() else offered
+    )
+    there = [row >= 0 for row in ids]
+    items = [data.item_ids_of(row[mask]) for row, mask in zip(ids, there, strict=True)]
+    return items, [row[mask].tolist() for row, mask in zip(scores, there, strict=True)]
+
+
+def _with_options(retained: Recommendation, asked: Recommendation) -> Recommendation:
+    """Return the retained task with the mask of the task that was asked."""
+    task: Any = copy.copy(retained)
+    task.mask = asked.mask
+    return task

@@ -1,0 +1,293 @@
+"""Recommendation: which items would a user choose?"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from graphforget._core.errors import DataError, UsageError
+from graphforget._core.streams import Stream, Streams
+from graphforget.data.deletion import Deletion
+from graphforget.data.interactions import Interactions
+from graphforget.data.resolve_interactions import resolve_interactions
+from graphforget.data.splits import hold_out
+from graphforget.kernels.csr import CSR
+from graphforget.kernels.item_negatives import sample_items
+from graphforget.kernels.pairs import PairIndex, pair_scores
+from graphforget.kernels.ranked_metrics import ranking_metrics
+from graphforget.kernels.row_sets import RowSets
+from graphforget.kernels.topk import top_items
+from graphforget.tasks.base import Forgotten, Items, Task
+from graphforget.tasks.recommend_batches import SAMPLERS, Triples, epoch_triples
+
+CUTOFFS = (10, 20, 50)
+MASKS = ("train+valid", "train")
+NDCG = ("standard", "kgat", "full_truth")
+MAP = ("min_mk", "m", "full")
+
+
+class Recommendation(Task):
+    """Ranking of items for users, learned from pairs of an item chosen and one that was not (BPR).
+
+    Node numbers: users 0 to n_users - 1, then the items, then the other entities of a triple graph.
+    Everything is ranked on raw scores, ties go to the lower item.
+
+    Parameters
+    ----------
+    data: users, items, interactions, and what else is known of them.
+    seed: decides held-out pairs, negatives and, by default, everything trained on the task.
+    sampler: how an epoch walks the training pairs: "edges" takes each once, in random order (MMRec, RecBole); "users"
+        draws as many users, uniformly with replacement, and one of their items (LightGCN); "kgat" draws a batch of
+        users without replacement and one of their items.
+    negatives: items that were not chosen are drawn "uniform" or by "popularity".
+    holdout: share of every user's training pairs held out as validation where the data has none; 0 holds out nothing.
+    mask: pairs that are left out of the ranking on test: "train+valid" (RecBole) or "train" (MMRec, LightGCN).
+    ndcg, map_at: conventions of these metrics, see `kernels.ranked_metrics`.
+    select_on: "valid", or "test" as the published LightGCN, NGCF and KGAT numbers were selected (nothing is held out).
+    """
+
+    name: ClassVar[str] = "recommend"
+    selection: ClassVar[str] = "val_recall"
+    selections: ClassVar[tuple[str, ...]] = ("val_recall", "val_ndcg")
+    graph: Interactions
+
+    def __init__(
+        self,
+        data: Interactions,
+        seed: int = 0,
+        *,
+        sampler: str = "edges",
+        negatives: str = "uniform",
+        holdout: float = 0.1,
+        mask: str = "train+valid",
+        ndcg: str = "standard",
+        map_at: str = "min_mk",
+        select_on: str = "valid",
+    ) -> None:
+        if not isinstance(data, Interactions):
+            raise UsageError(f"Recommendation: '{data.name}' holds no users and items; give interactions.")
+        self.seed = seed
+        for key, value, allowed in (
+            ("sampler", sampler, SAMPLERS),
+            ("negatives", negatives, ("uniform", "popularity")),
+            ("mask", mask, MASKS),
+            ("ndcg", ndcg, NDCG),
+            ("map_at", map_at, MAP),
+            ("select_on", select_on, ("valid", "test")),
+        ):
+            if value not in allowed:
+                raise UsageError(f"Recommendation: '{key}' must be one of {', '.join(allowed)}; got '{value}'.")
+        if not isinstance(holdout, int | float) or not 0 <= holdout < 1:
+            raise UsageError(f"Recommendation: 'holdout' must be at least 0 and below 1; got {holdout!r}.")
+        self.sampler, self.negatives, self.mask, self.ndcg, self.map_at = sampler, negatives, mask, ndcg, map_at
+        self.select_on = select_on
+        if select_on == "test" and data.test is None:
+            raise DataError(f"Recommendation: '{data.name}' has no test pairs to select on; use select_on='valid'.")
+        divided = data.valid is not None or holdout == 0 or select_on == "test"
+        self.graph = data if divided else hold_out(data, holdout, self.streams("holdout"))
+
+    @property
+    def n_outputs(self) -> int | None:
+        """None: the backbone chooses the width of the embeddings."""
+        return None
+
+    @property
+    def chosen(self) -> RowSets:
+        """The training items of every user, for drawing others."""
+        return self.graph.memo("row-sets", lambda: RowSets.of(self.graph.train))
+
+    def protocol(self) -> str:
+        """Return sampler, mask, metric conventions and what selects, in words."""
+        return (
+            f"sampler {self.sampler}, {self.negatives} negatives, {self.mask} masked, {self.ndcg} ndcg, "
+            f"map over {self.map_at}, selected on {self.select_on}"
+        )
+
+    def resolve(self, deletion: Deletion) -> Forgotten:
+        """Return the deletion in node numbers: training pairs that go, users and items, triples, modalities."""
+        found = resolve_interactions(deletion, self.graph)
+        users, items = self.graph.edges[0], self.graph.edges[1] - self.graph.n_users
+        gone = np.isin(users, found.users) | np.isin(items, found.items)
+        gone[found.interactions] = True
+        edges = self.graph.edges[:, gone]
+        return Forgotten(
+            kind=deletion.kind,
+            edges=edges,
+            nodes=np.concatenate([found.users, self.graph.n_users + found.items]),
+            held_out=found.held_out,
+            triples=found.triples,
+            modalities=found.modalities,
+            items=edges,
+            digest=deletion.digest,
+        )
+
+    def without(self, gone: Forgotten) -> Self:
+        """Return the task on the retained data; forgotten users and items leave validation and test as well."""
+        users, items = self.parted(gone.nodes)
+        keys = self.graph.edges[0] * np.int64(self.graph.n_nodes) + self.graph.edges[1]
+        dead = gone.edges[0] * np.int64(self.graph.n_nodes) + gone.edges[1]
+        retained = copy.copy(self)
+        retained.graph = self.graph.without(
+            interactions=np.isin(keys, dead),
+            users=users,
+            items=items,
+            triples=gone.triples,
+            modalities=gone.modalities,
+            held_out=gone.held_out,
+        )
+        if not retained.graph.n_edges:
+            raise DataError("The deletion removes every training interaction; nothing is left to retain. Delete less.")
+        return retained
+
+    def parted(self, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the users and the items among node numbers, each in its own numbers."""
+        n = self.graph.n_users
+        return nodes[nodes < n], nodes[nodes >= n] - n
+
+    def steps(self, model: Any, streams: Streams, epoch: int, batch: int | None) -> Sequence[Callable[[], Tensor]]:
+        """Return the losses of the batches of an epoch: BPR and what the backbone adds to it."""
+        drawn = epoch_triples(self.graph, self.chosen, self.sampler, self.negatives, streams, epoch, batch)
+        size = len(drawn) if batch is None else batch
+        starts = range(0, len(drawn), size)
+        return [lambda at=at: self.batch_loss(model, self.items(drawn.part(at, at + size)), epoch) for at in starts]
+
+    def batch_loss(self, model: Any, items: Items, epoch: int) -> Tensor:
+        """Return mean BPR of a batch (or the backbone's own ranking loss) and what the backbone adds to it."""
+        layers = model.layers(self.graph)
+        z = model.readout(layers)
+        own = model.ranking_loss(self.graph, z, items)
+        ranking = self.item_losses(self.responses(z, items), items).mean() if own is None else own
+        return ranking + model.extra_loss(self.graph, layers, z, items, epoch)
+
+    def items(self, triples: Triples) -> Items:
+        """Return triples (user, item, other item) as items: pairs with the first, then pairs with the other."""
+        users = np.concatenate([triples.users, triples.users])
+        nodes = self.graph.n_users + np.concatenate([triples.items, triples.others])
+        pairs = PairIndex.of(np.stack([users, nodes]).astype(np.int64), self.graph.n_nodes)
+        return Items(targets=torch.ones(len(triples)), pairs=(pairs,))
+
+    def training_items(self, stream: Stream, gone: Forgotten | None = None, negatives: int = 2) -> Items:
+        """Return every training pair with `negatives` other items each, without the forgotten pairs if given."""
+        u, v = self.graph.edges
+        if gone is not None:
+            n = np.int64(self.graph.n_nodes)
+            keep = ~np.isin(u * n + v, gone.edges[0] * n + gone.edges[1])
+            u, v = u[keep], v[keep]
+        return self.paired(np.repeat(u, negatives), np.repeat(v, negatives), stream)
+
+    def forgotten_items(self, gone: Forgotten, stream: Stream | None = None) -> Items:
+        """Return each forgotten pair with an item the user never chose; without a stream always the same ones."""
+        return self.paired(gone.items[0], gone.items[1], stream or self.streams("forgotten-negatives"))
+
+    def unrelated_items(self, gone: Forgotten, stream: Stream) -> Items:
+        """Return as many triples of a user and two items never chosen."""
+        users, nodes = self.non_edges(gone.count, stream)
+        return self.paired(users, nodes, Stream(stream.key ^ 1))
+
+    def paired(self, users: np.ndarray, nodes: np.ndarray, stream: Stream) -> Items:
+        """Return (user, item node) pairs as items, each beside an item outside the user's training items."""
+        others = sample_items(self.chosen, users, stream.key)
+        return self.items(Triples(users, nodes - self.graph.n_users, others))
+
+    def non_edges(self, count: int, stream: Stream) -> np.ndarray:
+        """Return (2, count) random pairs of a user node and an item node that no training pair joins."""
+        users = stream.integers(self.graph.n_users, count)
+        return np.stack([users, self.graph.n_users + sample_items(self.chosen, users, stream.key ^ 2).astype(np.int64)])
+
+    def responses(self, z: Tensor, items: Items) -> Tensor:
+        """Return s(u, i) - s(u, j), the logit of preferring i to j."""
+        scores = pair_scores(z, items.pairs[0])
+        return scores[: len(items)] - scores[len(items) :]
+
+    def item_losses(self, responses: Tensor, items: Items) -> Tensor:
+        """Return softplus(-d), the BPR loss of each triple."""
+        del items  # the first item of a triple is always the one chosen
+        return F.softplus(-responses)
+
+    def divergence(self, teacher: Tensor, student: Tensor, temperature: float = 1.0) -> Tensor:
+        """Return KL(Bern(teacher) || Bern(student)) of the preference logits."""
+        p, q = teacher / temperature, student / temperature
+        yes, no = F.logsigmoid(p) - F.logsigmoid(q), F.logsigmoid(-p) - F.logsigmoid(-q)
+        return torch.sigmoid(p) * yes + torch.sigmoid(-p) * no
+
+    def validate(self, z: Tensor, gone: Forgotten | None = None) -> dict[str, float]:
+        """Return `val_recall` and `val_ndcg` at 20 on the validation (or, by `select_on`, the test) pairs."""
+        del gone  # no criterion here reads the forgotten part
+        part = "test" if self.select_on == "test" else "valid"
+        if getattr(self.graph, part) is None:
+            return {}
+        found = self.metrics(z, part, ks=(20,))
+        return {"val_recall": found["recall@20"], "val_ndcg": found["ndcg@20"]}
+
+    def metrics(
+        self, z: Tensor, part: str, gone: Forgotten | None = None, ks: Sequence[int] = CUTOFFS, **conventions: Any
+    ) -> dict[str, float]:
+        """Return the ranking metrics of a part, the mean over users with pairs in it.
+
+        part: "valid" masks the training items; "test" what `mask` says; "forgotten" takes the pairs of `gone` as the
+        truth and never masks them (call it on the retained task); "train" asks how well training pairs are ranked.
+        """
+        truth, hidden = self._truth(part, gone)
+        users = np.flatnonzero(np.diff(truth.indptr))
+        if not len(users):
+            raise DataError(f"'{self.graph.name}': no user has pairs in the {part} part, so nothing can be ranked.")
+        ids = self.rank(z, users, max((*ks, 100) if self.ndcg == "kgat" else ks), hidden=hidden)[0]
+        options = {"ndcg": self.ndcg, "map_at": self.map_at, **conventions}
+        return ranking_metrics(ids, rows_of(truth, users), tuple(ks), n_items=self.graph.n_items, **options)
+
+    def rank(
+        self, z: Tensor, users: np.ndarray, k: int, hidden: Sequence[CSR] | None = None, candidates: Any = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the (m, k) best items of each user and their scores, best first; -1 where there are fewer.
+
+        hidden: pairs that are left out; by default what `mask` says. candidates: (n_items,) mask of items to rank.
+        """
+        table = z.detach().cpu().float().contiguous().numpy()
+        n = self.graph.n_users
+        items = table[n : n + self.graph.n_items]
+        hidden = self._masked("test") if hidden is None else hidden
+        return top_items(table[users], items, [rows_of(part, users) for part in hidden], k, candidates)
+
+    def _masked(self, part: str) -> list[CSR]:
+        valid = part == "test" and self.mask == "train+valid" and self.graph.valid is not None
+        return [self.graph.train, self.graph.valid] if valid else [self.graph.train]
+
+    def _truth(self, part: str, gone: Forgotten | None) -> tuple[CSR, list[CSR]]:
+        if part == "forgotten":
+            if gone is None:
+                raise UsageError("metrics: part 'forgotten' needs the deletion; give gone=.")
+            from graphforget.kernels.csr import edges_to_csr
+
+            pairs = gone.items[0], gone.items[1] - self.graph.n_users
+            return edges_to_csr(*pairs, self.graph.n_users, self.graph.n_items), self._masked("valid")
+        if part not in ("train", "valid", "test"):
+            raise UsageError(f"metrics: 'part' must be train, valid, test or forgotten; got '{part}'.")
+        truth = getattr(self.graph, part)
+        if truth is None:
+            raise DataError(f"'{self.graph.name}' has no {part} pairs.")
+        return truth, [] if part == "train" else self._masked(part)
+
+    def __repr__(self) -> str:
+        def count(part: CSR | None) -> str:
+            return "no" if part is None else f"{len(part.indices):,}"
+
+        data = self.graph
+        return (
+            f"Recommendation({data.name}, seed {self.seed}, {data.n_users:,} users, {data.n_items:,} items, "
+            f"{count(data.train)} training / {count(data.valid)} validation / {count(data.test)} test pairs, "
+            f"{self.protocol()})"
+        )
+
+
+def rows_of(csr: CSR, rows: np.ndarray) -> CSR:
+    """Return the given rows of a CSR, in that order."""
+    lengths = np.diff(csr.indptr)[rows]
+    indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    at = np.repeat(csr.indptr[rows] - indptr[:-1], lengths) + np.arange(indptr[-1])
+    return CSR(indptr, csr.indices[at], csr.values[at], csr.n_cols)

@@ -1,0 +1,120 @@
+"""Influence steps on the embeddings that a deletion touches: which rows, which triples, and the solve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from graphforget._core.streams import Stream
+from graphforget.data.interactions import Interactions
+from graphforget.kernels.item_negatives import sample_items
+from graphforget.kernels.propagate import spmm
+from graphforget.tasks.base import Forgotten, Items
+from graphforget.tasks.recommend import Recommendation
+from graphforget.tasks.recommend_batches import Triples
+from graphforget.unlearning.embedding_rows import EmbeddingRows, RankingLoss
+from graphforget.unlearning.linear_solve import Solution, conjugate_gradients
+from graphforget.unlearning.method import Problem
+
+BLOCKS = ("users+items", "users", "items")
+CURVATURES = ("gauss_newton", "hessian")
+
+
+def hops(value: Any) -> bool:
+    """an integer of at least 0"""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def spread(data: Interactions, gone: Forgotten, hops: int) -> np.ndarray:
+    """Return how much a deletion of pairs concerns every node, (n_nodes,) float64, 0 out of reach.
+
+    w_v is the share of forgotten pairs at v, itself counted as a neighbour; every hop adds the mean over a node's
+    neighbours, w <- w + (D + I)^-1 A w (Zhang et al. 2023, IFRU).
+    """
+    degree = np.bincount(data.edges.ravel(), minlength=data.n_nodes) + 1.0
+    w = np.bincount(gone.edges.ravel(), minlength=data.n_nodes) / degree
+    for _ in range(hops):
+        w = w + spmm(data.csr, w[:, None])[:, 0] / degree
+    return w
+
+
+def chosen_nodes(w: np.ndarray, clip: float, block: str, n_users: int) -> np.ndarray:
+    """Return the nodes of a block whose weight is positive and not below the quantile `clip` of the positive ones."""
+    reached = w > 0
+    kept = reached & (w >= np.quantile(w[reached], clip))
+    if block == "users":
+        kept[n_users:] = False
+    elif block == "items":
+        kept[:n_users] = False
+    return np.flatnonzero(kept)
+
+
+@dataclass(frozen=True, eq=False)
+class FixedTriples:
+    """Every training pair with items its user never chose, drawn once.
+
+    Attributes
+    ----------
+    task: whose pairs they are. triples: `negatives` in a row for each pair, in the order of the edges.
+    forgotten: (m,) mask of the triples of forgotten pairs.
+    """
+
+    task: Recommendation
+    triples: Triples
+    forgotten: np.ndarray
+
+    @classmethod
+    def of(cls, task: Recommendation, gone: Forgotten, negatives: int, stream: Stream) -> FixedTriples:
+        """Return the triples of a task that is about to lose the pairs of `gone`."""
+        data, n = task.graph, np.int64(task.graph.n_nodes)
+        dead = np.isin(data.edges[0] * n + data.edges[1], gone.edges[0] * n + gone.edges[1])
+        users, nodes = np.repeat(data.edges, negatives, axis=1)
+        others = sample_items(task.chosen, users, stream.key)
+        return cls(task, Triples(users, nodes - data.n_users, others), np.repeat(dead, negatives))
+
+    def items(self, chosen: np.ndarray | None = None) -> Items:
+        """Return the triples under a mask or at positions, or all of them, as items."""
+        t = self.triples
+        return self.task.items(t if chosen is None else Triples(t.users[chosen], t.items[chosen], t.others[chosen]))
+
+
+def passes_messages(problem: Problem) -> bool:
+    """Return whether the deletion changes what the original answers, before any weight moves."""
+    before, after = (problem.original.embed(task.graph) for task in (problem.full, problem.retained))
+    return not before.equal(after)
+
+
+def removal_gradient(
+    problem: Problem, rows: EmbeddingRows, triples: FixedTriples, weights: Tensor | None = None
+) -> Tensor:
+    """Return the gradient in the rows of what leaves the summed training loss with a deletion.
+
+    That is the (weighted) loss of the forgotten triples, and for every other triple its loss on the full graph less
+    that on the retained graph.
+    """
+    full, batch = problem.full, problem.recipe.batch
+    forgotten = triples.items(triples.forgotten)
+    g = RankingLoss(rows, full, full.graph, forgotten, weights, batch=batch).gradient()
+    if not passes_messages(problem):
+        return g
+    kept = triples.items(~triples.forgotten)
+    before, after = (RankingLoss(rows, full, task.graph, kept, batch=batch) for task in (full, problem.retained))
+    return g + before.gradient() - after.gradient()
+
+
+def influence_step(
+    problem: Problem, curvature: RankingLoss, kind: str, g: Tensor, damping: float, iterations: int
+) -> Tensor:
+    """Return (C + damping I)^-1 g by conjugate gradients, C the curvature of a kind; how it went enters the details."""
+    product = curvature.gauss_newton() if kind == "gauss_newton" else curvature.hessian()
+    solution: Solution = conjugate_gradients(_damped(product, damping), g, iterations)
+    problem.details |= solution.record()
+    return solution.x
+
+
+def _damped(product: Callable[[Tensor], Tensor], damping: float) -> Callable[[Tensor], Tensor]:
+    return lambda v: product(v).double() + damping * v

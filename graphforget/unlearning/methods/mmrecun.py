@@ -1,0 +1,165 @@
+"""MMRecUn: attenuate what must be forgotten and reinforce what stays, in one fine-tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from graphforget.data.interactions import Interactions
+from graphforget.models.base import Model
+from graphforget.tasks.base import Forgotten, Items, Task
+from graphforget.training.loop import Phase
+from graphforget.training.recipe import Recipe
+from graphforget.unlearning.forgetting_watch import ForgettingWatch, never_chosen
+from graphforget.unlearning.method import (
+    PAIR_KINDS,
+    Method,
+    Problem,
+    count,
+    count_or_none,
+    positive_or_none,
+    share,
+    share_or_none,
+)
+from graphforget.unlearning.pair_batches import (
+    clear_features,
+    learning_graph,
+    pair_batches,
+    regulariser,
+    reverse_bpr,
+)
+
+
+@dataclass(frozen=True)
+class MMRecUn(Method):
+    """MMRecUn (Sinha, Mandal and Kankanhalli 2025, AAAI, arXiv 2405.15328), reconstructed.
+
+    Published are the idea (fine-tune a trained multi-modal recommender with reverse BPR on the forgotten and BPR on
+    the retained part) and two claims, but no equations, weights or stopping rule. This reconstruction minimises
+
+        L = (1 - alpha) mean_{B_r} softplus(s(u, j) - s(u, i)) + alpha mean_{B_f} softplus(s(u, i) - s(u, j))
+            + reg Omega(B_r) + reg Omega(B_f) + the backbone's own losses on B_r only
+
+    B_f: a batch of forgotten pairs, j none of the items u keeps; B_r: as many retained pairs, j nothing u ever chose.
+    Own losses (contrastive ones, as MGCN's) stay off B_f, where they would tie forgotten items to their content again.
+    A phase that a backbone trains beside the ranking (KGAT's triples) is not run.
+
+    Every epoch, a pass over the forgotten pairs (several, where they are few), is validated. Training ends when
+    recall@20 of the forgotten pairs is no higher than that of as many never-chosen items of the same users (or
+    `gold_recall`) and validation recall@20 is at least `tolerance` of the original's, or after `patience` epochs
+    without a better margin.
+
+    Parameters
+    ----------
+    alpha: weight of the forgotten part; not published, 0.5 is ours.
+    retain_per_forget: retained pairs of a step for each forgotten pair.
+    batch: forgotten pairs of a step, at most.
+    min_steps: steps of an epoch, at least: a small forgotten part is walked several times.
+    epochs: passes over the forgotten pairs, at most.
+    lr: learning rate of a fresh Adam; None takes the original's.
+    graph: messages pass over the "retained" data while learning and answering; "full" keeps forgotten interactions,
+        features and facts there, so that the weights alone forget.
+    clear_features: undo what the backbone learned about the raw features of forgotten items (MGCN), before training.
+    stop: "forgotten" is the rule above; "never" trains all epochs, or until `patience`.
+    keep: the epoch kept has the largest "margin" (validation recall less forgotten recall), or is the "last".
+    patience: epochs without a larger margin after which training ends; None waits for the end. With keep="last" every
+        epoch counts as better.
+    tolerance: share of the original's validation recall@20 that stopping asks for.
+    gold_recall: recall@20 of the forgotten pairs under gold, where it is known.
+    """
+
+    name: ClassVar[str] = "mmrecun"
+    title: ClassVar[str] = "MMRecUn (reconstructed)"
+    source: ClassVar[str] = "Sinha et al. 2025, arXiv 2405.15328, reconstructed"
+    reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
+    kinds: ClassVar[tuple[str, ...]] = PAIR_KINDS
+    tasks: ClassVar[tuple[str, ...]] = ("recommend",)
+    presets: ClassVar[dict[str, dict[str, Any]]] = {"mmrecun-weights-only": {"graph": "full"}}
+    search: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "alpha": (0.1, 0.3, 0.5, 0.7, 0.9),
+        "retain_per_forget": (1, 4),
+        "lr": (1e-4, 1e-3),
+    }
+
+    alpha: float = 0.5
+    retain_per_forget: int = 1
+    batch: int = 2048
+    min_steps: int = 10
+    epochs: int = 50
+    lr: float | None = None
+    graph: str = "retained"
+    clear_features: bool = True
+    stop: str = "forgotten"
+    keep: str = "margin"
+    patience: int | None = 5
+    tolerance: float = 0.98
+    gold_recall: float | None = None
+
+    def __post_init__(self) -> None:
+        self.check(
+            alpha=share,
+            retain_per_forget=count,
+            batch=count,
+            min_steps=count,
+            epochs=count,
+            lr=positive_or_none,
+            graph=("retained", "full"),
+            clear_features=(True, False),
+            stop=("forgotten", "never"),
+            keep=("margin", "last"),
+            patience=count_or_none,
+            tolerance=share,
+            gold_recall=share_or_none,
+        )
+
+    def refusal(self, task: Task, gone: Forgotten) -> str | None:
+        """Return why data without validation pairs are not for it."""
+        del gone
+        if task.select_on == "test" or task.graph.valid is not None:
+            return None
+        return "it looks at validation recall after every epoch, and there are no validation pairs; use holdout=0.1."
+
+    def answers_from(self, task: Task, retained: Task) -> Interactions:
+        """Return the data that the messages passed over while learning."""
+        return learning_graph(task, retained, self.graph)
+
+    def unlearn(self, problem: Problem) -> Model:
+        """Return the fine-tuned model."""
+        model, data = problem.original.clone(), self.answers_from(problem.full, problem.retained)
+        if self.clear_features:
+            clear_features(model, problem.full.graph, problem.retained.graph)
+        watch = ForgettingWatch(
+            model,
+            problem.original,
+            problem.retained,
+            problem.gone,
+            data,
+            never_chosen(problem.full, problem.gone, problem.streams.child(self.name)("never-chosen")),
+            self.gold_recall,
+            self.tolerance,
+        )
+        lr = problem.recipe.lr if self.lr is None else self.lr
+        recipe = Recipe(self.epochs, lr, 0.0, 1, self.keep, self.patience)
+        enough = watch.enough if self.stop == "forgotten" else None
+        steps = Phase("pairs", self.steps(problem, model, data))
+        problem.fit(model, [steps], recipe, self, validate=watch, enough=enough)
+        return model
+
+    def steps(self, problem: Problem, model: Model, data: Interactions) -> Callable[[int], list[Callable[[], Tensor]]]:
+        """Return epoch -> the losses of its steps."""
+        task = problem.full
+        batches = pair_batches(problem, self.name, self.batch, self.retain_per_forget, self.min_steps)
+
+        def loss(forgotten: Items, kept: Items, epoch: int) -> Tensor:
+            layers = model.layers(data)
+            z = model.readout(layers)
+            lose = reverse_bpr(task.responses(z, forgotten)).mean()
+            keep = F.softplus(-task.responses(z, kept)).mean()
+            added = model.extra_loss(data, layers, z, kept, epoch) + regulariser(model, layers, z, forgotten)
+            return (1 - self.alpha) * keep + self.alpha * lose + added
+
+        return lambda epoch: [lambda pair=pair: loss(*pair, epoch) for pair in batches.both(epoch)]

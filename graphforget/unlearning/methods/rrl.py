@@ -1,0 +1,132 @@
+"""RRL: reverse BPR, held back where the Fisher information of the retained part is large."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from graphforget.data.interactions import Interactions
+from graphforget.models.base import Model
+from graphforget.tasks.base import Items, Task
+from graphforget.training.loop import Phase
+from graphforget.training.recipe import Recipe
+from graphforget.unlearning.fisher import diagonal_fisher, training_batches
+from graphforget.unlearning.method import (
+    PAIR_KINDS,
+    Method,
+    Problem,
+    count,
+    count_or_none,
+    not_negative,
+    positive_or_none,
+    task_selection,
+)
+from graphforget.unlearning.pair_batches import learning_graph, pair_batches, reverse_bpr
+
+
+@dataclass(frozen=True)
+class RRL(Method):
+    """Recommendation unlearning by reverse learning (You et al. 2024, AAAI); details reconstructed.
+
+        L = mean softplus(d) over B_f + (weight / 2) sum_p F_p (theta_p - theta0_p)^2
+
+    d = s(u, forgotten) - s(u, other) as in `reverse-bpr`; F is the diagonal empirical Fisher information of BPR on the
+    retained part, the mean of the squared gradients of its batches. The abstract also uses the ranks of the forgotten
+    items, in a form that is not published; they are left out here.
+
+    F of batch means is tiny and falls with the batch size. By default it is scaled to what one forgotten pair has
+    against it: n b / |D_f| times F for n retained pairs in batches of b, about the summed Fisher information of all
+    retained pairs over the number of forgotten ones. `weight` then means the same for every data set and batch size.
+
+    Parameters
+    ----------
+    weight: of the squared distance to the original; 0 is reverse BPR.
+    fisher_scale: "sum" is the scale above, "none" takes F as it is.
+    fisher_batch: retained pairs whose gradient is squared together.
+    fisher_batches: batches that F is the mean of; None takes a whole pass over the retained pairs.
+    epochs: passes over the forgotten pairs.
+    lr: learning rate of Adam; None takes the original's.
+    batch: forgotten pairs of a step, at most.
+    min_steps: steps of an epoch, at least: a small forgotten part is walked several times.
+    graph: messages pass over the "retained" or the "full" data while learning.
+    validate_every, selection: see `Recipe`; "auto" is the task's own metric, "last" takes the last epoch.
+    """
+
+    name: ClassVar[str] = "rrl"
+    title: ClassVar[str] = "RRL (reconstructed)"
+    source: ClassVar[str] = "You et al. 2024 (AAAI), details reconstructed"
+    reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
+    kinds: ClassVar[tuple[str, ...]] = PAIR_KINDS
+    tasks: ClassVar[tuple[str, ...]] = ("recommend",)
+    search: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "weight": (1.0, 10.0, 100.0, 1000.0),
+        "epochs": (10, 20, 50),
+        "lr": (1e-4, 1e-3),
+    }
+
+    weight: float = 10.0
+    fisher_scale: str = "sum"
+    fisher_batch: int = 2048
+    fisher_batches: int | None = None
+    epochs: int = 20
+    lr: float | None = None
+    batch: int = 2048
+    min_steps: int = 10
+    graph: str = "retained"
+    validate_every: int = 1
+    selection: str = "last"
+
+    def __post_init__(self) -> None:
+        self.check(
+            weight=not_negative,
+            fisher_scale=("sum", "none"),
+            fisher_batch=count,
+            fisher_batches=count_or_none,
+            epochs=count,
+            lr=positive_or_none,
+            batch=count,
+            min_steps=count,
+            graph=("retained", "full"),
+            validate_every=count,
+        )
+
+    def answers_from(self, task: Task, retained: Task) -> Interactions:
+        """Return the data that the messages passed over while learning."""
+        return learning_graph(task, retained, self.graph)
+
+    def unlearn(self, problem: Problem) -> Model:
+        """Return the model that learned the reverse, near the original where that matters."""
+        model, task = problem.original.clone(), problem.retained
+        data, batches = (
+            self.answers_from(problem.full, task),
+            pair_batches(problem, self.name, self.batch, min_steps=self.min_steps),
+        )
+        importance = self._importance(problem, model, data)
+        start = {name: value.detach() for name, value in problem.original.named_parameters()}
+
+        def distance() -> Tensor:
+            named = dict(model.named_parameters())
+            return sum((f * (named[name] - start[name]).square()).sum() for name, f in importance.items())
+
+        def loss(items: Items) -> Tensor:
+            lose = reverse_bpr(task.responses(model(data), items)).mean()
+            return lose + self.weight / 2 * distance() if self.weight else lose
+
+        steps = Phase("forget", lambda epoch: [lambda items=items: loss(items) for items in batches.forgotten(epoch)])
+        lr = problem.recipe.lr if self.lr is None else self.lr
+        recipe = Recipe(self.epochs, lr, 0.0, self.validate_every, task_selection(task, self.selection))
+        problem.fit(model, [steps], recipe, self)
+        return model
+
+    def _importance(self, problem: Problem, model: Model, data: Interactions) -> dict[str, Tensor]:
+        """Return the (scaled) Fisher information of every parameter."""
+        task, streams = problem.retained, problem.streams.child(f"{self.name}-fisher")
+        batches = training_batches(task, streams, self.fisher_batch, self.fisher_batches)
+        found = diagonal_fisher(model, task, data, batches)
+        if self.fisher_scale == "none":
+            return found
+        pairs = task.graph.n_edges
+        scale = pairs * min(self.fisher_batch, pairs) / problem.gone.count
+        return {name: scale * f for name, f in found.items()}

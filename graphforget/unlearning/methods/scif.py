@@ -1,0 +1,132 @@
+"""SCIF: exchange forgotten preferences for indifference in the embeddings at both their ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from graphforget._core.streams import Stream
+from graphforget.kernels.orders import epoch_order
+from graphforget.models.base import Model
+from graphforget.tasks.base import Forgotten, Task
+from graphforget.unlearning.embedding_rows import EmbeddingRows, RankingLoss
+from graphforget.unlearning.influence import (
+    BLOCKS,
+    CURVATURES,
+    FixedTriples,
+    chosen_nodes,
+    influence_step,
+    spread,
+)
+from graphforget.unlearning.method import (
+    PAIR_KINDS,
+    Method,
+    Problem,
+    count,
+    count_or_none,
+    not_negative,
+    positive,
+    share,
+)
+
+
+@dataclass(frozen=True)
+class SCIF(Method):
+    """Selective and collaborative influence function (Li et al. 2023), for pairwise losses.
+
+        theta_S <- theta_S - scale (C + damping I)^-1 g
+        g = gradient in theta_S of sum_{D_f} [ l(d, y') - l(d, 1) ] + [ sum_{D_r} l(d, 1) + sum_{D_f} l(d, 1) ]
+        l(d, y) = y softplus(-d) + (1 - y) softplus(d)
+
+    S are the users and items of forgotten pairs alone. Point-wise SCIF gives a forgotten pair the user's mean label;
+    with preferences, where every label is 1, a forgotten one becomes y' = 1/2: indifference. The second bracket, the
+    training loss, is 0 at a minimum; it corrects for early stopping, and with it the step is Newton's for the loss
+    after the exchange. C: curvature of that loss in theta_S. Messages pass over the retained graph.
+
+    The public versions are point-wise and differ from each other (all training data and both sides, or a sample and
+    users only; one adds the retained gradient to the forgotten one's difference, which counts it twice at a minimum).
+    The pairwise one here is ours. As in `ifru`, losses are summed, and the default curvature is Gauss-Newton.
+
+    Parameters
+    ----------
+    counterfactual: y', the label a forgotten preference gets instead of 1.
+    newton: include the training loss in g; without it this is an influence step proper.
+    retain_per_forget: retained pairs looked at for each forgotten one, at most all; None takes all. The sample's loss
+        is weighted to count as that of all.
+    block: rows that move: "users+items", "users" or "items".
+    curvature: "gauss_newton" or the exact "hessian", see `ifru`.
+    damping: added to the diagonal of C.
+    iterations: of conjugate gradients, at most.
+    negatives: other items for each training pair.
+    scale: factor on the step.
+    """
+
+    name: ClassVar[str] = "scif"
+    title: ClassVar[str] = "SCIF (pairwise)"
+    source: ClassVar[str] = "Li et al. 2023 (Information Sciences), pairwise version ours"
+    reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
+    kinds: ClassVar[tuple[str, ...]] = PAIR_KINDS
+    tasks: ClassVar[tuple[str, ...]] = ("recommend",)
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "scif-users": {"block": "users", "retain_per_forget": 16, "damping": 0.01, "iterations": 100},
+    }
+    search: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "damping": (0.01, 0.1, 1.0),
+        "counterfactual": (0.0, 0.5),
+        "scale": (1.0, 2.0, 5.0),
+    }
+
+    counterfactual: float = 0.5
+    newton: bool = True
+    retain_per_forget: int | None = None
+    block: str = "users+items"
+    curvature: str = "gauss_newton"
+    damping: float = 0.1
+    iterations: int = 50
+    negatives: int = 1
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        self.check(
+            counterfactual=share,
+            newton=(True, False),
+            retain_per_forget=count_or_none,
+            block=BLOCKS,
+            curvature=CURVATURES,
+            damping=not_negative,
+            iterations=count,
+            negatives=count,
+            scale=positive,
+        )
+
+    def refusal(self, task: Task, gone: Forgotten) -> str | None:
+        """Return why a label of 1 and no Newton step leave nothing to do."""
+        del task, gone
+        if self.newton or self.counterfactual < 1:
+            return None
+        return "a counterfactual of 1 is the label a pair has already; lower it, or set newton=true."
+
+    def unlearn(self, problem: Problem) -> Model:
+        """Return the original, one step on."""
+        full, gone, streams = problem.full, problem.gone, problem.streams.child(self.name)
+        nodes = chosen_nodes(spread(full.graph, gone, 0), 0.0, self.block, full.graph.n_users)
+        rows = EmbeddingRows(problem.original, nodes, full.graph.n_users)
+        triples = FixedTriples.of(full, gone, self.negatives, streams("negatives"))
+        seen, weights = self._looked_at(triples, streams("sample"))
+        labels = np.where(triples.forgotten[seen], self.counterfactual, 1.0)
+        w, y = (torch.from_numpy(values.astype(np.float32)) for values in (weights, labels))
+        after = RankingLoss(rows, full, problem.retained.graph, triples.items(seen), w, y, problem.recipe.batch)
+        g = after.gradient() if self.newton else after.gradient_along(w * (1 - y))
+        step = influence_step(problem, after, self.curvature, g, self.damping, self.iterations)
+        return rows.write(-self.scale * step)
+
+    def _looked_at(self, triples: FixedTriples, stream: Stream) -> tuple[np.ndarray, np.ndarray]:
+        """Return the positions of the forgotten triples and of the sampled others, and their weights."""
+        forgotten, others = (np.flatnonzero(mask) for mask in (triples.forgotten, ~triples.forgotten))
+        size = len(others) if self.retain_per_forget is None else self.retain_per_forget * len(forgotten)
+        sample = others[epoch_order(len(others), stream.key)[:size]]
+        weights = np.concatenate([np.ones(len(forgotten)), np.full(len(sample), len(others) / max(len(sample), 1))])
+        return np.concatenate([forgotten, sample]), weights

@@ -1,0 +1,169 @@
+"""Training of shards: all of them once, then those that a deletion touched."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from graphforget._core.errors import DataError, UsageError
+from graphforget.data.interactions import Interactions
+from graphforget.data.shard_map import ShardMap, shards_of
+from graphforget.models.base import Model
+from graphforget.models.ensemble import Ensemble, MeanEnsemble
+from graphforget.models.lightgcn import LightGCN
+from graphforget.models.mf import MF
+from graphforget.models.ngcf import NGCF
+from graphforget.tasks.recommend import Recommendation
+from graphforget.training.train import Provenance, run_training
+from graphforget.unlearning.method import Problem
+
+PAIRS_ONLY = (MF, LightGCN, NGCF)
+"""Backbones that read nothing but pairs: a change of an item's side information leaves their shards as they were."""
+
+MakeMap = Callable[[Interactions], ShardMap]
+
+
+def shard_tasks(task: Recommendation, shard_map: ShardMap) -> list[Recommendation]:
+    """Return the task of every shard: its training pairs, and its held-out pairs of the part that selects epochs.
+
+    Epochs are selected on the shard's own pairs: selection on all of them would let a deleted user's held-out pairs
+    into every shard. Negatives are rejected by the shard's own pairs for the same reason.
+    """
+    found = []
+    for data in shards_of(task.graph, shard_map, ("train", task.select_on)):
+        one = copy.copy(task)
+        one.graph = data
+        found.append(one)
+    return found
+
+
+def prepared(problem: Problem, name: str, n_shards: int, unit: str, make_map: MakeMap, *, drawn: bool) -> Ensemble:
+    """Return the models of all shards, trained on the whole task: the original's, if it is such an ensemble.
+
+    The time this takes is preparation: it is spent once, before any deletion.
+
+    Parameters
+    ----------
+    name: of the method; its streams have it.
+    make_map: partition of the whole task's data; `drawn` says that it depends on numbers alone.
+    """
+    original = problem.original
+    if isinstance(original, Ensemble) and _divides(original.shard_map, n_shards, unit, drawn):
+        problem.prepared = original
+        return original
+    with problem.preparation():
+        task = _recommendation(problem.full)
+        shard_map = make_map(task.graph)
+        tasks = shard_tasks(task, shard_map)
+        empty = [number for number, one in enumerate(tasks) if not one.graph.n_edges]
+        if empty:
+            raise DataError(f"{name}: shard {empty[0]} of {n_shards} holds no training pair. Use fewer shards.")
+        models = [_trained(problem, one, name, number, "before") for number, one in enumerate(tasks)]
+        problem.prepared = MeanEnsemble(models, shard_map)
+        return problem.prepared
+
+
+def _divides(shard_map: ShardMap, n_shards: int, unit: str, drawn: bool) -> bool:
+    return (shard_map.n_shards, shard_map.unit, shard_map.key is not None) == (n_shards, unit, drawn)
+
+
+def retrained(problem: Problem, name: str, before: Ensemble) -> tuple[list[Model], ShardMap]:
+    """Return the models and the map after the deletion: a shard whose data changed is trained anew, from scratch.
+
+    The receipt's details say which shards that were, and how many a deletion of as many units, each in a random shard,
+    touches on average.
+    """
+    old_map = before.shard_map
+    new_map = old_map.within(problem.retained.graph)
+    old = shard_tasks(_recommendation(problem.full), old_map)
+    new = shard_tasks(_recommendation(problem.retained), new_map)
+    reads_side = not isinstance(before.shards[0], PAIRS_ONLY)
+    touched = [s for s, pair in enumerate(zip(old, new, strict=True)) if changed(*pair, side=reads_side)]
+    models: list[Model] = [
+        _trained(problem, new[number], name, number, "after") if number in touched else model
+        for number, model in enumerate(before.shards)
+    ]
+    problem.details |= _details(_units_gone(problem, old_map), old_map, touched)
+    return models, new_map
+
+
+def with_provenance(model: Ensemble, problem: Problem) -> Ensemble:
+    """Give an ensemble the recipe of its shards, so that a later deletion trains them in the same way."""
+    kept = [getattr(shard, "provenance", None) for shard in model.shards]
+    latest = max((made.best_epoch for made in kept if made is not None), default=0)
+    model.provenance = Provenance(problem.recipe, problem.seed, problem.retained.name, latest, list(problem.history))
+    return model
+
+
+def changed(before: Recommendation, after: Recommendation, *, side: bool) -> bool:
+    """Return whether the data of a shard changed; without `side`, side information of items does not count."""
+
+    def digest(data: Interactions) -> str:
+        return (data if side else replace(data, triples=None, modalities={}, missing={})).digest
+
+    return digest(before.graph) != digest(after.graph)
+
+
+def expected_touched(n_shards: int, deleted: int) -> float:
+    """Return how many of `n_shards` hold at least one of `deleted` units that fall on them at random.
+
+    k (1 - (1 - 1/k)^m).
+
+    Example
+    -------
+    >>> round(expected_touched(10, 10), 2)
+    6.51
+    """
+    return n_shards * (1 - (1 - 1 / n_shards) ** deleted)
+
+
+def _units_gone(problem: Problem, shard_map: ShardMap) -> int:
+    """Return how many users, items or interactions lose a pair that a shard learned or selected from."""
+    before, after = problem.full.graph, problem.retained.graph
+    gone = []
+    for part in ("train", _recommendation(problem.full).select_on):
+        (users, items), stay = before.pairs(part), after.pairs(part)
+        left = ~np.isin(users * before.n_items + items, stay[0] * before.n_items + stay[1])
+        gone.append(shard_map.units(users[left], items[left]))
+    return len(np.unique(np.concatenate(gone)))
+
+
+def _details(units: int, shard_map: ShardMap, touched: list[int]) -> dict[str, Any]:
+    return {
+        "shards": shard_map.n_shards,
+        "unit": shard_map.unit,
+        "units_deleted": units,
+        "shards_expected": expected_touched(shard_map.n_shards, units),
+        "shards_touched": len(touched),
+        "touched": touched,
+    }
+
+
+def _trained(problem: Problem, task: Recommendation, name: str, number: int, when: str) -> Model:
+    """Return a fresh model trained on one shard; one of a shard without training pairs answers 0 to everything."""
+    streams = problem.streams.child(name).child(f"shard-{number}")
+    model = problem.original.fresh(streams)
+    if not task.graph.n_edges:
+        with torch.no_grad():
+            for value in model.parameters():
+                value.zero_()
+        return model
+    recipe = problem.recipe
+    if getattr(task.graph, task.select_on) is None:
+        recipe = replace(recipe, selection="last")
+    saved = problem.checkpoint
+    path = saved and saved.with_name(f"{saved.name}.part-{when}-{number}")
+    if path is not None and path.exists():  # no clock has its time before the interruption: the receipt says so
+        problem.details["shards_resumed"] = problem.details.get("shards_resumed", 0) + 1
+    return run_training(model, task, recipe, streams.seed, checkpoint=path, progress=problem.progress)
+
+
+def _recommendation(task: Any) -> Recommendation:
+    if not isinstance(task, Recommendation):
+        raise UsageError(f"Shards divide interactions; a {task.name} task has none.")
+    return task

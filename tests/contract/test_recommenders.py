@@ -1,0 +1,209 @@
+"""The contract of every unlearning method on recommenders, over the registry: a new method is tested by existing."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphforget._core.errors import GraphforgetError, UnsupportedError
+from graphforget.data.deletion import Deletion
+from graphforget.data.interactions import Interactions
+from graphforget.data.triples import TripleGraph
+from graphforget.models.edited import Edited
+from graphforget.models.zoo import load_model, make_backbone, save_model
+from graphforget.tasks.recommend import Recommendation
+from graphforget.training.train import train
+from graphforget.unlearning.method import PAIR_KINDS, SIDE_KINDS, Method, Problem, UndeclaredRead
+from graphforget.unlearning.run import Result, methods, unlearn
+
+USERS, ITEMS = 24, 16
+SMALL = {
+    "epochs": 2,
+    "validate_every": 1,
+    "repair_epochs": 1,
+    "fisher_batches": 2,
+    "iterations": 4,
+    "batch": 16,
+    "shards": 3,
+}
+LINK_ONLY = {("selection", "val_released"), ("objective", "edge_probability"), ("destroyer", "negatives")}
+SERVED = [name for name in methods().names() if "recommend" in methods().find(name)[0].tasks]
+NAMES = [name for name in SERVED if not LINK_ONLY & set(methods().find(name)[1].items())]
+CLASSES = [cls.name for cls in methods().classes() if cls.name in NAMES]
+NEED_NEIGHBOURS = ["gnndelete-ni"]
+"""Names that have nothing to act on where no message passes."""
+
+PAIRS = [(name, kind) for name in NAMES if name not in NEED_NEIGHBOURS for kind in PAIR_KINDS]
+SIDES = [(name, kind) for name in CLASSES for kind in SIDE_KINDS if kind in methods().find(name)[0].kinds]
+REFUSED = {("receraser", "mgcn")}
+BACKBONES = {"mf": {"dim": 4}, "lightgcn": {"dim": 4, "layers": 2}, "mgcn": {"dim": 4, "layers": 1, "k": 3}}
+
+
+def shop() -> Interactions:
+    """Two groups of users and items, facts and features of the items, pairs to validate on."""
+    rng = np.random.default_rng(2)
+    same = (np.arange(USERS) % 2)[:, None] == (np.arange(ITEMS) % 2)
+    users, items = np.nonzero(rng.random((USERS, ITEMS)) < np.where(same, 0.6, 0.1))
+    held = rng.random(len(users)) < 0.2
+    facts = TripleGraph.build(
+        ITEMS + 3, 1, np.stack([np.arange(ITEMS), np.zeros(ITEMS, int), ITEMS + np.arange(ITEMS) % 3])
+    )
+    image = rng.normal(size=(ITEMS, 5)).astype(np.float32)
+    pairs = np.stack([users, items])
+    return Interactions.build(
+        USERS, ITEMS, pairs[:, ~held], pairs[:, held], name="contract", triples=facts, modalities={"image": image}
+    )
+
+
+@cache
+def task() -> Recommendation:
+    """The task of all tests here."""
+    return Recommendation(shop(), seed=3)
+
+
+@cache
+def original(backbone: str) -> Any:
+    """A backbone after a few epochs."""
+    return train(make_backbone(backbone, **BACKBONES[backbone]), task(), epochs=3, batch=32, lr=0.05, validate_every=3)
+
+
+def deletion(kind: str) -> Deletion:
+    """Return a small deletion of a kind."""
+    pairs = task().graph.pairs("train")[:, [3, 11, 20, 41]].T.tolist()
+    named: dict[str, Any] = {"users": [2, 5], "items": [1], "interactions": pairs, "triples": [(4, 0, 17)]}
+    named["modalities"] = [("image", 3), ("image", 8)]
+    return Deletion(**{part: named[part] for part in kind.split("+")})
+
+
+def short(name: str, **changes: Any) -> Method:
+    """Return the method called `name` with few and small steps."""
+    cls, _ = methods().find(name)
+    return methods().get(name, **{**{key: SMALL[key] for key in SMALL if key in cls.options()}, **changes})
+
+
+@cache
+def result(name: str, kind: str, backbone: str = "mf") -> Result:
+    """Return what a method made of a deletion."""
+    return unlearn(original(backbone), task(), deletion(kind), short(name), seed=5)
+
+
+def content(data: Interactions) -> str:
+    """Return a digest of the arrays themselves."""
+    parts = (data.train, data.valid)
+    arrays = [array for part in parts for array in (part.indptr, part.indices)]
+    return hashlib.sha256(
+        b"".join(a.tobytes() for a in [*arrays, data.triples.triples, *data.modalities.values()])
+    ).hexdigest()
+
+
+@pytest.mark.parametrize(("name", "kind"), PAIRS)
+def test_it_runs_and_leaves_its_inputs_alone(weights, name, kind):
+    before = weights(original("mf")), content(task().graph)
+    found = result(name, kind)
+    assert (weights(original("mf")), content(task().graph)) == before
+    assert found.original is original("mf") and found.task is task()
+    assert all(np.isfinite(value) for entry in found.history for value in entry.values())
+    z = found.model.embed(found.graph)
+    assert z.shape[0] == task().graph.n_nodes and bool(z.isfinite().all())
+    assert (weights(found.model) != weights(original("mf"))) == ("weights" in found.method.changes)
+    assert found.retained.validate(z)["val_recall"] >= 0
+
+
+@pytest.mark.parametrize(("name", "kind"), SIDES)
+def test_what_is_known_of_the_items_can_go(weights, name, kind):
+    found = result(name, kind, "mgcn")
+    assert bool(found.model.embed(found.graph).isfinite().all())
+    before, after = original("mgcn").embed(task().graph), original("mgcn").embed(found.retained.graph)
+    assert before.equal(after) == (kind == "triples"), "MGCN reads features and no facts"
+
+
+@pytest.mark.parametrize("name", [name for name in CLASSES if (name, "triples") not in SIDES])
+def test_deletions_without_pairs_are_refused_in_a_sentence(name):
+    for kind in SIDE_KINDS:
+        with pytest.raises(UnsupportedError, match=kind) as caught:
+            unlearn(original("mgcn"), task(), deletion(kind), short(name))
+        assert len(str(caught.value)) > 40
+
+
+@pytest.mark.parametrize("name", NEED_NEIGHBOURS)
+def test_what_needs_neighbours_is_refused_where_there_are_none(name):
+    with pytest.raises(UnsupportedError, match="neighbour"):
+        result(name, "users")
+
+
+@pytest.mark.parametrize("backbone", [name for name in BACKBONES if name != "mf"])
+@pytest.mark.parametrize("name", CLASSES)
+def test_other_backbones(name, backbone):
+    if (name, backbone) in REFUSED:
+        with pytest.raises(UnsupportedError, match=backbone):
+            result(name, "interactions", backbone)
+        return
+    found = result(name, "interactions", backbone)
+    assert bool(found.model.embed(found.graph).isfinite().all())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_seed_same_bytes_on_one_and_two_threads(weights, with_threads, name):
+    def once() -> bytes:
+        return weights(unlearn(original("lightgcn"), task(), deletion("users+items"), short(name), seed=5).model)
+
+    assert with_threads(1, once) == with_threads(2, once)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_the_result_survives_a_folder(tmp_path, name):
+    found = result(name, "interactions", "lightgcn")
+    save_model(found.model, tmp_path / "m")
+    assert load_model(tmp_path / "m").embed(found.graph).equal(found.model.embed(found.graph))
+
+
+@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("first", ["gnndelete", "gsgcf-ru"])
+def test_a_wrapped_model_can_forget_again(tmp_path, name, first):
+    once = result(first, "interactions", "lightgcn")
+    second = Deletion(interactions=once.retained.graph.pairs("train")[:, [5, 30]].T.tolist())
+    twice = unlearn(once.model, once.retained, second, short(name), seed=6)
+    assert np.isfinite(twice.parameter_change)
+    save_model(twice.model, tmp_path / "m")
+    assert load_model(tmp_path / "m").embed(twice.graph).equal(twice.model.embed(twice.graph))
+    assert not isinstance(once.model, Edited) or once.model.node_sets()
+
+
+def problem(reads: set[str]) -> Problem:
+    """Return the problem that `unlearn` would give to a method which declares `reads`."""
+    full, model = task(), original("lightgcn")
+    gone = full.resolve(deletion("interactions"))
+    made = Problem(model.frozen(), 5, frozenset(reads), full, full.without(gone), gone)
+    made.original.provenance = model.provenance
+    return made
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_it_reads_what_it_declares_and_nothing_else(name):
+    method = short(name)
+    assert method.unlearn(problem(set(method.reads))) is not None
+    for part in method.reads:
+        with pytest.raises(UndeclaredRead, match=part):
+            method.unlearn(problem(set(method.reads - {part})))
+
+
+@pytest.mark.parametrize("name", [name for name in CLASSES if "checkpoint" not in name])
+def test_a_stopped_run_goes_on_and_ends_in_the_same_bytes(weights, tmp_path, name):
+    class Stop(GraphforgetError):
+        """The run is stopped from outside."""
+
+    def stop(epoch: int, epochs: int, metrics: dict[str, float]) -> None:
+        if epoch == 1 and epochs > 1:
+            raise Stop
+
+    whole = result(name, "interactions", "lightgcn")
+    arguments = original("lightgcn"), task(), deletion("interactions"), short(name)
+    file = tmp_path / "run.safetensors"
+    try:
+        unlearn(*arguments, seed=5, checkpoint=file, progress=stop)
+    except Stop:
+        assert weights(unlearn(*arguments, seed=5, checkpoint=file).model) == weights(whole.model)

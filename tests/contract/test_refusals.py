@@ -1,0 +1,57 @@
+"""Settings that cannot serve a deletion are refused before anything is learned, in a sentence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from graphforget._core.errors import UnsupportedError, UsageError
+from graphforget.unlearning.method import Problem
+from graphforget.unlearning.methods.d2dgn import D2DGN
+from graphforget.unlearning.methods.gnndelete import GNNDelete
+from graphforget.unlearning.methods.gradient_ascent import GradientAscent
+from graphforget.unlearning.run import check_supported
+
+
+@pytest.mark.parametrize(
+    ("method", "sentence"),
+    [
+        (GNNDelete(objective="edge_probability"), "works on link prediction only"),
+        (D2DGN(destroyer="negatives"), "works on link prediction only"),
+    ],
+)
+def test_settings_for_edges_are_refused_on_node_tasks_alone(problems, method, sentence):
+    _, task, deletion = problems("gcn", "node", "nodes")
+    with pytest.raises(UnsupportedError, match=sentence):
+        check_supported(method, task, task.resolve(deletion))
+    _, task, deletion = problems("gcn", "link", "edges")
+    check_supported(method, task, task.resolve(deletion))
+
+
+@pytest.mark.parametrize(
+    ("cls", "wrong", "sentence"),
+    [
+        (GNNDelete, {"patience": 0}, "'patience' must be an integer of at least 1"),
+        (GNNDelete, {"weight_decay": -1.0}, "'weight_decay' must be a number of at least 0"),
+        (GradientAscent, {"max_grad_norm": -1.0}, "'max_grad_norm' must be a number above 0"),
+    ],
+)
+def test_wrong_hyper_parameters_are_refused_when_the_method_is_made(cls, wrong, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        cls(**wrong)
+
+
+def test_targets_of_a_class_deletion_are_not_of_that_class(problems, monkeypatch):
+    model, task, deletion = problems("gcn", "node", "classes/label")
+    seen = []
+    monkeypatch.setattr(
+        "graphforget.unlearning.methods.gnndelete._mse",
+        lambda h, rows, target, target_rows: seen.append((rows, target_rows)) or (h * 0).sum(),
+    )
+    method, gone = GNNDelete(alpha=1.0, epochs=2), task.resolve(deletion)
+    problem = Problem(model.frozen(), 0, method.reads, task, task.without(gone), gone)
+    method.unlearn(problem)
+    drawn = np.concatenate([target_rows.numpy() for _, target_rows in seen])
+    assert len(drawn) == sum(len(rows) for rows, _ in seen) > 0
+    assert not np.isin(drawn, gone.touched).any()
+    assert len(np.unique(drawn)) > 20

@@ -1,0 +1,106 @@
+"""From records to parts: threshold, repeats, k-core, split and the ids that stay, by construction."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from graphforget._core.errors import UsageError
+from graphforget.data.load import load
+from graphforget.data.load_options import LoadOptions, load_options
+
+ROWS = [("a", 1, 5, 30), ("a", 2, 3, 10), ("a", 1, 1, 20), ("b", 1, 4, 5), ("b", 3, 5, 6), ("c", 2, 2, 7)]
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Six ratings with times; (a, 1) twice, first seen at time 20 with rating 1."""
+    path = tmp_path / "r.csv"
+    path.write_text("user,item,rating,time\n" + "".join(",".join(map(str, row)) + "\n" for row in ROWS))
+    return path
+
+
+def named_pairs(data, part: str = "train") -> set[tuple]:
+    """Return the pairs of a part in the user's own ids."""
+    users, items = data.pairs(part)
+    return set(zip(data.user_ids_of(users), data.item_ids_of(items), strict=True))
+
+
+def test_repeats_count_once(table):
+    data = load(table, split="user", valid=0, test=0)
+    assert named_pairs(data) == {("a", 1), ("a", 2), ("b", 1), ("b", 3), ("c", 2)}
+    assert "1 records repeat a pair of user and item; the first of each counts" in data.notes
+
+
+def test_the_threshold_looks_at_every_record(table):
+    data = load(table, min_rating=4, split="user", valid=0, test=0)
+    assert named_pairs(data) == {("a", 1), ("b", 1), ("b", 3)}
+    assert data.user_ids.tolist() == ["a", "b"] and data.item_ids.tolist() == [1, 3]
+    assert "3 records rated below 4 left out" in data.notes
+    assert "1 user(s) and 1 item(s) without a record left out" in data.notes
+
+
+def test_the_first_record_of_a_pair_has_its_time(table):
+    data = load(table, split="leave-one-out")
+    assert named_pairs(data, "test") == {("a", 1), ("b", 3)}  # a saw 1 at 20, after 2 at 10
+
+
+def test_the_core_is_a_fixed_point(table):
+    data = load(table, core=(2, 1), split="user", valid=0, test=0)
+    assert named_pairs(data) == {("a", 1), ("a", 2), ("b", 1), ("b", 3)}
+    assert load(table, core=(1, 2), split="user", valid=0, test=0).item_ids.tolist() == [1, 2]
+
+
+def test_features_follow_their_items(table):
+    values = np.arange(8.0).reshape(4, 2)
+    data = load(table, min_rating=4, modalities={"image": values}, split="user", valid=0, test=0)
+    assert data.item_ids.tolist() == [1, 3] and data.modalities["image"].tolist() == [[2, 3], [6, 7]]
+    assert "modality 'image': row i was taken for the item with id i" in data.notes
+
+
+def test_a_threshold_on_parts_that_files_give(tmp_path):
+    (tmp_path / "a.csv").write_text("user,item,rating\n1,1,5\n1,2,1\n2,2,4\n")
+    (tmp_path / "b.csv").write_text("user,item,rating\n1,2,5\n2,1,3\n")
+    data = load(tmp_path / "a.csv", parts={"test": tmp_path / "b.csv"}, min_rating=4)
+    assert named_pairs(data) == {(1, 1), (2, 2)} and named_pairs(data, "test") == {(1, 2)}
+
+
+def test_the_default_split_is_said(table):
+    notes = load(table).notes
+    assert (
+        "divided into train, valid and test by 'user' (0.8 / 0.1 / 0.1, seed 0); no split was named, and this is the "
+        "default"
+    ) in notes
+
+
+def test_the_seed_decides_and_repeats(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text("user,item\n" + "".join(f"{u},{i}\n" for u in range(10) for i in range(20)))
+    assert load(path, seed=3).digest == load(path, seed=3).digest != load(path, seed=4).digest
+
+
+def test_options_know_what_was_given():
+    options = load_options({"core": 5, "split": "random"})
+    assert options.given() == {"core": 5, "split": "random"}
+    assert options.over({"split": "user", "seed": 1}) == LoadOptions(core=5, split="random", seed=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"min_ratings": 4}, "Unknown option of load 'min_ratings'. Did you mean 'min_rating'?"),
+        ({"split": "users"}, "Unknown split 'users'. Did you mean 'user'?"),
+        ({"ids": "integers"}, "Unknown choice of 'ids'"),
+        ({"columns": {}}, "'columns' must be a mapping with at least one entry"),
+        ({"columns": "user"}, "'columns' must be a mapping"),
+        ({"seed": -1}, "'seed' must be a whole number from 0"),
+        ({"seed": 1.5}, "'seed' must be a whole number"),
+        ({"n_users": True}, "'n_users' must be a whole number"),
+        ({"parts": {"train": "x"}}, "Unknown part 'train'. .*The path itself is the train part"),
+        ({"triples": 3}, "'triples' must be the path"),
+        ({"format": 3}, "'format' must be the name"),
+    ],
+)
+def test_options_that_cannot_be(options, words):
+    with pytest.raises(UsageError, match=words):
+        load_options(options)

@@ -1,0 +1,88 @@
+"""Interactions from pandas: the same value as from a file, and every odd column refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graphforget._core.errors import DataError, UsageError
+from graphforget.data.frames import from_pandas
+from graphforget.data.load import load
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    """Four ratings with times."""
+    return pd.DataFrame(
+        {
+            "who": [9, 7, 9, 7],
+            "what": ["b", "a", "a", "c"],
+            "stars": [5, 1, 4.5, 4],
+            "at": pd.to_datetime(["2020-01-02", "2020-01-01", "2020-01-03", "2020-01-05"]),
+        }
+    )
+
+
+COLUMNS = {"user": "who", "item": "what", "rating": "stars", "time": "at"}
+
+
+def test_a_frame_equals_its_file(tmp_path, frame):
+    seconds = frame.assign(at=frame["at"].astype("datetime64[s]").astype(np.int64))
+    (tmp_path / "frame.csv").write_text(seconds.to_csv(index=False))
+    options = {"split": "leave-one-out", "min_rating": 4}
+    data = from_pandas(frame, COLUMNS, **options)
+    assert data.digest == load(tmp_path / "frame.csv", columns=COLUMNS, **options).digest
+    assert data.item_ids.tolist() == ["a", "b", "c"] and data.name == "frame"
+    assert data.pairs("test").tolist() == [[1], [0]]
+
+
+def test_usual_names_and_any_index(frame):
+    usual = frame.rename(columns={"who": "user_id", "what": "itemId"}).set_index("at")
+    data = from_pandas(usual, split="user", valid=0, test=0)
+    assert data.user_ids.tolist() == [7, 9] and data.n_pairs == 4
+
+
+def test_numbered_columns_are_named_by_their_number(frame):
+    numbered = frame[["who", "what"]].set_axis([0, 1], axis=1)
+    assert from_pandas(numbered, {"user": "0", "item": "1"}).n_users == 2
+
+
+def test_the_frame_is_not_changed(frame):
+    before = frame.copy()
+    from_pandas(frame, COLUMNS)
+    pd.testing.assert_frame_equal(frame, before)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"who": [9, None, 9, 7]}, "row 1 .from 0., column 'who': the id is missing"),
+        ({"who": [9, 1.5, 9, 7]}, "column 'who' are decimal numbers.*astype"),
+        ({"what": ["b", " ", "a", "c"]}, "row 1 .*column 'what': the id is empty"),
+        ({"what": ["b", None, "a", "c"]}, "row 1 .*column 'what': the id is missing"),
+        ({"stars": [5, np.nan, 1, 2]}, "row 1 .*column 'stars': the value is missing or infinite"),
+        ({"stars": ["a", "b", "c", "d"]}, "column 'stars' holds .*numbers or dates are due"),
+        ({"at": pd.to_datetime(["2020-01-02", None, "2020-01-03", "2020-01-05"])}, "column 'at': the value is missing"),
+    ],
+)
+def test_odd_columns_are_refused(frame, change, words):
+    with pytest.raises(DataError, match=words):
+        from_pandas(frame.assign(**change), COLUMNS, name="orders")
+
+
+def test_what_is_not_there_is_named(frame):
+    with pytest.raises(DataError, match="orders: there is no column 'whom'.*Did you mean 'who'"):
+        from_pandas(frame, COLUMNS | {"user": "whom"}, name="orders")
+    with pytest.raises(DataError, match="no user and item columns in who, what, stars, at"):
+        from_pandas(frame)
+    with pytest.raises(DataError, match="no rows"):
+        from_pandas(frame.iloc[:0], COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [({"parts": {"test": "x"}}, "'parts' is for files"), ({"cores": 2}, "Did you mean 'core'")]
+)
+def test_options_of_files_are_refused(frame, options, words):
+    with pytest.raises(UsageError, match=words):
+        from_pandas(frame, COLUMNS, **options)

@@ -1,0 +1,129 @@
+"""What holds for every recommender of the zoo: a new one gets these tests by existing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from graphforget._core.errors import UsageError
+from graphforget._core.streams import Streams
+from graphforget.data.interactions import Interactions
+from graphforget.models.recommender import Recommender
+from graphforget.models.zoo import backbones, load_model, make_backbone, save_model
+from graphforget.tasks.recommend import Recommendation
+from graphforget.training.recipe import Recipe
+from graphforget.training.train import run_training, train
+
+NAMES = [name for name in backbones().names() if issubclass(backbones().find(name)[0], Recommender)]
+SMALL = {"kgat": {"dim": 6, "layers": "5,4", "kg_dim": 4, "kg_batch": 16}, "ngcf": {"dim": 6, "layers": "5,4"}}
+
+
+@pytest.fixture(params=NAMES)
+def backbone(request) -> Recommender:
+    """Each recommender and preset, small."""
+    cls, _ = backbones().find(request.param)
+    return make_backbone(request.param, **SMALL.get(cls.name, {"dim": 6}))
+
+
+def test_there_are_the_backbones_of_the_issue():
+    assert {"mf", "lightgcn", "ngcf", "kgat", "vbpr", "mgcn", "pinsage"} <= set(NAMES)
+
+
+def test_its_arguments_are_its_config(backbone):
+    again = type(backbone)(**backbone.config())
+    assert again.config() == backbone.config() and repr(backbone) == repr(again)
+    assert all(f"{key}={value!r}" in repr(backbone) for key, value in backbone.config().items())
+
+
+def test_embeddings_cover_every_node_and_are_finite(shop, backbone):
+    z = backbone.initialised_for(shop, Streams(0)).embed(shop)
+    assert z.shape[0] == shop.n_nodes == 16 and bool(torch.isfinite(z).all())
+
+
+def test_the_hook_is_called_after_each_layer_and_its_result_is_used(shop, backbone):
+    model = backbone.initialised_for(shop, Streams(0)).eval()
+    plain, calls = model.layers(shop), []
+
+    def note(number, h):
+        calls.append(number)
+        return h
+
+    assert all(ours.equal(theirs) for ours, theirs in zip(model.layers(shop, note), plain, strict=True))
+    assert calls == list(range(1, len(plain) + 1))
+    for changed in calls:
+        hooked = model.layers(shop, lambda number, h, at=changed: h + 1 if number == at else h)
+        assert all(ours.equal(theirs) for ours, theirs in zip(hooked[: changed - 1], plain, strict=False))
+        torch.testing.assert_close(hooked[changed - 1], plain[changed - 1] + 1)
+        if changed < len(plain):
+            assert not hooked[changed].equal(plain[changed])
+        assert not model.readout(hooked).equal(model.readout(plain))
+
+
+def test_every_parameter_learns(market, backbone):
+    """The gradients of an epoch, all phases together, leave no parameter out."""
+    task, model = Recommendation(market, holdout=0), backbone.initialised_for(market, Streams(0)).train()
+    streams = Streams(1)
+    for loss in [*task.steps(model, streams, 0, 64), *model.side_phases(market, streams).get("kg", lambda e: [])(0)]:
+        loss().backward()
+    assert {key for key, p in model.named_parameters() if p.grad is None or not p.grad.any()} == set()
+
+
+def test_trained_bytes_do_not_depend_on_the_number_of_threads(market, backbone, weights, with_threads):
+    task = Recommendation(market, sampler="kgat")
+    run = lambda: train(backbone, task, epochs=2, batch=64, validate_every=1)  # noqa: E731
+    one, two = with_threads(1, run), with_threads(2, run)
+    assert weights(one) == weights(two) == weights(run())
+    assert one.provenance.history == two.provenance.history
+
+
+def test_training_twice_in_place_starts_from_what_there_is(market, backbone, weights):
+    """Nothing of a first run but its weights reaches a second one."""
+    task, recipe = Recommendation(market, sampler="kgat"), Recipe(2, 0.01, 0.0, 1, "val_recall", batch=64)
+    model = run_training(backbone.initialised_for(market, Streams(0)), task, recipe, 3)
+    copy = model.clone()
+    assert weights(run_training(model, task, recipe, 4)) == weights(run_training(copy, task, recipe, 4))
+
+
+def test_a_folder_gives_it_back(shop, backbone, weights, tmp_path):
+    model = backbone.initialised_for(shop, Streams(0))
+    save_model(model, tmp_path / "m")
+    loaded = load_model(tmp_path / "m")
+    assert weights(loaded) == weights(model) and loaded.config() == model.config() and loaded.sizes == model.sizes
+    assert loaded.embed(shop).equal(model.embed(shop))
+    assert weights(loaded.fresh(Streams(5))) == weights(model.fresh(Streams(5))) != weights(model)
+
+
+def test_a_deletion_keeps_every_shape_and_leaves_the_model_alone(shop, backbone, weights):
+    model = backbone.initialised_for(shop, Streams(0))
+    before = weights(model)
+    retained = shop.without(users=np.array([0]), items=np.array([4]), triples=np.array([2]))
+    z = model.embed(retained)
+    assert z.shape == model.embed(shop).shape and bool(torch.isfinite(z).all())
+    assert weights(model) == before and model.sizes_of(retained) == model.sizes
+
+
+def test_a_model_holds_no_data(shop, backbone):
+    """The same model on two data values, in any order, gives what each gives alone; nothing of them stays in it."""
+    model = backbone.initialised_for(shop, Streams(0))
+    other = shop.without(interactions=np.arange(5))
+    alone = model.embed(other)
+    model.embed(shop)
+    assert model.embed(other).equal(alone)
+    assert not [key for module in model.modules() for key, value in vars(module).items() if holds_data(value)]
+    assert not list(model.buffers())
+
+
+def holds_data(value) -> bool:
+    """Return whether a value is data or a numpy array."""
+    return isinstance(value, Interactions | np.ndarray)
+
+
+def test_what_is_counted_as_work_grows_with_the_data(shop, market, backbone):
+    small, large = (backbone.initialised_for(data, Streams(0)).flops(data) for data in (shop, market))
+    assert isinstance(small, int) and (0 < small < large or backbone.name == "mf")
+
+
+def test_a_graph_is_refused(backbone, random_attributed_graph):
+    with pytest.raises(UsageError, match=f"{backbone.name} recommends items to users"):
+        backbone.initialised_for(random_attributed_graph(), Streams(0))

@@ -1,0 +1,153 @@
+"""Fisher information, NegGrad+, and the methods that learn on embeddings."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from graphforget._core.errors import UnsupportedError
+from graphforget._core.streams import Streams
+from graphforget.data.deletion import Deletion
+from graphforget.models.shifted import Shifted
+from graphforget.tasks.link import LinkPrediction
+from graphforget.training.train import train
+from graphforget.unlearning.fisher import diagonal_fisher, training_batches
+from graphforget.unlearning.methods.gferaser import GFEraser, js_divergence
+from graphforget.unlearning.methods.gsgcf_ru import GSGCFRU
+from graphforget.unlearning.methods.neg_grad import NegGradPlus
+from graphforget.unlearning.methods.rrl import RRL
+from graphforget.unlearning.pair_batches import pair_batches
+from graphforget.unlearning.run import unlearn
+
+
+def rows(items) -> tuple[np.ndarray, ...]:
+    both, m = items.pairs[0], len(items)
+    return both.u[:m], both.v[:m], both.v[m:]
+
+
+def batch_gradient(model, task, items) -> dict[str, np.ndarray]:
+    """Return the gradient of mean BPR of a batch, by the formula."""
+    e, f = (value.detach().double().numpy() for value in (model.users, model.items))
+    found = {"users": np.zeros_like(e), "items": np.zeros_like(f)}
+    n = task.graph.n_users
+    for u, i, j in zip(*rows(items), strict=True):
+        slope = -1 / (1 + np.exp(e[u] @ (f[i - n] - f[j - n]))) / len(items)
+        found["users"][u] += slope * (f[i - n] - f[j - n])
+        found["items"][i - n] += slope * e[u]
+        found["items"][j - n] -= slope * e[u]
+    return found
+
+
+def test_fisher_is_the_mean_of_squared_batch_gradients(task, trained):
+    model = trained("mf").clone()
+    batches = list(training_batches(task, Streams(1), 40, None))
+    assert sum(map(len, batches)) == task.graph.n_edges and len(batches) > 2
+    gradients = [batch_gradient(model, task, items) for items in batches]
+    found = diagonal_fisher(model, task, task.graph, batches)
+    for name in ("users", "items"):
+        squares = np.mean([g[name] ** 2 for g in gradients], axis=0)
+        np.testing.assert_allclose(found[name].numpy(), squares, rtol=2e-3, atol=1e-10)
+        square = np.mean([g[name] for g in gradients], axis=0) ** 2
+        assert squares.sum() > 1.5 * square.sum(), "the square of the mean is something else"
+
+
+def test_batches_of_fisher_can_be_limited(task):
+    assert len(list(training_batches(task, Streams(1), 40, 2))) == 2
+
+
+def test_rrl_is_reverse_bpr_held_back(task, trained, spy):
+    problem, model, (phase,), _ = spy(RRL(weight=3.0, batch=100, min_steps=1, fisher_batch=50), trained("mf"))
+    (forgotten,) = pair_batches(problem, "rrl", 100).forgotten(0)
+    streams = problem.streams.child("rrl-fisher")
+    fisher = diagonal_fisher(
+        problem.original.clone(), task, task.graph, training_batches(problem.retained, streams, 50, None)
+    )
+    scale = problem.retained.graph.n_edges * 50 / problem.gone.count
+    with torch.no_grad():
+        model.users += 0.1
+        d = task.responses(model(task.graph), forgotten)
+    expected = F.softplus(d).mean() + 1.5 * scale * fisher["users"].sum() * 0.01
+    (step,) = phase.steps(0)
+    assert float(step().detach()) == pytest.approx(float(expected), rel=1e-3)
+
+
+def test_a_heavier_fisher_term_holds_the_model_nearer(task, trained, some):
+    changes = [
+        unlearn(trained("mf"), task, some, RRL(weight=w, lr=0.02, validate_every=20, min_steps=1)).parameter_change
+        for w in (0.0, 10.0, 1000.0)
+    ]
+    assert changes[0] > changes[1] > changes[2]
+
+
+@pytest.mark.parametrize("beta", [0.5, 0.95])
+def test_neg_grad_plus_on_a_recommender(task, trained, spy, beta):
+    problem, model, (phase,), _ = spy(NegGradPlus(beta=beta, batch=100), trained("lightgcn"))
+    ((forgotten, kept),) = pair_batches(problem, "neg-grad-plus", 100).both(0)
+    with torch.no_grad():
+        keep = problem.retained.batch_loss(model, kept, 0)
+        lose = F.softplus(-task.responses(model(task.graph), forgotten)).mean()
+    (step,) = phase.steps(0)
+    assert float(step().detach()) == pytest.approx(float(beta * keep - (1 - beta) * lose), rel=1e-5)
+
+
+def test_neg_grad_plus_on_links(random_attributed_graph):
+    from graphforget.models.gcn import GCN
+
+    task = LinkPrediction(random_attributed_graph(n=60, n_edges=120), seed=3, holdout=0.1)
+    model = train(GCN(hidden=8), task, epochs=30, lr=0.01, validate_every=10)
+    gone = Deletion(edges=task.graph.edges[:, [3, 8, 40]].T.tolist())
+    result = unlearn(model, task, gone, NegGradPlus(beta=0.8, epochs=15, lr=0.01))
+    before, after = (task.scores(m.embed(task.graph), result.gone.items).mean() for m in (model, result.model))
+    assert after < before
+    with pytest.raises(UnsupportedError, match="batch"):
+        unlearn(model, task, gone, NegGradPlus(batch=4))
+
+
+def test_residual_networks_move_the_neighbourhood_alone(task, trained):
+    model = trained("lightgcn")
+    gone = Deletion(interactions=task.graph.pairs("train")[:, [0]].T.tolist())
+    result = unlearn(model, task, gone, GSGCFRU(hops=1, epochs=5, validate_every=5))
+    near = task.affected(result.gone, 1)
+    assert isinstance(result.model, Shifted) and 0 < near.sum() < len(near)
+    moved = result.model.shift.detach().abs().sum(dim=1).numpy() > 0
+    assert np.array_equal(moved, near)
+    z = model.embed(result.graph) + result.model.shift
+    torch.testing.assert_close(result.model.embed(result.graph), z.detach())
+
+
+def test_residual_networks_pull_forgotten_scores_down(task, trained, some):
+    model = trained("mf")
+    result = unlearn(model, task, some, GSGCFRU(strength=1.0, lr=0.01, epochs=150, validate_every=150))
+
+    def scores(m, pairs) -> np.ndarray:
+        z = m.embed(result.graph).numpy()
+        return (z[pairs[0]] * z[pairs[1]]).sum(axis=1)
+
+    lost, kept = result.gone.edges, result.retained.graph.edges
+    assert scores(result.model, lost).mean() < scores(model, lost).mean() - 1
+    drop = scores(model, kept) - scores(result.model, kept)
+    assert abs(drop.mean()) < (scores(model, lost) - scores(result.model, lost)).mean() / 3
+
+
+def test_js_divergence():
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(7, 5, generator=generator) * 3 for _ in range(2))
+    p, q = a.double().softmax(dim=1), b.double().softmax(dim=1)
+    m = (p + q) / 2
+    expected = 0.5 * ((p * (p / m).log()).sum(1) + (q * (q / m).log()).sum(1)).mean()
+    assert float(js_divergence(a, b)) == pytest.approx(float(expected), rel=1e-5)
+    assert float(js_divergence(a, a)) == pytest.approx(0.0, abs=1e-6)
+    far = torch.eye(5)[:2] * 200
+    assert float(js_divergence(far, far.flip(0))) == pytest.approx(math.log(2), rel=1e-5)
+
+
+def test_gferaser_leaves_the_model_underneath(task, trained, some, weights):
+    model = trained("lightgcn")
+    before = weights(model)
+    result = unlearn(model, task, some, GFEraser(epochs=3, bpr=1.0, lr=0.01))
+    assert weights(model) == before and isinstance(result.model, Shifted)
+    assert result.model.base.users.equal(model.users)

@@ -1,0 +1,143 @@
+"""MMRecUn: the loss by hand, the rule by which it stops, and what it achieves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from graphforget._core.errors import UnsupportedError, UsageError
+from graphforget.tasks.recommend import Recommendation
+from graphforget.training.train import train
+from graphforget.unlearning.methods.mmrecun import MMRecUn
+from graphforget.unlearning.pair_batches import pair_batches
+from graphforget.unlearning.run import methods, unlearn
+
+
+def rows(items) -> tuple[np.ndarray, ...]:
+    both, m = items.pairs[0], len(items)
+    return both.u[:m], both.v[:m], both.v[m:]
+
+
+def dense_lightgcn(model, task, graph) -> torch.Tensor:
+    """Return (E0 + A E0 + A^2 E0) / 3 in float64 on a dense adjacency."""
+    n = task.graph.n_nodes
+    a = np.zeros((n, n))
+    a[graph.edges[0], graph.edges[1]] = a[graph.edges[1], graph.edges[0]] = 1
+    scale = np.where(a.sum(1) > 0, np.maximum(a.sum(1), 1) ** -0.5, 0)
+    a = torch.from_numpy(scale[:, None] * a * scale)
+    e = torch.cat([model.users, model.items]).detach().double()
+    return (e + a @ e + a @ a @ e) / 3
+
+
+@pytest.mark.parametrize("graph", ["retained", "full"])
+@pytest.mark.parametrize(("alpha", "ratio"), [(0.5, 1), (0.9, 2), (0.0, 1), (1.0, 3)])
+def test_the_loss_of_a_step(task, trained, spy, graph, alpha, ratio):
+    original = trained("lightgcn", layers=2, reg=0.03)
+    method = MMRecUn(alpha=alpha, retain_per_forget=ratio, batch=4, min_steps=1, graph=graph)
+    problem, model, (phase,), _ = spy(method, original)
+    z = dense_lightgcn(model, task, (task if graph == "full" else problem.retained).graph)
+    table = torch.cat([model.users, model.items]).detach().double()
+    batches = list(pair_batches(problem, "mmrecun", 4, ratio).both(2))
+    for step, (forgotten, kept) in zip(phase.steps(2), batches, strict=True):
+        losses, omega = [], 0.0
+        for (u, i, j), sign in ((rows(kept), 1), (rows(forgotten), -1)):
+            d = (z[u] * (z[i] - z[j])).sum(dim=1)
+            losses.append(torch.log1p(torch.exp(-sign * d)).mean())
+            omega = omega + 0.03 * 0.5 * sum(table[part].square().sum() for part in (u, i, j)) / len(u)
+        expected = (1 - alpha) * losses[0] + alpha * losses[1] + omega
+        assert float(step().detach()) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_losses_of_the_backbone_are_on_the_retained_batch_only(trained, spy, monkeypatch):
+    problem, model, (phase,), _ = spy(MMRecUn(batch=4, min_steps=1), trained("mf"))
+    seen = []
+    monkeypatch.setattr(model, "extra_loss", lambda data, layers, z, items, epoch: seen.append(items) or z.sum() * 0)
+    for step in phase.steps(0):
+        step()
+    kept = set(problem.retained.graph.edges[0] * 1000 + problem.retained.graph.edges[1])
+    assert len(seen) == 2
+    assert all(set((rows(items)[0] * 1000 + rows(items)[1]).tolist()) <= kept for items in seen)
+
+
+def test_it_forgets_and_keeps(task, trained, some):
+    model = trained("lightgcn", layers=2)
+    result = unlearn(model, task, some, MMRecUn(epochs=6, patience=None, lr=0.02, keep="last", stop="never"))
+
+    def recall(m, part):
+        return result.retained.metrics(m.embed(result.graph), part, result.gone, ks=(8,))["recall@8"]
+
+    assert recall(result.model, "forgotten") < recall(model, "forgotten") - 0.3
+    assert recall(result.model, "valid") > recall(model, "valid") - 0.1
+
+
+def test_it_stops_once_forgotten_and_keeps_the_best_margin(task, trained, some):
+    method = MMRecUn(epochs=50, lr=0.05, gold_recall=1.0, tolerance=0.0)
+    result = unlearn(trained("mf"), task, some, method)
+    assert len(result.history) == 1, "everything is enough, so one epoch is"
+    whole = unlearn(trained("mf"), task, some, MMRecUn(epochs=12, lr=0.05, patience=None, stop="never"))
+    assert len(whole.history) == 12
+    best = max(whole.history, key=lambda entry: entry["margin"])
+    z = whole.model.embed(whole.graph)
+    assert whole.retained.validate(z)["val_recall"] == best["val_recall"]
+
+
+def test_patience_ends_a_run_without_progress(task, trained, some):
+    result = unlearn(trained("mf"), task, some, MMRecUn(epochs=50, lr=1e-5, patience=2, stop="never"))
+    assert len(result.history) == 3
+
+
+def test_weights_only_answers_from_the_graph_before(task, trained, some):
+    method = methods().get("mmrecun-weights-only", epochs=2, lr=0.02)
+    result = unlearn(trained("lightgcn"), task, some, method)
+    assert result.graph is task.graph and result.label == "mmrecun"
+    assert unlearn(trained("lightgcn"), task, some, MMRecUn(epochs=2, lr=0.02)).graph.n_edges == task.graph.n_edges - 6
+
+
+def test_it_needs_validation_pairs(task, some):
+    from dataclasses import replace
+
+    bare = Recommendation(replace(task.graph, valid=None), seed=3, holdout=0)
+    model = train(_mf(), bare, epochs=1, selection="last", validate_every=1, batch=64)
+    with pytest.raises(UnsupportedError, match="holdout=0.1"):
+        unlearn(model, bare, some, MMRecUn())
+
+
+def _mf():
+    from graphforget.models.mf import MF
+
+    return MF(dim=4)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"alpha": 1.5}, "'alpha' must be a number in"),
+        ({"retain_per_forget": 0}, "'retain_per_forget' must be an integer of at least 1"),
+        ({"graph": "half"}, "'graph' must be one of retained, full"),
+        ({"keep": "best"}, "'keep' must be one of margin, last"),
+        ({"gold_recall": 2.0}, "'gold_recall' must be a number in"),
+    ],
+)
+def test_wrong_settings_are_refused(wrong, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        MMRecUn(**wrong)
+
+
+def test_learned_features_of_forgotten_items_are_cleared():
+    from graphforget.data.interactions import Interactions
+    from graphforget.models.mgcn import MGCN
+    from graphforget.unlearning.pair_batches import clear_features
+
+    rng = np.random.default_rng(0)
+    pairs = np.stack(np.nonzero(rng.random((9, 6)) < 0.5))
+    features = rng.normal(size=(6, 4)).astype(np.float32)
+    features[5] = np.nan
+    data = Interactions.build(9, 6, pairs, modalities={"image": features})
+    task = Recommendation(data, holdout=0)
+    model = train(MGCN(dim=3, k=2), task, epochs=2, selection="last", validate_every=2, batch=8, lr=0.1)
+    before = model.learned[0].detach().clone()
+    clear_features(model, data, data.without(items=np.array([1, 3])))
+    after = model.learned[0].detach()
+    assert before.abs().sum(dim=1)[[1, 3, 5]].min() > 0
+    assert after[[1, 3]].abs().sum() == 0 and after[[0, 2, 4, 5]].equal(before[[0, 2, 4, 5]])

@@ -1,0 +1,168 @@
+"""Gradients and curvature in embedding rows against autograd on dense operations in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from graphforget._core.errors import UnsupportedError
+from graphforget._core.streams import Streams
+from graphforget.data.interactions import Interactions
+from graphforget.models.edited import Edited, identity_operator
+from graphforget.models.lightgcn import LightGCN
+from graphforget.models.mf import MF
+from graphforget.models.ngcf import NGCF
+from graphforget.models.shifted import Shifted
+from graphforget.tasks.recommend import Recommendation
+from graphforget.unlearning.embedding_rows import EmbeddingRows, RankingLoss
+
+PAIRS = np.array([[0, 0, 1, 1, 2, 3, 3, 4], [0, 2, 1, 3, 0, 2, 3, 1]])
+NODES = np.array([0, 3, 5, 8])
+WEIGHTS, LABELS = torch.linspace(0.5, 2.0, 8), torch.tensor([1, 1, 0.5, 1, 0, 1, 1, 0.5])
+REG = 0.07
+
+
+@pytest.fixture(scope="module")
+def task() -> Recommendation:
+    return Recommendation(Interactions.build(5, 4, PAIRS, name="five"), holdout=0)
+
+
+def made(cls, task, **options):
+    """Return a model with parameters of everyday size, in float64."""
+    model = cls(dim=3, reg=REG, **options).initialised_for(task.graph, Streams(1))
+    generator = torch.Generator().manual_seed(4)
+    for value in model.parameters():
+        value.data = torch.randn(value.shape, generator=generator) * 0.7
+    return model.double().frozen()
+
+
+def items_of(task):
+    u, v = task.graph.edges
+    return task.paired(u, v, Streams(2)("others"))
+
+
+class Dense:
+    """J of NODES' rows of a model by dense products; `mix` maps the table to final embeddings."""
+
+    def __init__(self, model, task, mix=lambda table: table) -> None:
+        self.table = torch.cat([model.users, model.items]).detach()
+        both, m = items_of(task).pairs[0], 8
+        self.u, self.i, self.j = (
+            torch.from_numpy(part.astype(np.int64)) for part in (both.u[:m], both.v[:m], both.v[m:])
+        )
+        self.mix = mix
+
+    def d(self, delta):
+        table = self.table.index_add(0, torch.from_numpy(NODES), delta.view(4, 3))
+        z = self.mix(table)
+        return (z[self.u] * (z[self.i] - z[self.j])).sum(1), table
+
+    def value(self, delta):
+        d, table = self.d(delta)
+        losses = LABELS * F.softplus(-d) + (1 - LABELS) * F.softplus(d)
+        rows = sum(table[part].square().sum() for part in (self.u, self.i, self.j))
+        return (WEIGHTS * losses).sum() + WEIGHTS.sum() * REG * 0.5 * rows / 8
+
+    def gauss_newton(self):
+        zero = torch.zeros(12, dtype=torch.float64)
+        jacobian = torch.autograd.functional.jacobian(lambda x: self.d(x)[0], zero)
+        p = torch.sigmoid(self.d(zero)[0])
+        reg = torch.autograd.functional.hessian(lambda x: self.value(x) - self.ranking(x), zero)
+        return jacobian.T @ torch.diag(WEIGHTS.double() * p * (1 - p)) @ jacobian + reg
+
+    def ranking(self, delta):
+        d, _ = self.d(delta)
+        return (WEIGHTS * (LABELS * F.softplus(-d) + (1 - LABELS) * F.softplus(d))).sum()
+
+
+def two_hops(task):
+    """Return the map of a LightGCN of two layers, dense."""
+    a = np.zeros((9, 9))
+    a[task.graph.edges[0], task.graph.edges[1]] = a[task.graph.edges[1], task.graph.edges[0]] = 1
+    scale = a.sum(1) ** -0.5
+    a = torch.from_numpy(scale[:, None] * a * scale)
+    return lambda table: (table + a @ table + a @ a @ table) / 3
+
+
+CASES = [(MF, {}, lambda task: lambda table: table), (LightGCN, {"layers": 2}, two_hops)]
+
+
+def loss_of(model, task) -> RankingLoss:
+    rows = EmbeddingRows(model, NODES, 5)
+    return RankingLoss(rows, task, task.graph, items_of(task), WEIGHTS.double(), LABELS.double())
+
+
+def matrix(product) -> torch.Tensor:
+    return torch.stack([product(row) for row in torch.eye(12, dtype=torch.float64)])
+
+
+@pytest.mark.parametrize(("cls", "options", "mix"), CASES)
+def test_value_gradient_hessian_and_gauss_newton(task, cls, options, mix):
+    model = made(cls, task, **options)
+    ours, dense = loss_of(model, task), Dense(model, task, mix(task))
+    zero = torch.zeros(12, dtype=torch.float64)
+    torch.testing.assert_close(ours.value().detach(), dense.value(zero))
+    torch.testing.assert_close(ours.gradient(), torch.autograd.functional.jacobian(dense.value, zero))
+    torch.testing.assert_close(matrix(ours.hessian()), torch.autograd.functional.hessian(dense.value, zero))
+    g = matrix(ours.gauss_newton())
+    torch.testing.assert_close(g, dense.gauss_newton())
+    assert float(torch.linalg.eigvalsh(g)[0]) > 0 > float(torch.linalg.eigvalsh(matrix(ours.hessian()))[0])
+
+
+def test_the_hessian_of_a_backbone_with_weights_is_the_derivative_of_its_gradient(task):
+    model = made(NGCF, task, layers="3,2", dropout=0.1)
+    ours, step = loss_of(model, task), 1e-6
+    direction = torch.linspace(-1, 1, 12, dtype=torch.float64)
+    sides = []
+    for sign in (1, -1):
+        moved = EmbeddingRows(model, NODES, 5).write(sign * step * direction).frozen()
+        sides.append(loss_of(moved, task).gradient())
+    torch.testing.assert_close(ours.hessian()(direction), (sides[0] - sides[1]) / (2 * step), rtol=1e-5, atol=1e-6)
+
+
+def test_gradient_along(task):
+    model = made(MF, task)
+    dense, slopes = Dense(model, task), torch.linspace(-1, 1, 8, dtype=torch.float64)
+    expected = torch.autograd.functional.jacobian(lambda x: (slopes * dense.d(x)[0]).sum(), torch.zeros(12).double())
+    torch.testing.assert_close(loss_of(model, task).gradient_along(slopes), expected)
+
+
+def test_rows_are_written_where_they_belong(task):
+    model = made(MF, task)
+    rows = EmbeddingRows(model, NODES, 5)
+    assert rows.shapes == {"users": (2, 3), "items": (2, 3)} and rows.size == 12
+    after = rows.write(torch.arange(12, dtype=torch.float64))
+    change = torch.cat([after.users, after.items]) - torch.cat([model.users, model.items])
+    torch.testing.assert_close(change[NODES].detach(), torch.arange(12, dtype=torch.float64).view(4, 3))
+    assert not change[[1, 2, 4, 6, 7]].any() and not model.users.equal(after.users)
+    per_node = torch.arange(9.0)
+    assert rows.spread_over(per_node).tolist() == [n for n in NODES.tolist() for _ in range(3)]
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda m: Shifted(m, torch.ones(9, 3)), lambda m: Edited(m, {1: identity_operator(np.array([3]), 3)})]
+)
+def test_rows_of_a_wrapped_model(task, wrap):
+    model = wrap(made(MF, task).float())
+    rows = EmbeddingRows(model, NODES, 5)
+    assert set(rows.shapes) == {"base.users", "base.items"}
+    assert not rows.write(torch.ones(12)).base.users.equal(model.base.users)
+
+
+def test_a_model_without_tables_is_refused(random_attributed_graph):
+    from graphforget.models.gcn import GCN
+
+    model = GCN(hidden=4).initialised(10, None, Streams(0))
+    with pytest.raises(UnsupportedError, match="tables"):
+        EmbeddingRows(model, NODES, 5)
+
+
+def test_a_regulariser_not_divided_by_the_batch_counts_as_in_batches(task):
+    whole, parts = (made(MF, task, reg_per_batch=flag) for flag in (True, False))
+    rows = [EmbeddingRows(model, NODES, 5) for model in (whole, parts)]
+    items = items_of(task)
+    one = RankingLoss(rows[0], task, task.graph, items)
+    two = RankingLoss(rows[1], task, task.graph, items, batch=2)
+    torch.testing.assert_close(two.penalty, 2 * one.penalty)
