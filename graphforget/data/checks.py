@@ -31,12 +31,22 @@ def freeze_features(features: Features | None) -> Features | None:
     return features
 
 
+def distinct(keys: np.ndarray) -> np.ndarray:
+    """Return the keys ascending, each once (by sorting, which beats the hashes of `np.unique` here)."""
+    if (keys[1:] > keys[:-1]).all():
+        return keys
+    keys = np.sort(keys)
+    first = np.ones(len(keys), dtype=bool)
+    first[1:] = keys[1:] != keys[:-1]
+    return keys[first]
+
+
 def canonical_edges(edges: np.ndarray, n_nodes: int) -> tuple[np.ndarray, list[str]]:
     """Return the edges as (2, E), u < v, unique, in lexicographic order, and notes on what was dropped."""
     low, high = edges.min(axis=0), edges.max(axis=0)
     loops = int((low == high).sum())
-    keys = np.unique(low[low != high] * np.int64(n_nodes) + high[low != high])
-    directed = np.unique(edges[0][low != high] * np.int64(n_nodes) + edges[1][low != high])
+    keys = distinct(low[low != high] * np.int64(n_nodes) + high[low != high])
+    directed = distinct(edges[0][low != high] * np.int64(n_nodes) + edges[1][low != high])
     repeats = edges.shape[1] - loops - len(directed)
     notes = [f"{counted(loops, 'self-loop')} dropped"] if loops else []
     if repeats:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphforget._core.errors import DataError
-from graphforget.data.checks import frozen
+from graphforget.data.checks import distinct, frozen
 from graphforget.kernels.csr import CSR, row_ids
 
 PARTS = ("train", "valid", "test")
@@ -37,16 +37,6 @@ def part_of(pairs: Any, n_users: int, n_items: int, part: str, owner: str) -> tu
     unique = distinct(keys)
     repeats = len(keys) - len(unique)
     return rows_of(unique, n_users, n_items), [f"{repeats:,} repeated {part} pairs merged"] if repeats else []
-
-
-def distinct(keys: np.ndarray) -> np.ndarray:
-    """Return the keys ascending, each once (by sorting, which beats the hashes of `np.unique` here)."""
-    if (keys[1:] > keys[:-1]).all():
-        return keys
-    keys = np.sort(keys)
-    first = np.ones(len(keys), dtype=bool)
-    first[1:] = keys[1:] != keys[:-1]
-    return keys[first]
 
 
 def among(wanted: np.ndarray, ascending: np.ndarray) -> np.ndarray:

@@ -13,13 +13,13 @@ import numpy as np
 from graphforget._core.errors import DataError, UsageError
 from graphforget._core.registry import Registry
 from graphforget.data.cards import InteractionCard
+from graphforget.data.checks import distinct
 from graphforget.data.divide import divided, filtered
 from graphforget.data.formats.base import existing
 from graphforget.data.formats.integer_triples import read_integer_triples
 from graphforget.data.formats.named_triples import read_named_triples
 from graphforget.data.formats.node_table import NodeTable
 from graphforget.data.formats.raw_interactions import ALL, InteractionFormat, RawInteractions
-from graphforget.data.interaction_parts import distinct
 from graphforget.data.interactions import Interactions
 from graphforget.data.item_features import feature_table, with_features
 from graphforget.data.load_options import LoadOptions

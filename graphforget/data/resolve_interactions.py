@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphforget._core.errors import DataError, UnsupportedError, nearest
+from graphforget.data.checks import distinct
 from graphforget.data.deletion_files import GRAPH_KINDS
-from graphforget.data.interaction_parts import among, distinct, keys_of, mask_of, retained
+from graphforget.data.interaction_parts import among, keys_of, mask_of, retained
 from graphforget.data.interactions import Interactions
 from graphforget.data.resolve import once
 from graphforget.data.triples import TripleGraph

@@ -15,7 +15,8 @@ import numpy as np
 
 from graphforget._core.errors import DataError, UsageError, unknown
 from graphforget._core.streams import Stream
-from graphforget.data.interaction_parts import PARTS, distinct, keys_of, rows_of
+from graphforget.data.checks import distinct
+from graphforget.data.interaction_parts import PARTS, keys_of, rows_of
 from graphforget.data.interactions import Interactions
 from graphforget.kernels.csr import row_ids
 

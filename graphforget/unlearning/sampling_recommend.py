@@ -11,8 +11,9 @@ import numpy as np
 from graphforget._core.errors import DataError, UsageError, unknown
 from graphforget._core.streams import Stream, Streams
 from graphforget._core.words import counted
+from graphforget.data.checks import distinct
 from graphforget.data.deletion import Deletion
-from graphforget.data.interaction_parts import among, distinct, keys_of
+from graphforget.data.interaction_parts import among, keys_of
 from graphforget.data.interactions import Interactions
 from graphforget.data.resolve_interactions import EVERY_ITEM
 from graphforget.tasks.recommend import Recommendation

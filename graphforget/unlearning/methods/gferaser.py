@@ -76,7 +76,7 @@ class _Filtered(Model):
 
 @dataclass(frozen=True)
 class GFEraser(Method):
-    """GFEraser (graph filter eraser), reconstructed from a summary of its code.
+    """GFEraser, the guided filtering eraser (TOIS 2024, doi 10.1145/3706633), reconstructed from a summary of its code.
 
         Z = attention over (E, E + MLP(E)),   MLP of widths d - 2d - 2d - d
         L = bpr * BPR(Z; B_r) + bpr * reverse BPR(Z; B_f) + contrast * InfoNCE(Z, E0; nodes of B_r)
@@ -102,7 +102,7 @@ class GFEraser(Method):
 
     name: ClassVar[str] = "gferaser"
     title: ClassVar[str] = "GFEraser (reconstructed)"
-    source: ClassVar[str] = "GFEraser's released code, reconstructed from a summary"
+    source: ClassVar[str] = "GFEraser, TOIS 2024, doi 10.1145/3706633, reconstructed"
     reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
     kinds: ClassVar[tuple[str, ...]] = PAIR_KINDS
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)

@@ -33,7 +33,7 @@ USERS = 512
 
 @dataclass(frozen=True)
 class L2UnRank(Method):
-    """L2UnRank (learning to unrank), reconstructed from its abstract.
+    """L2UnRank ("Learning to fast unrank in collaborative filtering recommendation"), reconstructed from its abstract.
 
         theta_v <- theta_v + scale * m_v [ (C + damping I)^-1 g ]_v   for v within `hops` hops of the deletion
         g = gradient of sum_{D_f} rho_ui softplus(-d) + what the graph's change does to all other losses
@@ -58,7 +58,7 @@ class L2UnRank(Method):
 
     name: ClassVar[str] = "l2unrank"
     title: ClassVar[str] = "L2UnRank (reconstructed)"
-    source: ClassVar[str] = "L2UnRank 2025, reconstructed from the abstract"
+    source: ClassVar[str] = "Learning to Fast Unrank, reconstructed from the abstract"
     reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
     kinds: ClassVar[tuple[str, ...]] = PAIR_KINDS
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)

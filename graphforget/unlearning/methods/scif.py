@@ -35,7 +35,7 @@ from graphforget.unlearning.method import (
 
 @dataclass(frozen=True)
 class SCIF(Method):
-    """Selective and collaborative influence function (Li et al. 2023), for pairwise losses.
+    """Selective and collaborative influence function (Li et al. 2023, arXiv 2304.10199), for pairwise losses.
 
         theta_S <- theta_S - scale (C + damping I)^-1 g
         g = gradient in theta_S of sum_{D_f} [ l(d, y') - l(d, 1) ] + [ sum_{D_r} l(d, 1) + sum_{D_f} l(d, 1) ]
@@ -66,7 +66,7 @@ class SCIF(Method):
 
     name: ClassVar[str] = "scif"
     title: ClassVar[str] = "SCIF (pairwise)"
-    source: ClassVar[str] = "Li et al. 2023 (Information Sciences), pairwise version ours"
+    source: ClassVar[str] = "Li et al. 2023, arXiv 2304.10199, pairwise version ours"
     reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
     kinds: ClassVar[tuple[str, ...]] = PAIR_KINDS
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)

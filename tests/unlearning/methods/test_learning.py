@@ -19,6 +19,7 @@ from graphforget.unlearning.fisher import diagonal_fisher, training_batches
 from graphforget.unlearning.methods.gferaser import GFEraser, js_divergence
 from graphforget.unlearning.methods.gsgcf_ru import GSGCFRU
 from graphforget.unlearning.methods.neg_grad import NegGradPlus
+from graphforget.unlearning.methods.recur import ReCUR
 from graphforget.unlearning.methods.rrl import RRL
 from graphforget.unlearning.pair_batches import pair_batches
 from graphforget.unlearning.run import unlearn
@@ -151,3 +152,33 @@ def test_gferaser_leaves_the_model_underneath(task, trained, some, weights):
     result = unlearn(model, task, some, GFEraser(epochs=3, bpr=1.0, lr=0.01))
     assert weights(model) == before and isinstance(result.model, Shifted)
     assert result.model.base.users.equal(model.users)
+
+
+def test_recur_step_by_hand(task, trained, spy):
+    problem, model, (phase,), _ = spy(ReCUR(batch=100, min_steps=1, bpr=0.7, temperature=0.5), trained("lightgcn"))
+    (kept,) = pair_batches(problem, "recur", 100).kept(0)
+    with torch.no_grad():
+        model.users += 0.2
+        before = problem.original.embed(task.graph)
+        z, dead = model(problem.retained.graph), model(task.graph.with_edges(problem.gone.edges))
+        rank = F.softplus(-task.responses(z, kept)).mean()
+    ends = np.unique(problem.gone.edges)
+    near = np.setdiff1d(np.flatnonzero(task.affected(problem.gone, 1)), ends)
+
+    def closeness(rows, nodes) -> float:
+        cosines = [float(rows[v] @ before[v] / rows[v].norm() / before[v].norm()) for v in nodes]
+        return float(np.mean(np.exp(np.array(cosines) / 0.5)))
+
+    stay, lead = closeness(z, near), closeness(dead, ends)
+    (step,) = phase.steps(0)
+    expected = 0.7 * float(rank) - 0.3 * math.log(stay / (stay + lead))
+    assert float(step().detach()) == pytest.approx(expected, rel=1e-4)
+
+
+def test_recur_turns_the_ends_of_forgotten_pairs_away(task, trained, some):
+    model = trained("lightgcn")
+    result = unlearn(model, task, some, ReCUR(epochs=5, lr=0.02))
+    dead, ends = task.graph.with_edges(result.gone.edges), np.unique(result.gone.edges)
+    before = model.embed(task.graph)
+    cosines = [F.cosine_similarity(m.embed(dead)[ends], before[ends]).mean() for m in (model, result.model)]
+    assert cosines[1] < cosines[0] - 0.3
