@@ -27,7 +27,7 @@ class PairBatches:
     """How an epoch walks the forgotten pairs: in random order, the last batch filled from the first.
 
     An other item of a forgotten pair is none that the user keeps; one of a retained pair is none that the user ever
-    chose, forgotten ones included. Both follow the task's `negatives`. All randomness is a function of the epoch.
+    chose, forgotten ones included. All randomness is a function of the epoch.
 
     Attributes
     ----------
@@ -35,6 +35,8 @@ class PairBatches:
     batch: forgotten pairs of a step, at most; never more than there are.
     retain_per_forget: retained pairs of a step for each forgotten pair.
     min_steps: steps of an epoch, at least; few forgotten pairs are then walked several times.
+    others: the other items of forgotten pairs are drawn "uniform" or by "popularity"; None does as for the retained
+        pairs, which follow the task's `negatives`.
     """
 
     full: Recommendation
@@ -44,6 +46,7 @@ class PairBatches:
     batch: int
     retain_per_forget: int = 1
     min_steps: int = 1
+    others: str | None = None
 
     @property
     def size(self) -> int:
@@ -57,23 +60,27 @@ class PairBatches:
 
     def forgotten(self, epoch: int) -> Iterator[Items]:
         """Yield the batches of forgotten pairs of an epoch."""
-        triples = self._walk(self.retained, self.gone.items, self.n_steps * self.size, "forget", epoch)
+        count, others = self.n_steps * self.size, self.others or self.full.negatives
+        triples = self._walk(self.retained, self.gone.items, count, "forget", others, epoch)
         yield from self._cut(triples, self.size)
 
     def kept(self, epoch: int) -> Iterator[Items]:
         """Yield as many batches of retained pairs."""
         size = self.size * self.retain_per_forget
-        triples = self._walk(self.full, self.retained.graph.edges, self.n_steps * size, "retain", epoch)
+        count = self.n_steps * size
+        triples = self._walk(self.full, self.retained.graph.edges, count, "retain", self.full.negatives, epoch)
         yield from self._cut(triples, size)
 
     def both(self, epoch: int) -> Iterator[tuple[Items, Items]]:
         """Yield the steps of an epoch: a batch of forgotten and one of retained pairs."""
         yield from zip(self.forgotten(epoch), self.kept(epoch), strict=True)
 
-    def _walk(self, chosen_in: Recommendation, pairs: np.ndarray, count: int, name: str, epoch: int) -> Triples:
+    def _walk(
+        self, chosen_in: Recommendation, pairs: np.ndarray, count: int, name: str, negatives: str, epoch: int
+    ) -> Triples:
         order = epoch_order(pairs.shape[1], self.streams(f"{name}-order", epoch=epoch).key)
         users, nodes = pairs[:, np.resize(order, count)]
-        weights = self.retained.graph.item_degrees if self.full.negatives == "popularity" else None
+        weights = self.retained.graph.item_degrees if negatives == "popularity" else None
         others = sample_items(chosen_in.chosen, users, self.streams(f"{name}-others", epoch=epoch).key, weights)
         return Triples(users, nodes - self.full.graph.n_users, others)
 
@@ -83,11 +90,17 @@ class PairBatches:
 
 
 def pair_batches(
-    problem: Problem, name: str, batch: int, retain_per_forget: int = 1, min_steps: int = 1
+    problem: Problem,
+    name: str,
+    batch: int,
+    retain_per_forget: int = 1,
+    min_steps: int = 1,
+    others: str | None = None,
 ) -> PairBatches:
     """Return the batches of a problem for the method called `name`."""
     streams = problem.streams.child(name)
-    return PairBatches(problem.full, problem.retained, problem.gone, streams, batch, retain_per_forget, min_steps)
+    parts = problem.full, problem.retained, problem.gone
+    return PairBatches(*parts, streams, batch, retain_per_forget, min_steps, others)
 
 
 def reverse_bpr(responses: Tensor) -> Tensor:

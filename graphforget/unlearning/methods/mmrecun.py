@@ -9,12 +9,14 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
+from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.models.base import Model
 from graphforget.tasks.base import Forgotten, Items, Task
 from graphforget.training.loop import Phase
 from graphforget.training.recipe import Recipe
-from graphforget.unlearning.forgetting_watch import ForgettingWatch, never_chosen
+from graphforget.unlearning.forgetting_watch import ForgettingWatch
+from graphforget.unlearning.fresh_rows import loose_nodes, renew_rows
 from graphforget.unlearning.method import (
     PAIR_KINDS,
     Method,
@@ -48,10 +50,14 @@ class MMRecUn(Method):
     Own losses (contrastive ones, as MGCN's) stay off B_f, where they would tie forgotten items to their content again.
     A phase that a backbone trains beside the ranking (KGAT's triples) is not run.
 
-    Every epoch, a pass over the forgotten pairs (several, where they are few), is validated. Training ends when
-    recall@20 of the forgotten pairs is no higher than that of as many never-chosen items of the same users (or
-    `gold_recall`) and validation recall@20 is at least `tolerance` of the original's, or after `patience` epochs
-    without a better margin.
+    Ours is also what keeps it from forgetting more than gold does. First, rows of users and items that keep no
+    training pair go back to where training started, before anything is learned: pushed down with their learned rows,
+    they would drag popular items along. Second, j of a forgotten pair is drawn by popularity: a forgotten item must
+    fall below others as popular, not below anything. Third, an epoch (a pass over the forgotten pairs; several, where
+    they are few) that starts with the forgotten pairs low enough learns from the retained ones alone. Low enough is a
+    recall@20 no higher than that of pairs which the original never saw, its validation pairs (or `gold_recall`).
+    Training ends when that is reached and validation recall@20 is at least `tolerance` of the original's, or after
+    `patience` epochs without a better margin.
 
     Parameters
     ----------
@@ -64,8 +70,10 @@ class MMRecUn(Method):
     graph: messages pass over the "retained" data while learning and answering; "full" keeps forgotten interactions,
         features and facts there, so that the weights alone forget.
     clear_features: undo what the backbone learned about the raw features of forgotten items (MGCN), before training.
-    stop: "forgotten" is the rule above; "never" trains all epochs, or until `patience`.
-    keep: the epoch kept has the largest "margin" (validation recall less forgotten recall), or is the "last".
+    reset: rows of users and items without a retained training pair are drawn anew, from the original's seed.
+    others: how the other items of forgotten pairs are drawn, by "popularity" among the retained pairs or "uniform".
+    stop: "forgotten" is the rule above; "never" learns from both parts in all epochs, or until `patience`.
+    keep: the epoch kept has the largest "margin" (validation recall less what is left to forget), or is the "last".
     patience: epochs without a larger margin after which training ends; None waits for the end. With keep="last" every
         epoch counts as better.
     tolerance: share of the original's validation recall@20 that stopping asks for.
@@ -78,6 +86,7 @@ class MMRecUn(Method):
     reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
     kinds: ClassVar[tuple[str, ...]] = PAIR_KINDS
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)
+    revision: ClassVar[int] = 2
     presets: ClassVar[dict[str, dict[str, Any]]] = {"mmrecun-weights-only": {"graph": "full"}}
     search: ClassVar[dict[str, tuple[Any, ...]]] = {
         "alpha": (0.1, 0.3, 0.5, 0.7, 0.9),
@@ -93,6 +102,8 @@ class MMRecUn(Method):
     lr: float | None = None
     graph: str = "retained"
     clear_features: bool = True
+    reset: bool = True
+    others: str = "popularity"
     stop: str = "forgotten"
     keep: str = "margin"
     patience: int | None = 5
@@ -109,6 +120,8 @@ class MMRecUn(Method):
             lr=positive_or_none,
             graph=("retained", "full"),
             clear_features=(True, False),
+            reset=(True, False),
+            others=("popularity", "uniform"),
             stop=("forgotten", "never"),
             keep=("margin", "last"),
             patience=count_or_none,
@@ -132,27 +145,26 @@ class MMRecUn(Method):
         model, data = problem.original.clone(), self.answers_from(problem.full, problem.retained)
         if self.clear_features:
             clear_features(model, problem.full.graph, problem.retained.graph)
+        if self.reset:
+            made = getattr(problem.original, "provenance", None)
+            loose = loose_nodes(problem.retained, problem.gone)
+            renew_rows(model, loose, data.n_users, Streams(made.seed if made else problem.seed))
         watch = ForgettingWatch(
-            model,
-            problem.original,
-            problem.retained,
-            problem.gone,
-            data,
-            never_chosen(problem.full, problem.gone, problem.streams.child(self.name)("never-chosen")),
-            self.gold_recall,
-            self.tolerance,
+            model, problem.original, problem.retained, problem.gone, data, self.gold_recall, self.tolerance
         )
         lr = problem.recipe.lr if self.lr is None else self.lr
         recipe = Recipe(self.epochs, lr, 0.0, 1, self.keep, self.patience)
         enough = watch.enough if self.stop == "forgotten" else None
-        steps = Phase("pairs", self.steps(problem, model, data))
+        steps = Phase("pairs", self.steps(problem, model, data, watch))
         problem.fit(model, [steps], recipe, self, validate=watch, enough=enough)
         return model
 
-    def steps(self, problem: Problem, model: Model, data: Interactions) -> Callable[[int], list[Callable[[], Tensor]]]:
+    def steps(
+        self, problem: Problem, model: Model, data: Interactions, watch: ForgettingWatch
+    ) -> Callable[[int], list[Callable[[], Tensor]]]:
         """Return epoch -> the losses of its steps."""
         task = problem.full
-        batches = pair_batches(problem, self.name, self.batch, self.retain_per_forget, self.min_steps)
+        batches = pair_batches(problem, self.name, self.batch, self.retain_per_forget, self.min_steps, self.others)
 
         def loss(forgotten: Items, kept: Items, epoch: int) -> Tensor:
             layers = model.layers(data)
@@ -162,4 +174,14 @@ class MMRecUn(Method):
             added = model.extra_loss(data, layers, z, kept, epoch) + regulariser(model, layers, z, forgotten)
             return (1 - self.alpha) * keep + self.alpha * lose + added
 
-        return lambda epoch: [lambda pair=pair: loss(*pair, epoch) for pair in batches.both(epoch)]
+        def repair(kept: Items, epoch: int) -> Tensor:
+            layers = model.layers(data)
+            z = model.readout(layers)
+            return F.softplus(-task.responses(z, kept)).mean() + model.extra_loss(data, layers, z, kept, epoch)
+
+        def losses(epoch: int) -> list[Callable[[], Tensor]]:
+            if self.stop == "forgotten" and watch.forgotten():
+                return [lambda kept=kept: repair(kept, epoch) for kept in batches.kept(epoch)]
+            return [lambda pair=pair: loss(*pair, epoch) for pair in batches.both(epoch)]
+
+        return losses

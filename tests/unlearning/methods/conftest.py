@@ -79,10 +79,10 @@ class _Spied(Problem):
 
 @pytest.fixture
 def spy(problem):
-    """spy(method, model) -> (problem, model about to be trained, its work, recipe)."""
+    """spy(method, model, deletion=six pairs) -> (problem, model about to be trained, its work, recipe)."""
 
-    def run(method, model):
-        spied = problem(model, cls=_Spied)
+    def run(method, model, *deletion):
+        spied = problem(model, *deletion, cls=_Spied)
         method.unlearn(spied)
         return spied, *spied.spied
 

@@ -34,11 +34,11 @@ def dense_lightgcn(model, task, graph) -> torch.Tensor:
 @pytest.mark.parametrize(("alpha", "ratio"), [(0.5, 1), (0.9, 2), (0.0, 1), (1.0, 3)])
 def test_the_loss_of_a_step(task, trained, spy, graph, alpha, ratio):
     original = trained("lightgcn", layers=2, reg=0.03)
-    method = MMRecUn(alpha=alpha, retain_per_forget=ratio, batch=4, min_steps=1, graph=graph)
+    method = MMRecUn(alpha=alpha, retain_per_forget=ratio, batch=4, min_steps=1, graph=graph, stop="never")
     problem, model, (phase,), _ = spy(method, original)
     z = dense_lightgcn(model, task, (task if graph == "full" else problem.retained).graph)
     table = torch.cat([model.users, model.items]).detach().double()
-    batches = list(pair_batches(problem, "mmrecun", 4, ratio).both(2))
+    batches = list(pair_batches(problem, "mmrecun", 4, ratio, others="popularity").both(2))
     for step, (forgotten, kept) in zip(phase.steps(2), batches, strict=True):
         losses, omega = [], 0.0
         for (u, i, j), sign in ((rows(kept), 1), (rows(forgotten), -1)):
@@ -50,7 +50,7 @@ def test_the_loss_of_a_step(task, trained, spy, graph, alpha, ratio):
 
 
 def test_losses_of_the_backbone_are_on_the_retained_batch_only(trained, spy, monkeypatch):
-    problem, model, (phase,), _ = spy(MMRecUn(batch=4, min_steps=1), trained("mf"))
+    problem, model, (phase,), _ = spy(MMRecUn(batch=4, min_steps=1, stop="never"), trained("mf"))
     seen = []
     monkeypatch.setattr(model, "extra_loss", lambda data, layers, z, items, epoch: seen.append(items) or z.sum() * 0)
     for step in phase.steps(0):
@@ -80,6 +80,31 @@ def test_it_stops_once_forgotten_and_keeps_the_best_margin(task, trained, some):
     best = max(whole.history, key=lambda entry: entry["margin"])
     z = whole.model.embed(whole.graph)
     assert whole.retained.validate(z)["val_recall"] == best["val_recall"]
+
+
+def test_rows_without_retained_pairs_go_back_to_where_training_started(task, trained, spy):
+    from graphforget._core.streams import Streams
+    from graphforget.data.deletion import Deletion
+
+    original = trained("lightgcn")
+    start = original.fresh(Streams(original.provenance.seed))
+    _, model, _, _ = spy(MMRecUn(), original, Deletion(users=[3, 4]))
+    assert model.users[[3, 4]].equal(start.users[[3, 4]])
+    rest = [u for u in range(task.graph.n_users) if u not in (3, 4)]
+    assert model.users[rest].equal(original.users[rest]) and model.items.equal(original.items)
+    _, kept, _, _ = spy(MMRecUn(reset=False), original, Deletion(users=[3, 4]))
+    assert kept.users.equal(original.users)
+
+
+def test_what_is_low_enough_is_not_pushed_further(trained, spy):
+    problem, model, (phase,), _ = spy(MMRecUn(gold_recall=1.0, batch=4, min_steps=1), trained("mf"))
+    batches = list(pair_batches(problem, "mmrecun", 4, min_steps=1).kept(0))
+    table = torch.cat([model.users, model.items]).detach().double()
+    for step, kept in zip(phase.steps(0), batches, strict=True):
+        u, i, j = rows(kept)
+        d = (table[u] * (table[i] - table[j])).sum(dim=1)
+        omega = model.reg * 0.5 * sum(table[part].square().sum() for part in (u, i, j)) / len(u)
+        assert float(step().detach()) == pytest.approx(float(torch.log1p(torch.exp(-d)).mean() + omega), rel=1e-5)
 
 
 def test_patience_ends_a_run_without_progress(task, trained, some):

@@ -7,7 +7,7 @@ import pytest
 
 from graphforget.data.deletion import Deletion
 from graphforget.tasks.recommend import Recommendation
-from graphforget.unlearning.forgetting_watch import ForgettingWatch, never_chosen
+from graphforget.unlearning.forgetting_watch import ForgettingWatch
 from graphforget.unlearning.pair_batches import pair_batches
 
 
@@ -67,17 +67,7 @@ def test_popular_items_are_drawn_more_often(task, problem, trained):
 
 def watch(task, problem, trained, **options) -> ForgettingWatch:
     made = problem(trained("mf"))
-    random = never_chosen(task, made.gone, made.streams("never"))
-    return ForgettingWatch(
-        made.original, made.original, made.retained, made.gone, made.retained.graph, random, **options
-    )
-
-
-def test_never_chosen_pairs_are_of_the_same_users_and_in_no_training_list(task, problem, trained):
-    made = problem(trained("mf"))
-    pairs = never_chosen(task, made.gone, made.streams("never"))
-    assert set(pairs[0].tolist()) == set(made.gone.items[0].tolist())
-    assert not keys(task, pairs) & keys(task, task.graph.edges)
+    return ForgettingWatch(made.original, made.original, made.retained, made.gone, made.retained.graph, **options)
 
 
 def test_what_is_watched(task, problem, trained):
@@ -86,16 +76,31 @@ def test_what_is_watched(task, problem, trained):
     made = problem(trained("mf"))
     assert seen["forgotten_recall"] == made.retained.metrics(z, "forgotten", made.gone, ks=(20,))["recall@20"]
     assert seen["val_recall"] == made.retained.validate(z)["val_recall"]
-    assert seen["margin"] == seen["val_recall"] - seen["forgotten_recall"]
+    left = max(seen["forgotten_recall"] - seen["val_recall"], 0)
+    assert seen["margin"] == seen["val_recall"] - left, "the original itself: its validation pairs are the unseen ones"
 
 
-def test_enough_is_chance_or_gold_with_validation_kept(task, problem, trained):
+def test_enough_is_the_recall_of_unseen_pairs_or_gold_with_validation_kept(task, problem, trained):
     one = watch(task, problem, trained)
-    one._before = {"val_recall": 0.5, "target": 0.1}
-    assert one.enough({"val_recall": 0.49, "forgotten_recall": 0.1})
-    assert not one.enough({"val_recall": 0.48, "forgotten_recall": 0.1})
-    assert not one.enough({"val_recall": 0.5, "forgotten_recall": 0.11})
-    assert watch(task, problem, trained, gold_recall=0.99)._before["target"] >= 0.99
+    one._unseen = 0.5
+    assert one.enough({"val_recall": 0.49, "forgotten_recall": 0.5})
+    assert not one.enough({"val_recall": 0.48, "forgotten_recall": 0.5})
+    assert not one.enough({"val_recall": 0.5, "forgotten_recall": 0.51})
+    assert not watch(task, problem, trained, gold_recall=0.99).forgotten(), "it ranks all it learned at the top"
+    assert watch(task, problem, trained, gold_recall=1.0).forgotten()
+
+
+def test_others_of_forgotten_pairs_follow_their_own_rule(task, problem, trained):
+    made = problem(trained("mf"))
+    degree = made.retained.graph.item_degrees
+    means = {}
+    for others in ("uniform", "popularity"):
+        batches = pair_batches(made, "x", 6, min_steps=40, others=others)
+        drawn = np.concatenate([parts(b)[2] for e in range(20) for b in batches.forgotten(e)]) - task.graph.n_users
+        means[others] = degree[drawn].mean()
+        kept = np.concatenate([parts(b)[2] for b in batches.kept(0)])
+        assert np.array_equal(kept, np.concatenate([parts(b)[2] for b in pair_batches(made, "x", 6, 1, 40).kept(0)]))
+    assert means["popularity"] > 1.1 * means["uniform"]
 
 
 def test_few_pairs_are_walked_several_times(task, problem, trained):
