@@ -53,7 +53,8 @@ class Forgotten:
     ----------
     kind: "edges", "nodes", "features" or "classes".
     edges: (2, k) message-passing edges that leave the graph, u < v.
-    nodes: nodes that leave (edges, label and features).
+    nodes: nodes that leave (edges, label and features); of a recommender, users and items.
+    n_users: how many of these nodes are users.
     features: nodes whose features become zero.
     unlabelled: nodes that leave the training loss only (class deletion with `class_mode="label"`).
     classes: deleted classes.
@@ -75,6 +76,7 @@ class Forgotten:
     triples: np.ndarray = field(default_factory=lambda: NO_NODES)
     modalities: Mapping[str, np.ndarray] = field(default_factory=dict)
     digest: str = ""
+    n_users: int = 0
 
     @property
     def touched(self) -> np.ndarray:
@@ -89,18 +91,19 @@ class Forgotten:
     def describe(self) -> str:
         """Return one phrase for tables and logs."""
         of_items = self.kind in (*RECOMMENDER_KINDS, "users+items")
-        edge = "interaction" if of_items else "edge"
-        node = {"users": "user", "items": "item", "users+items": "users and item"}.get(self.kind, "node")
+        edge, node = ("interaction", "item") if of_items else ("edge", "node")
         whole = (
             (self.edges.shape[1], "", edge),
-            (len(self.nodes), "", node),
+            (self.n_users, "", "user"),
+            (len(self.nodes) - self.n_users, "", node),
             (len(self.features), "features of ", "node"),
             (len(self.unlabelled), "labels of ", "node"),
             (self.held_out.shape[1], "", f"held-out {edge}"),
             (len(self.triples), "", "triple"),
             *((len(items), f"modality {name} of ", "item") for name, items in self.modalities.items()),
         )
-        return " and ".join(f"{of}{counted(number, noun)}" for number, of, noun in whole if number)
+        phrases = [f"{of}{counted(number, noun)}" for number, of, noun in whole if number]
+        return " and ".join(filter(None, (", ".join(phrases[:-1]), *phrases[-1:])))
 
 
 class Task(ABC):

@@ -120,6 +120,7 @@ class Recommendation(Task):
             kind=deletion.kind,
             edges=edges,
             nodes=np.concatenate([found.users, self.graph.n_users + found.items]),
+            n_users=len(found.users),
             held_out=found.held_out,
             triples=found.triples,
             modalities=found.modalities,

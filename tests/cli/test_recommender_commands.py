@@ -64,7 +64,7 @@ def test_lists_of_users_and_items_go_together(run, shop, ratings):
     lists = ["--users", shop / "people.csv", "--items", shop / "things.csv"]
     done = run("users+items", shop / "ratings.csv", "mf", *lists, *ratings, "--split", "leave-one-out", "--dry-run")
     assert done.code == 0, done.err
-    assert "2 users" not in done.out and "3 users and items" in done.out
+    assert "2 users, 1 item" in done.out and "3 users" not in done.out
     assert "the users in" in done.out and "'leave-one-out'" in done.out
 
 

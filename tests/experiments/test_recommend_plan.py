@@ -42,7 +42,7 @@ def test_a_share_of_users_is_said_as_a_share_of_interactions(shop):
     assert len(prepared.deletion.users) == 10 and gone.sum() == facts["items"]
     assert facts["deleted_share"] == pytest.approx(gone.mean()) and facts["deleted_share"] > 0.05
     assert facts["notes"][0] == f"{100 * gone.mean():.3g} % of the training interactions go"
-    assert facts["deletion"].startswith(f"{gone.sum()} interactions and 10 users")
+    assert facts["deletion"].startswith(f"{gone.sum()} interactions, 10 users and ")
 
 
 def test_every_kind_of_request_is_resolved(shop, tmp_path):
@@ -68,6 +68,7 @@ def test_every_kind_of_request_is_resolved(shop, tmp_path):
         "48 triples",
     ]
     both, listed, *_, pairs = found.values()
+    assert ", 2 users, 1 item" in listed.describe() and ", 2 users, 2 items" in both.describe()
     assert both.kind == listed.kind == "users+items" and len(both.nodes) == 4
     assert listed.nodes.tolist() == [3, 4, 200 + 7]
     assert pairs.count == 9
