@@ -6,15 +6,12 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from graphforget.cli.options import Amount, BackboneName, Data, DeletionFile, text
-from graphforget.cli.settings import GRAPH, NODE, GraphSetting, NodeSetting, compare
+from graphforget.cli.amounts import Classes, Edges, Nodes
+from graphforget.cli.options import BackboneName, Data
+from graphforget.cli.settings import GraphSetting, NodeSetting, compare
 
 TaskName = Annotated[Literal["link", "node"], Parameter(group="Task", help="What the model is trained for.")]
-Pool = Annotated[
-    Literal["train", "all"] | None,
-    Parameter(group="Deletion", help="Draw from training nodes (default) or from all nodes."),
-]
-NO_AMOUNT = Amount()
+EDGES, NODES, CLASSES, GRAPH, NODE = Edges(), Nodes(), Classes(), GraphSetting(), NodeSetting()
 
 
 def edges(
@@ -22,16 +19,12 @@ def edges(
     backbone: BackboneName,
     /,
     *,
-    amount: Amount = NO_AMOUNT,
-    where: Annotated[
-        Literal["in", "out", "any"] | None,
-        Parameter(group="Deletion", help="Draw inside or outside the 2-hop neighbourhood of the anchor edges."),
-    ] = None,
+    gone: Edges = EDGES,
     task: TaskName = "link",
     setting: GraphSetting = GRAPH,
 ) -> int:
     """Delete edges and compare methods beside the gold model."""
-    return compare(data, backbone, task, setting, {"kind": "edges", "where": where, **amount.request()})
+    return compare(data, backbone, task, setting, "edges", gone)
 
 
 def nodes(
@@ -39,13 +32,12 @@ def nodes(
     backbone: BackboneName,
     /,
     *,
-    amount: Amount = NO_AMOUNT,
-    pool: Pool = None,
+    gone: Nodes = NODES,
     task: TaskName = "node",
     setting: GraphSetting = GRAPH,
 ) -> int:
     """Delete nodes, with their edges, features and labels, and compare methods beside the gold model."""
-    return compare(data, backbone, task, setting, {"kind": "nodes", "pool": pool, **amount.request()})
+    return compare(data, backbone, task, setting, "nodes", gone)
 
 
 def features(
@@ -53,26 +45,14 @@ def features(
     backbone: BackboneName,
     /,
     *,
-    amount: Amount = NO_AMOUNT,
-    pool: Pool = None,
+    gone: Nodes = NODES,
     task: TaskName = "node",
     setting: GraphSetting = GRAPH,
 ) -> int:
     """Delete the features of nodes, which stay in the graph, and compare methods beside the gold model."""
-    return compare(data, backbone, task, setting, {"kind": "features", "pool": pool, **amount.request()})
+    return compare(data, backbone, task, setting, "features", gone)
 
 
-def node_class(
-    data: Data,
-    backbone: BackboneName,
-    /,
-    *,
-    classes: Annotated[
-        tuple[str, ...],
-        Parameter(name="--class", negative="", group="Deletion", help="Name or number of a class; may repeat."),
-    ] = (),
-    delete: Annotated[DeletionFile, Parameter(group="Deletion")] = None,
-    setting: NodeSetting = NODE,
-) -> int:
+def node_class(data: Data, backbone: BackboneName, /, *, gone: Classes = CLASSES, setting: NodeSetting = NODE) -> int:
     """Delete whole classes of nodes and compare methods beside the gold model."""
-    return compare(data, backbone, "node", setting, {"kind": "classes", "classes": classes, "file": text(delete)})
+    return compare(data, backbone, "node", setting, "classes", gone)

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, TypeVar, dataclass_transform
 
 from cyclopts import Parameter, Token
 
 from graphforget._core.errors import UsageError
 
 Flag = Parameter(negative="")
+Group = TypeVar("Group", bound=type)
+
+
+@dataclass_transform(frozen_default=True)
+def option_group(title: str | None = None) -> Callable[[Group], Group]:
+    """Return the decorator of a frozen dataclass whose fields are options of every command that takes it.
+
+    title: heading of the options in --help, unless their own says another.
+    """
+    return lambda cls: Parameter(name="*", group=title)(dataclass(frozen=True)(cls))
 
 
 def _whole(kind: type, tokens: Sequence[Token]) -> int:
@@ -30,46 +40,21 @@ Data = Annotated[str, Parameter(help="A named set ('graphforget list datasets'),
 BackboneName = Annotated[
     str, Parameter(help="One of 'graphforget list backbones', also with options, as lightgcn:layers=2,std=0.01.")
 ]
-DeletionFile = Annotated[
-    Path | None, Parameter(help="File that names what must go, in your own ids: .csv, .tsv or .json.")
-]
 
 
 def given(options: object, *names: str, **renamed: str) -> dict[str, Any]:
-    """Return the options that were given (are not None); `renamed` maps a new name to the option's own."""
+    """Return the options that were given (are not None), of those named or of all, paths as text.
+
+    renamed: new name of an option -> its own.
+    """
     wanted = {name: name for name in names} | renamed
     if not wanted:
         wanted = {field.name: field.name for field in fields(options)}
     found = {name: getattr(options, own) for name, own in wanted.items()}
-    return {name: value for name, value in found.items() if value is not None}
+    return {k: str(v) if isinstance(v, Path) else v for k, v in found.items() if v is not None}
 
 
-@Parameter(name="*", group="Deletion")
-@dataclass(frozen=True)
-class Drawn:
-    """How much is deleted, drawn at random."""
-
-    fraction: Annotated[float | None, Parameter(help="Share to delete, above 0 and below 1.")] = None
-    count: Annotated[SomeWhole, Parameter(help="Number to delete.")] = None
-    on_small_pool: Annotated[
-        Literal["error", "cap"] | None, Parameter(help="A pool too small is an error (default) or is taken whole.")
-    ] = None
-
-
-@Parameter(name="*", group="Deletion")
-@dataclass(frozen=True)
-class Amount(Drawn):
-    """How much is deleted, drawn at random, or a file that names it."""
-
-    delete: DeletionFile = None
-
-    def request(self) -> dict[str, Any]:
-        """Return the fields of a request."""
-        return {**given(self, "fraction", "count", "on_small_pool"), "file": text(self.delete)}
-
-
-@Parameter(name="*", group="Output")
-@dataclass(frozen=True)
+@option_group("Output")
 class OutputOptions:
     """What a run keeps and prints."""
 
@@ -78,8 +63,7 @@ class OutputOptions:
     dry_run: Annotated[bool, Flag, Parameter(help="Say what would be run, and stop; nothing is written.")] = False
 
 
-@Parameter(name="*", group="Comparison")
-@dataclass(frozen=True)
+@option_group("Comparison")
 class RunOptions:
     """Methods, seeds and resources of a comparison."""
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from graphforget._core.errors import UsageError
-from graphforget.cli.options import SomeWhole, given, text
+from graphforget.cli.options import SomeWhole, given, option_group
 
 DataDir = Annotated[Path | None, Parameter(help="Folder of the named sets; else $GRAPHFORGET_DATA, else a download.")]
 Features = Annotated[
@@ -39,8 +38,7 @@ SPLIT_HELP = (
 )
 
 
-@Parameter(name="*", group="Data")
-@dataclass(frozen=True)
+@option_group("Data")
 class GraphData:
     """Where a graph is."""
 
@@ -50,11 +48,10 @@ class GraphData:
 
     def source(self) -> dict[str, Any]:
         """Return the fields of a source that were given."""
-        return _as_text(given(self, "data_dir", "features", "labels"))
+        return given(self, "data_dir", "features", "labels")
 
 
-@Parameter(name="*", group="Data")
-@dataclass(frozen=True)
+@option_group("Data")
 class InteractionData:
     """Where interactions are, and how files of your own are read and divided."""
 
@@ -87,22 +84,20 @@ class InteractionData:
 
     def source(self) -> dict[str, Any]:
         """Return the fields of a source that were given; raises UsageError for text that cannot be read."""
-        parts = {"valid": text(self.valid_file), "test": text(self.test_file)}
         options = {
-            **_as_text(given(self, **RENAMED)),
+            **given(self, **RENAMED),
             "columns": columns(self.columns),
             "core": core(self.core),
-            "parts": {key: value for key, value in parts.items() if value is not None} or None,
+            "parts": given(self, valid="valid_file", test="test_file") or None,
             "modalities": pairs("--modality-file", self.modality_file, "image=image.npy") or None,
         }
         return {
-            **_as_text(given(self, "data_dir")),
+            **given(self, "data_dir"),
             "options": {key: value for key, value in options.items() if value is not None},
         }
 
 
-@Parameter(name="*", group="Data")
-@dataclass(frozen=True)
+@option_group("Data")
 class AnyData(InteractionData):
     """Where a graph or interactions are."""
 
@@ -114,11 +109,7 @@ class AnyData(InteractionData):
 
     def source(self) -> dict[str, Any]:
         """Return the fields of a source that were given."""
-        return {**super().source(), **_as_text(given(self, "features", "labels"))}
-
-
-def _as_text(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
+        return {**super().source(), **given(self, "features", "labels")}
 
 
 def pairs(option: str, pieces: Sequence[str], example: str) -> dict[str, str]:

@@ -2,64 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
-from cyclopts import Parameter
-
-from graphforget.cli.options import OutputOptions, RunOptions, seeds
+from graphforget.cli.amounts import Gone
+from graphforget.cli.options import OutputOptions, RunOptions, option_group, seeds
 from graphforget.cli.places import GraphData, InteractionData
-from graphforget.cli.trained import GraphModel, GraphTask, NodeTask, RecommenderModel, RecommendTask
+from graphforget.cli.trained import (
+    GraphModel,
+    GraphTask,
+    ModelOptions,
+    NodeTask,
+    RecommenderModel,
+    RecommendTask,
+    TaskOptions,
+)
 
 RECOMMEND = "recommend"
 
 
-@Parameter(name="*")
-@dataclass(frozen=True)
-class GraphSetting:
-    """Data, task, model, comparison and output of a deletion from a graph."""
+@option_group()
+class Setting:
+    """Data, task, model, comparison and output; each kind of data has its own of the first three."""
+
+    source: GraphData | InteractionData
+    problem: TaskOptions
+    model: ModelOptions
+    run: RunOptions = RunOptions()
+    output: OutputOptions = OutputOptions()
+
+
+@option_group()
+class GraphSetting(Setting):
+    """Of a deletion from a graph."""
 
     source: GraphData = GraphData()
     problem: GraphTask = GraphTask()
     model: GraphModel = GraphModel()
-    run: RunOptions = RunOptions()
-    output: OutputOptions = OutputOptions()
 
 
-@Parameter(name="*")
-@dataclass(frozen=True)
-class NodeSetting:
-    """The same for a deletion that only node classification has."""
+@option_group()
+class NodeSetting(GraphSetting):
+    """Of a deletion that only node classification has."""
 
-    source: GraphData = GraphData()
     problem: NodeTask = NodeTask()
-    model: GraphModel = GraphModel()
-    run: RunOptions = RunOptions()
-    output: OutputOptions = OutputOptions()
 
 
-@Parameter(name="*")
-@dataclass(frozen=True)
-class RecommenderSetting:
-    """The same for a deletion from a recommender."""
+@option_group()
+class RecommenderSetting(Setting):
+    """Of a deletion from a recommender."""
 
     source: InteractionData = InteractionData()
     problem: RecommendTask = RecommendTask()
     model: RecommenderModel = RecommenderModel()
-    run: RunOptions = RunOptions()
-    output: OutputOptions = OutputOptions()
 
 
-GRAPH, NODE, RECOMMENDER = GraphSetting(), NodeSetting(), RecommenderSetting()
-
-
-def compare(
-    data: str,
-    backbone: str,
-    task: str,
-    setting: GraphSetting | NodeSetting | RecommenderSetting,
-    request: dict[str, Any],
-) -> int:
+def compare(data: str, backbone: str, task: str, setting: Setting, kind: str, gone: Gone) -> int:
     """Carry out the comparison that the options describe, and return the exit code."""
     from graphforget.cli.compare import carry_out
     from graphforget.experiments.plan import Plan
@@ -77,8 +72,8 @@ def compare(
             model.architecture(),
             model.recipe(),
         ),
-        Request(**request),
-        methods=run.method or (default_method(task, request["kind"]),),
+        Request(kind, **gone.request()),
+        methods=run.method or (default_method(task, kind),),
         seeds=seeds(run.seeds),
         gold_runs=run.gold_runs,
         attack=run.attack,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 
-from graphforget.cli.options import Amount
+from graphforget.cli.amounts import Edges, Interactions, Nodes
 from graphforget.cli.places import RENAMED, AnyData
 from graphforget.cli.trained import AnyModel, AnyTask, GraphTask
 
@@ -25,8 +25,8 @@ OTHER = {
 
 def _options() -> dict[str, str]:
     """Return Python's name -> option for everything that a sentence may ask for."""
-    groups = (Amount, AnyData, AnyTask, GraphTask, AnyModel)
-    names = {field.name for group in groups for field in fields(group)} | {"where", "pool", "sampling"}
+    groups = (Edges, Nodes, Interactions, AnyData, AnyTask, GraphTask, AnyModel)
+    names = {field.name for group in groups for field in fields(group)}
     return {name: f"--{name.replace('_', '-')}" for name in names} | {n: f"--{o}" for n, o in OTHER.items()}
 
 
