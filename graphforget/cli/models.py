@@ -18,11 +18,20 @@ from graphforget.cli.trained import AnyModel, AnyTask
 
 Threads = Annotated[SomeWhole, Parameter(help="Threads; results do not depend on it.")]
 ModelFolder = Annotated[Path, Parameter(help="Model folder, as 'graphforget train' writes it.")]
+Forgotten = Annotated[
+    tuple[Path, ...],
+    Parameter(
+        negative="",
+        show_default=False,
+        help="Deletion file of what the model has forgotten before, unless its folder holds it; may repeat.",
+    ),
+]
 OwnData = Annotated[str | None, Parameter(help="The data that the model was trained on, if they are elsewhere now.")]
 AnyTaskName = Annotated[
     Literal["link", "node", "recommend"] | None,
     Parameter(group="Task", help="What the model is trained for; by default link, or recommend for a recommender."),
 ]
+NOT_KEPT = "The deletion itself is not kept (--keep-deletion keeps it)."
 NO_DATA, NO_TASK, NO_MODEL, NO_OUTPUT = AnyData(), AnyTask(), AnyModel(), OutputOptions()
 
 
@@ -74,16 +83,17 @@ def unlearn(
         Flag,
         Parameter(help="Keep the deletion itself beside the model; else only digests and counts."),
     ] = False,
+    forgotten: Forgotten = (),
     threads: Threads = None,
     source: AnyData = NO_DATA,
     output: OutputOptions = NO_OUTPUT,
 ) -> int:
     """Make an own trained model forget; the unlearned model, its receipt and its report go to the folder --out."""
     from graphforget.experiments.own_task import Place
-    from graphforget.experiments.own_unlearning import DELETION, prepare_unlearning, receipt, unlearn_model
+    from graphforget.experiments.own_unlearning import prepare_unlearning, receipt, unlearn_model
 
     out = output.out if output.dry_run else _needed(output.out)
-    case = prepare_unlearning(model, Place(data, **source.source()), delete, method, out)
+    case = prepare_unlearning(model, Place(data, **source.source()), delete, method, out, forgotten)
     if output.dry_run:
         return _say(output, {"task": repr(case.task), "deletion": case.gone.describe(), "method": case.method})
     with shown(quiet=output.json, total=1) as listen:
@@ -97,8 +107,7 @@ def unlearn(
     print_report(report)
     print(f"\nThe parameters moved by {result.parameter_change:.2e} of their norm.")
     print(f"Model, receipt and report are in {out}.")
-    kept = f"is in {DELETION} beside the model" if keep_deletion else "itself is not kept (--keep-deletion keeps it)"
-    print(f"The deletion {kept}.")
+    print(_kept(len(case.deletions)) if keep_deletion else NOT_KEPT)
     return 0
 
 
@@ -108,9 +117,7 @@ def recommend(
     users: Annotated[str, Parameter(help="Ids of users, as 12,40.")],
     k: Annotated[Whole, Parameter(name=["-k", "--k"], help="Items for each user.")] = 20,
     data: OwnData = None,
-    delete: Annotated[
-        Path | None, Parameter(help="What an unlearned model has forgotten, unless its folder holds the deletion.")
-    ] = None,
+    forgotten: Annotated[Forgotten, Parameter(name=["--forgotten", "--delete"])] = (),
     source: AnyData = NO_DATA,
     json: Annotated[bool, Flag, Parameter(help="Print JSON on stdout and nothing else.")] = False,
 ) -> int:
@@ -118,7 +125,7 @@ def recommend(
     from graphforget.experiments.own_recommending import advise, listed_users
     from graphforget.experiments.own_task import Place
 
-    advice = advise(model, Place(data, **source.source()), listed_users(users), k, delete)
+    advice = advise(model, Place(data, **source.source()), listed_users(users), k, forgotten)
     if json:
         print_json([asdict(one) for one in advice])
         return 0
@@ -129,6 +136,14 @@ def recommend(
         ]
         print_table(f"user {one.user}" + (f" ({one.note})" if one.note else ""), ["rank", "item", "score"], rows)
     return 0
+
+
+def _kept(count: int) -> str:
+    """Return where the deletions of an unlearned model are."""
+    from graphforget.experiments.own_history import deletion_file
+
+    files = ", ".join(deletion_file(number) for number in range(count))
+    return f"The deletion{'s are' if count > 1 else ' is'} in {files} beside the model."
 
 
 def _needed(out: Path | None) -> Path:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphforget._core.errors import DataError, UnsupportedError, UsageError
-from graphforget.data.deletion import Deletion
+from graphforget._core.errors import UnsupportedError, UsageError
 from graphforget.data.id_lookup import Id
-from graphforget.experiments.own_task import Place, read_unlearned, same_task, source_of
-from graphforget.experiments.own_unlearning import DELETION
+from graphforget.experiments.own_history import Standing, standing
+from graphforget.experiments.own_task import Place, source_of
 from graphforget.experiments.store import read_model
 from graphforget.models.recommending import recommend
-from graphforget.tasks.base import Forgotten
 from graphforget.tasks.recommend import Recommendation
 
 
@@ -27,7 +25,7 @@ class Advice:
     note: str = ""
 
 
-def advise(folder: Path, place: Place, users: list[str], k: int, delete: Path | None = None) -> list[Advice]:
+def advise(folder: Path, place: Place, users: list[str], k: int, forgotten: Sequence[Path] = ()) -> list[Advice]:
     """Return the best `k` items for each user, in the user's own ids.
 
     An unlearned model answers from the data without the forgotten part and offers no forgotten item.
@@ -36,49 +34,25 @@ def advise(folder: Path, place: Place, users: list[str], k: int, delete: Path | 
     ----------
     folder: model folder, as `train_model` or `unlearn_model` writes it.
     place: where its data are, if not where they were in training.
-    delete: what an unlearned model forgot, unless its folder holds the deletion.
+    forgotten: what an unlearned model forgot, unless its folder holds it.
 
     Raises DataError when the data or the deletion are not the model's, or a user is unknown; UnsupportedError for a
     model that is no recommender.
     """
     model = read_model(folder)
-    source = source_of(folder, place)
-    task = same_task(folder, source.load())
+    before = standing(folder, source_of(folder, place), forgotten)
+    task = before.task
     if not isinstance(task, Recommendation):
         raise UnsupportedError(f"{folder}: a {model.name} of a {task.name} task has no items to recommend.")
-    gone = _forgotten(folder, task, delete, source.columns)
-    retained = task if gone is None else task.without(gone)
-    exclude = [] if gone is None else task.graph.item_ids_of(task.parted(gone.nodes)[1])
-    items, scores = recommend(model, retained, users, k, exclude)
-    data = retained.graph
+    data = task.graph
+    items, scores = recommend(model, task, users, k, data.item_ids_of(task.parted(before.nodes())[1]))
     numbers = data.index_of_users(users)
-    notes = [_note(task, gone, number, data.user_degrees[number]) for number in numbers]
+    notes = [_note(before, number, data.user_degrees[number]) for number in numbers]
     return [Advice(*row) for row in zip(data.user_ids_of(numbers), items, scores, notes, strict=True)]
 
 
-def _forgotten(
-    folder: Path, task: Recommendation, delete: Path | None, columns: Mapping[str, str] | None
-) -> Forgotten | None:
-    """Return what the model forgot, or None; raises DataError when that is not known, or is something else."""
-    facts = read_unlearned(folder)
-    if facts is None:
-        if delete is not None:
-            raise UsageError(f"--delete: the model in {folder} has forgotten nothing. Leave it out.")
-        return None
-    file = delete or folder / DELETION
-    if delete is None and not file.is_file():
-        raise DataError(
-            f"{folder}: this model has forgotten something that its data still hold, and the folder does not say what. "
-            f"Give the deletion with --delete FILE (or unlearn with --keep-deletion, which keeps it as {DELETION})."
-        )
-    gone = task.resolve(Deletion.read(file, columns=columns))
-    if gone.digest != facts.get("deletion"):
-        raise DataError(f"{file}: not the deletion that the model in {folder} has forgotten. Give that one.")
-    return gone
-
-
-def _note(task: Recommendation, gone: Forgotten | None, number: int, left: int) -> str:
-    if gone is not None and number in task.parted(gone.nodes)[0]:
+def _note(before: Standing, number: int, left: int) -> str:
+    if number in before.nodes():
         return "forgotten: the model knows nothing of this user"
     return "" if left else "no interactions: the model knows nothing of this user"
 

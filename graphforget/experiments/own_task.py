@@ -58,12 +58,6 @@ def read_made_for(folder: Path) -> dict[str, Any]:
     return made
 
 
-def read_unlearned(folder: Path) -> dict[str, Any] | None:
-    """Return what the model folder says of a deletion that the model has forgotten, or None."""
-    description = read_json(folder / "model.json")
-    return description.get("unlearned") if isinstance(description, dict) else None
-
-
 def source_of(folder: Path, place: Place) -> Source:
     """Return where the data of the model in `folder` are; raises DataError when that is not known."""
     return place.over(folder, read_made_for(folder).get("source"))

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from graphforget._core.errors import DataError
 from graphforget.data.deletion import Deletion
-from graphforget.data.graph import Graph
-from graphforget.data.interactions import Interactions
-from graphforget.data.resolve_interactions import resolve_interactions
 from graphforget.evaluation.recommend_case import deleted_share
 from graphforget.evaluation.report import Report, evaluate
 from graphforget.experiments.events import Event, Listen, epochs_to, silent
 from graphforget.experiments.evidence import beside_original
-from graphforget.experiments.own_task import Place, read_made_for, read_unlearned, same_task, source_of
+from graphforget.experiments.own_history import Standing, data_without, deletion_file, standing
+from graphforget.experiments.own_task import Place, read_made_for, source_of
 from graphforget.experiments.own_training import check_new_folder, checkpoint_beside
 from graphforget.experiments.prepare import deletion_notes
 from graphforget.experiments.single import REPORT
@@ -27,55 +23,65 @@ from graphforget.experiments.warmup import warm_up
 from graphforget.experiments.workers import check_threads, limited_threads, suited_threads
 from graphforget.models.base import Model
 from graphforget.models.edited import under_operators
+from graphforget.models.ensemble import Ensemble
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import digest_of, weights_digest
 from graphforget.unlearning.run import Result, check_supported, unlearn
 from graphforget.unlearning.specs import parse_method
 
-DELETION = "deletion.json"
-
 
 @dataclass(frozen=True)
 class Case:
     """A trained model, its task and what it must forget: all known before unlearning starts.
 
-    method: the method or preset, as text. made_for: what the model's folder says of its task.
+    before: data and task without what the model has forgotten earlier. method: the method or preset, as text.
+    made_for: what the model's folder says of its task.
     """
 
     model: Model
-    graph: Graph | Interactions
-    task: Task
+    before: Standing
     deletion: Deletion
     gone: Forgotten
     method: str
     made_for: dict[str, Any]
 
+    @property
+    def task(self) -> Task:
+        """The task that still holds what must be forgotten now."""
+        return self.before.task
 
-def prepare_unlearning(folder: Path, place: Place, file: Path, method: str | None, out: Path | None) -> Case:
+    @property
+    def deletions(self) -> tuple[Deletion, ...]:
+        """All that the model has forgotten in the end, the first deletion first."""
+        return (*self.before.deletions, self.deletion)
+
+
+def prepare_unlearning(
+    folder: Path, place: Place, file: Path, method: str | None, out: Path | None, forgotten: Sequence[Path] = ()
+) -> Case:
     """Return the model, its task and the deletion; whatever is wrong is raised before anything is written.
 
+    Parameters
+    ----------
+    folder: of a trained model, or of one that has forgotten something already: its retained part is the data then.
     method: None takes the task's usual one.
+    forgotten: what the model has forgotten already, unless its folder holds it.
     """
     if out is not None:
         check_new_folder(out)
     if method is not None:
         parse_method(method)
     model = read_model(folder)
-    if read_unlearned(folder) is not None:
-        raise DataError(
-            f"{folder}: this model has forgotten something already, and its data no longer hold what its split was "
-            "made of. Take the model before, and name all that must go in one deletion."
-        )
     source = source_of(folder, place)
-    graph = source.load()
-    task, deletion = same_task(folder, graph), Deletion.read(file, columns=source.columns)
-    gone = task.resolve(deletion)
-    method = method or default_method(task.name, gone.kind)
-    check_supported(parse_method(method).method, task, gone)
-    task.without(gone)
+    before, deletion = standing(folder, source, forgotten), Deletion.read(file, columns=source.columns)
+    gone = before.task.resolve(deletion)
+    before.check_new(gone, file)
+    method = method or default_method(before.task.name, gone.kind)
+    check_supported(parse_method(method).method, before.task, gone)
+    before.task.without(gone)
     made_for = {**read_made_for(folder), "source": asdict(source)}
-    return Case(model, graph, task, deletion, gone, method, made_for)
+    return Case(model, before, deletion, gone, method, made_for)
 
 
 def unlearn_model(
@@ -94,37 +100,44 @@ def unlearn_model(
     ----------
     gold: also train two gold models, for the evidence: gold and the noise floor.
     attack: with `gold`, also run the membership attack.
-    keep_deletion: also write what was deleted, in the user's ids; else the folder holds digests and counts alone.
+    keep_deletion: also write what was deleted, now and before, in the user's ids; else the folder holds digests and
+        counts alone.
     """
     check_threads(threads)
     for note in deletion_notes(case.task, case.deletion):
         listen(Event(case.task.seed, f"seed {case.task.seed}: deletion", "told", note=note))
-    with limited_threads(suited_threads(threads, case.graph)):
+    with limited_threads(suited_threads(threads, case.before.data)):
         result, checkpoint = _unlearned(case, out, listen)
         report = _evidence(result, gold, attack, listen)
     done = receipt(case, result)
-    extra = {"made_for": case.made_for, "unlearned": _unlearned_facts(case, result, done)}
+    extra = {"made_for": case.made_for, "unlearned": [*case.before.records, _record(done)]}
 
     def more(folder: Path) -> None:
         report.save(folder / REPORT)
-        if keep_deletion:
-            case.deletion.write(folder / DELETION)
+        for number, deletion in enumerate(case.deletions if keep_deletion else ()):
+            deletion.write(folder / deletion_file(number))
 
     write_model(out, result.model, done, extra, more)
     drop_checkpoint(checkpoint)
     return result, report
 
 
-def _unlearned_facts(case: Case, result: Result, done: dict[str, Any]) -> dict[str, Any]:
-    """Return what model.json says of the deletion."""
-    method, after = result.method.config(), done["data"]["after"]
-    return {"deletion": case.gone.digest, "method": method, "data_digest": after}
+def _record(done: dict[str, Any]) -> dict[str, Any]:
+    """Return what model.json, and the receipts of later deletions, say of a deletion."""
+    asked = done["deletion"]
+    return {
+        "deletion": asked["digest"],
+        "kind": asked["kind"],
+        "what": asked["what"],
+        "method": done["method"],
+        "data_digest": done["data"]["after"],
+    }
 
 
 def _unlearned(case: Case, out: Path, listen: Listen) -> tuple[Result, Path]:
     """Return the result, and the checkpoint that stays until the result is written."""
     spec, seed = parse_method(case.method), case.task.seed
-    warm_up(case.task.name, under_operators(case.model).name, case.gone.kind, (spec.label,))
+    warm_up(case.task.name, _backbone(case.model), case.gone.kind, (spec.label,))
     listen(Event(seed, spec.label, "started"))
     parts = [case.gone.digest, spec.method.config(), case.task.graph.digest, seed, weights_digest(case.model)]
     checkpoint = checkpoint_beside(out, digest_of("own", *parts))
@@ -133,8 +146,16 @@ def _unlearned(case: Case, out: Path, listen: Listen) -> tuple[Result, Path]:
         case.model, case.task, case.deletion, spec.method, seed=seed, checkpoint=checkpoint, progress=clock.progress
     )
     result = replace(result, label=spec.label, seconds=clock.before + result.seconds)
+    if hasattr(case.model, "provenance") and not hasattr(result.model, "provenance"):
+        result.model.provenance = case.model.provenance  # operators and shifts have no recipe; what is under them has
     listen(Event(seed, spec.label, "done", seconds=result.seconds))
     return result, checkpoint
+
+
+def _backbone(model: Model) -> str:
+    """Return the name of the backbone under operators, shifts and shards."""
+    base = under_operators(model)
+    return _backbone(base.shards[0]) if isinstance(base, Ensemble) else base.name
 
 
 def _evidence(result: Result, gold: bool, attack: bool, listen: Listen) -> Report:
@@ -147,10 +168,14 @@ def _evidence(result: Result, gold: bool, attack: bool, listen: Listen) -> Repor
 
 
 def receipt(case: Case, result: Result) -> dict[str, Any]:
-    """Return what was asked and done, with the digests of the data before and after; it names no deleted thing."""
-    after = without_forgotten(case)
-    data = {"name": case.graph.name, "before": case.graph.digest, "after": after.digest, "edges_after": after.n_edges}
-    return {**result.receipt(), "counts": _counts(case), "data": data}
+    """Return what was asked and done, now and earlier, with the digests of the data before and after.
+
+    It names no deleted thing.
+    """
+    before = case.before.data
+    after = data_without(before, case.deletion, case.gone)
+    data = {"name": before.name, "before": before.digest, "after": after.digest, "edges_after": after.n_edges}
+    return {**result.receipt(), "counts": _counts(case), "data": data, "earlier": list(case.before.records)}
 
 
 def _counts(case: Case) -> dict[str, Any]:
@@ -172,14 +197,3 @@ def _counts(case: Case) -> dict[str, Any]:
         "modalities": {name: len(rows) for name, rows in gone.modalities.items()},
         "share_of_interactions": deleted_share(case.task, gone),
     }
-
-
-def without_forgotten(case: Case) -> Graph | Interactions:
-    """Return the user's data without the forgotten part: what may be kept."""
-    graph, gone = case.graph, case.gone
-    if isinstance(graph, Interactions):
-        return resolve_interactions(case.deletion, graph).removed_from(graph)
-    n = np.int64(graph.n_nodes)
-    dead = np.concatenate([gone.edges, gone.held_out], axis=1)
-    mask = np.isin(graph.edges[0] * n + graph.edges[1], dead[0] * n + dead[1])
-    return graph.without(edges=mask, nodes=gone.nodes, features=gone.features, labels=gone.unlabelled)

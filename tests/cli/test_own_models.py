@@ -106,13 +106,6 @@ def test_other_data_than_the_models_are_refused(run, own, data, model, tmp_path,
     assert not (tmp_path / "unlearned").exists()
 
 
-def test_an_unlearned_model_is_not_unlearned_again(run, own, data, model, tmp_path):
-    unlearn(run, own, data, model, "--out", tmp_path / "once")
-    done = unlearn(run, own, data, tmp_path / "once", "--out", tmp_path / "twice")
-    assert done.code == 3
-    assert "name all that must go in one deletion" in done.err
-
-
 def test_a_model_folder_that_does_not_say_its_task_is_refused(run, own, data, model, tmp_path):
     description = json.loads((model / "model.json").read_text())
     del description["made_for"]

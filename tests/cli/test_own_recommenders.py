@@ -92,8 +92,8 @@ def test_an_unlearned_model_needs_the_deletion_it_forgot(run, trained, shop, tmp
     assert not (tmp_path / "m/deletion.json").exists()
     ask = ["recommend", "--model", tmp_path / "m", "--users", "p3,p8", "-k", 2]
     refused = run(*ask)
-    assert refused.code == 3 and "Give the deletion with --delete FILE" in refused.err
-    other = run(*ask, "--delete", shop / "things.csv")
+    assert refused.code == 3 and "Give the deletion with --forgotten FILE" in refused.err
+    other = run(*ask, "--forgotten", shop / "things.csv")
     assert other.code == 3 and "not the deletion that the model in" in other.err
     done = run(*ask, "--delete", shop / "people.csv", "--json")
     notes = {entry["user"]: entry["note"] for entry in json.loads(done.out)}

@@ -1,0 +1,154 @@
+"""What the model in a folder has forgotten already: its data and its task as they stand now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphforget._core.errors import DataError, UsageError
+from graphforget._core.files import read_json
+from graphforget.data.deletion import Deletion
+from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
+from graphforget.data.resolve_interactions import resolve_interactions
+from graphforget.experiments.own_task import same_task
+from graphforget.experiments.setup import Source
+from graphforget.tasks.base import NO_NODES, Forgotten, Task
+
+WANTED = {"deletion", "method", "data_digest"}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Data and task of a model without all that it has forgotten.
+
+    Attributes
+    ----------
+    records: what the folder says of every deletion, the first one first.
+    deletions: the same in the user's ids; gone: in numbers.
+    """
+
+    data: Graph | Interactions
+    task: Task
+    records: tuple[dict[str, Any], ...] = ()
+    deletions: tuple[Deletion, ...] = ()
+    gone: tuple[Forgotten, ...] = ()
+
+    def after(self, deletion: Deletion, record: dict[str, Any]) -> Standing:
+        """Return how things stand after one more deletion."""
+        gone = self.task.resolve(deletion)
+        return replace(
+            self,
+            data=data_without(self.data, deletion, gone),
+            task=self.task.without(gone),
+            records=(*self.records, record),
+            deletions=(*self.deletions, deletion),
+            gone=(*self.gone, gone),
+        )
+
+    def nodes(self, name: str = "nodes") -> np.ndarray:
+        """Return the numbers that all deletions have in the field `name`: nodes, features or unlabelled."""
+        return np.concatenate([NO_NODES, *(getattr(gone, name) for gone in self.gone)])
+
+    def check_new(self, gone: Forgotten, file: Path) -> None:
+        """Raise DataError when a deletion names what has been forgotten already."""
+        for name in ("nodes", "features", "unlabelled"):
+            again = np.intersect1d(getattr(gone, name), self.nodes(name))
+            if len(again):
+                raise DataError(
+                    f"{file}: {len(again):,} of the {gone.kind} named have been forgotten already, by an earlier "
+                    "deletion from this model. Take them off the list."
+                )
+
+
+def read_unlearned(folder: Path) -> list[dict[str, Any]]:
+    """Return what the model folder says of every deletion that the model has forgotten, the first one first."""
+    description = read_json(folder / "model.json")
+    records = description.get("unlearned", []) if isinstance(description, dict) else None
+    if not isinstance(records, list) or not all(isinstance(one, dict) and set(one) >= WANTED for one in records):
+        raise DataError(
+            f"{folder}/model.json: 'unlearned' does not say what the model has forgotten. Unlearn again from the "
+            "model before."
+        )
+    return records
+
+
+def deletion_file(number: int) -> str:
+    """Return the name of the file that keeps deletion `number` (from 0) beside a model."""
+    return f"deletion-{number + 1}.json" if number else "deletion.json"
+
+
+def standing(folder: Path, source: Source, forgotten: Sequence[Path] = ()) -> Standing:
+    """Return data and task of the model in `folder` without all that it has forgotten.
+
+    Parameters
+    ----------
+    source: where the data are that the model was trained on, forgotten parts included.
+    forgotten: deletion files, in any order; without any, those that the folder holds.
+
+    Raises DataError when the data or the deletions are not the model's, UsageError for deletions of a model that has
+    forgotten nothing.
+    """
+    records = read_unlearned(folder)
+    if forgotten and not records:
+        raise UsageError(f"--forgotten: the model in {folder} has forgotten nothing. Leave it out.")
+    deletions = _given(folder, records, forgotten, source.columns) if forgotten else _kept(folder, records)
+    data = source.load()
+    found = Standing(data, same_task(folder, data))
+    for deletion, record in zip(deletions, records, strict=True):
+        found = found.after(deletion, record)
+        if found.data.digest != record["data_digest"]:
+            raise DataError(
+                f"{folder}: the data without what was forgotten are not those that the folder speaks of. Unlearn "
+                "again from the model before."
+            )
+    return found
+
+
+def _kept(folder: Path, records: Sequence[dict[str, Any]]) -> list[Deletion]:
+    """Return the deletions that the folder holds."""
+    files = [folder / deletion_file(number) for number in range(len(records))]
+    if not all(file.is_file() for file in files):
+        raise DataError(
+            f"{folder}: this model has forgotten something that its data still hold, and the folder does not say what. "
+            f"Give the deletion with --forgotten FILE{' (one for each)' if len(files) > 1 else ''}; unlearn with "
+            f"--keep-deletion, and the folder keeps it as {files[0].name}."
+        )
+    found = [Deletion.read(file) for file in files]
+    for file, deletion, record in zip(files, found, records, strict=True):
+        if deletion.digest != record["deletion"]:
+            raise DataError(f"{file}: not the deletion that the model has forgotten. Give it with --forgotten FILE.")
+    return found
+
+
+def _given(
+    folder: Path, records: Sequence[dict[str, Any]], files: Sequence[Path], columns: Mapping[str, str] | None
+) -> list[Deletion]:
+    """Return the deletions in the user's files, in the order in which they were forgotten."""
+    found = {}
+    for file in files:
+        deletion = Deletion.read(file, columns=columns)
+        if deletion.digest not in [record["deletion"] for record in records]:
+            raise DataError(f"{file}: not the deletion that the model in {folder} has forgotten. Give that one.")
+        found[deletion.digest] = deletion
+    missing = sum(record["deletion"] not in found for record in records)
+    if missing:
+        raise DataError(
+            f"{folder}: this model has forgotten {len(records)} deletions, and {missing} of them is not given. Give "
+            "every one with a --forgotten of its own."
+        )
+    return [found[record["deletion"]] for record in records]
+
+
+def data_without(data: Graph | Interactions, deletion: Deletion, gone: Forgotten) -> Graph | Interactions:
+    """Return the user's data without the forgotten part: what may be kept."""
+    if isinstance(data, Interactions):
+        return resolve_interactions(deletion, data).removed_from(data)
+    n = np.int64(data.n_nodes)
+    dead = np.concatenate([gone.edges, gone.held_out], axis=1)
+    mask = np.isin(data.edges[0] * n + data.edges[1], dead[0] * n + dead[1])
+    return data.without(edges=mask, nodes=gone.nodes, features=gone.features, labels=gone.unlabelled)
