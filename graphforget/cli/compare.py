@@ -38,12 +38,6 @@ def _print_outcome(outcome: Outcome, plan: Plan) -> None:
         print(f"\nModels, deletion and report are in {plan.out}.")
 
 
-def _words(value: Any) -> Any:
-    if isinstance(value, list):
-        return "; ".join(value) or "none"
-    return f"{value:.4f}" if isinstance(value, float) else value
-
-
 def _dry_run(plan: Plan, output: OutputOptions) -> int:
     """Say what would be run."""
     graph = plan.setup.source.load()
@@ -51,13 +45,13 @@ def _dry_run(plan: Plan, output: OutputOptions) -> int:
     if output.json:
         print_json({**_described(plan), "graph": repr(graph), "notes": list(graph.notes), "runs": seeds})
         return 0
-    recipe = plan.setup.make_recipe()
     print_pairs(
         {
             "data": repr(graph),
-            "notes": "; ".join(graph.notes) or "none",
-            "backbone": f"{plan.setup.backbone} {plan.setup.make_backbone().config()}",
-            "recipe": ", ".join(f"{key}={value}" for key, value in recipe.as_dict().items()),
+            "notes": list(graph.notes),
+            "backbone": plan.setup.backbone,
+            "architecture": plan.setup.make_backbone().config(),
+            "recipe": plan.setup.make_recipe().as_dict(),
             "deletion": plan.request.amount(),
             "methods": ", ".join(spec.label for spec in plan.specs()),
             "gold runs": plan.gold_runs,
@@ -66,6 +60,6 @@ def _dry_run(plan: Plan, output: OutputOptions) -> int:
     )
     for facts in seeds:
         print()
-        print_pairs({key: _words(value) for key, value in facts.items()})
+        print_pairs(facts)
     print("\nA dry run: nothing was trained and nothing was written.")
     return 0

@@ -71,6 +71,7 @@ def backbones() -> list[dict[str, Any]]:
             "tasks": list(cls.tasks),
             "presets": sorted(vars(cls).get("presets", {})),
             "what": " ".join((cls.__doc__ or "").split("\n\n")[0].split()),
+            "recipe": dict(cls.published),
             "options": cls().config(),
         }
         for cls in backbones().classes()

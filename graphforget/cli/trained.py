@@ -70,7 +70,9 @@ class RecommendTask(TaskOptions):
 
     sampler: Annotated[
         Literal["edges", "users", "kgat"] | None,
-        Parameter(help="An epoch takes every interaction (edges, the default), draws users, or draws as KGAT does."),
+        Parameter(
+            help="An epoch takes every interaction (edges; the default, but for kgat), draws users, or draws as KGAT."
+        ),
     ] = None
     negatives: Annotated[
         Literal["uniform", "popularity"] | None, Parameter(help="How items that were not chosen are drawn.")
@@ -110,11 +112,13 @@ class AnyTask(RecommendTask):
 class ModelOptions:
     """Recipe of the original and the gold model; what is left out has the default of the backbone or of the task."""
 
-    epochs: Annotated[
-        SomeWhole, Parameter(help="Epochs (link 2000, node 300, recommend 200; ngcf 400, kgat and mgcn 1000).")
+    epochs: Annotated[SomeWhole, Parameter(help="Epochs (link 2000, node 300, recommend 200; or by backbone).")] = None
+    lr: Annotated[
+        float | None, Parameter(help="Learning rate of Adam (link 0.001, node 0.01, recommend 0.001; or by backbone).")
     ] = None
-    lr: Annotated[float | None, Parameter(help="Learning rate of Adam.")] = None
-    lr_decay: Annotated[float | None, Parameter(help="Factor on the learning rate from epoch to epoch (1).")] = None
+    lr_decay: Annotated[
+        float | None, Parameter(help="Factor on the learning rate from epoch to epoch (1; or by backbone).")
+    ] = None
     weight_decay: Annotated[float | None, Parameter(help="l2 penalty of Adam.")] = None
     max_grad_norm: Annotated[float | None, Parameter(help="Clip the norm of the gradient to this.")] = None
     validate_every: Annotated[SomeWhole, Parameter(help="Epochs between validations and checkpoints.")] = None
@@ -143,7 +147,7 @@ class GraphModel(ModelOptions):
 class RecommenderModel(ModelOptions):
     """Backbone and recipe of a recommender."""
 
-    batch: Annotated[SomeWhole, Parameter(help="Interactions in one step (2048).")] = None
+    batch: Annotated[SomeWhole, Parameter(help="Interactions in one step (2048; or by backbone).")] = None
     dim: Annotated[SomeWhole, Parameter(help="Width of the learned embeddings (64).")] = None
     layers: Annotated[
         str | None, Parameter(help="Number of layers, or their widths where the backbone asks for these, as 64,32,16.")

@@ -6,11 +6,13 @@ import hashlib
 import inspect
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graphforget._core.errors import UsageError, nearest, unknown
+from graphforget.data.cards import is_card
 from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
 from graphforget.data.load import load
@@ -43,7 +45,9 @@ class Source:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def load(self) -> Graph | Interactions:
-        """Return the graph or the interactions."""
+        """Return the graph or the interactions; raises UsageError for a folder of named sets beside a file."""
+        if self.data_dir is not None and not is_card(self.data) and Path(self.data).expanduser().exists():
+            raise UsageError(f"--data-dir is where named sets are, but {self.data} is a file of its own. Leave it out.")
         return load(self.data, self.data_dir, self.features, self.labels, **self.options)
 
     @property
@@ -67,9 +71,10 @@ class Setup:
     source: where the data come from.
     backbone: a name of the zoo, with or without options, as "lightgcn:layers=2,std=0.01".
     task: "link", "node" or "recommend".
-    task_options: keyword arguments of the task; what is left out has the task's default.
+    task_options: keyword arguments of the task; what is left out has the default of the backbone's authors, or of the
+        task.
     architecture: further options of the backbone.
-    recipe: fields of the recipe that differ from the task's default.
+    recipe: fields of the recipe; what is left out has the same defaults.
 
     Raises UsageError at once for a name, an option or a value that does not exist, UnsupportedError for a backbone that
     does not serve the task.
@@ -100,8 +105,21 @@ class Setup:
         """The backbone's name, without options."""
         return self.backbone.partition(":")[0].strip()
 
+    @property
+    def published(self) -> Mapping[str, Any]:
+        """How the backbone's authors trained it, see `Model.published`."""
+        return backbones().find(self.name)[0].published
+
+    def options(self) -> dict[str, Any]:
+        """Return the arguments of the task: those given, and those that the backbone's authors published."""
+        known = task_defaults(self.task)
+        return {**{key: value for key, value in self.published.items() if key in known}, **self.task_options}
+
     def make_task(self, data: Graph | Interactions, seed: int) -> Task:
-        """Return the task on `data`; raises UsageError when it is of another kind than the task."""
+        """Return the task on `data`.
+
+        Raises UsageError when it is of another kind than the task, or holds out pairs already and more are asked for.
+        """
         if isinstance(data, Interactions) and self.task != "recommend":
             raise UsageError(
                 f"'{data.name}' holds users and items, so this is no {self.task} task. Delete users, items or "
@@ -112,7 +130,10 @@ class Setup:
                 f"'{data.name}' is a graph without users and items, so nothing can be recommended. Delete edges, nodes "
                 "or features; for a file of interactions, name its columns."
             )
-        return TASKS[self.task](data, seed, **self.task_options)
+        options = self.options()
+        if isinstance(data, Interactions) and "holdout" in options:
+            _check_holdout(data, options.get("select_on"))
+        return TASKS[self.task](data, seed, **options)
 
     def make_backbone(self) -> Backbone | Recommender:
         """Return the untrained backbone."""
@@ -121,11 +142,20 @@ class Setup:
 
     def make_recipe(self) -> Recipe:
         """Return the recipe of the original and the gold model."""
-        return replace(default_recipe(self.task), **self.recipe)
+        return replace(default_recipe(self.task, self.published), **self.recipe)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields, for JSON."""
-        return asdict(self)
+        """Return the fields, for JSON, with the whole architecture and the whole recipe."""
+        architecture, recipe = self.make_backbone().config(), self.make_recipe().as_dict()
+        return {**asdict(self), "task_options": self.options(), "architecture": architecture, "recipe": recipe}
+
+
+def _check_holdout(data: Interactions, select_on: str | None) -> None:
+    """Raise UsageError when a share is to be held out though nothing will be."""
+    why = "no epoch is selected on it (--select-on test)" if select_on == "test" else ""
+    why = why or (f"'{data.name}' has a validation part" if data.valid is not None else "")
+    if why:
+        raise UsageError(f"--holdout is the share of the validation part, but {why}. Leave it out.")
 
 
 def task_defaults(name: str) -> dict[str, Any]:
@@ -136,7 +166,7 @@ def task_defaults(name: str) -> dict[str, Any]:
 
 def resolved_options(setup: Setup, task: Task) -> dict[str, Any]:
     """Return every option of a task as it stands, defaults resolved: what decides its split and its scores."""
-    options = {**task_defaults(setup.task), **setup.task_options}
+    options = {**task_defaults(setup.task), **setup.options()}
     return {key: getattr(task, key) if value is None else value for key, value in options.items()}
 
 

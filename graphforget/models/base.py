@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import torch
@@ -21,9 +21,14 @@ DEFAULT_WIDTH = 64
 
 
 class Model(nn.Module):
-    """Anything that maps a graph to node embeddings, layer by layer. It holds parameters, never a graph."""
+    """Anything that maps a graph to node embeddings, layer by layer. It holds parameters, never a graph.
+
+    published: how its authors trained it, where that differs from the task's default: fields of the recipe, and options
+        of the task, which the command line takes for the task it makes.
+    """
 
     name: ClassVar[str]
+    published: ClassVar[Mapping[str, Any]] = {}
     tasks: ClassVar[tuple[str, ...]] = ("link", "node")
 
     @abstractmethod

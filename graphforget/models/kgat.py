@@ -113,6 +113,15 @@ class KGAT(Recommender):
     """
 
     name: ClassVar[str] = "kgat"
+    reads_side: ClassVar[tuple[str, ...]] = ("triples",)
+    published: ClassVar[dict[str, Any]] = {
+        "lr": 1e-4,
+        "batch": RANKING_BATCH,
+        "sampler": "kgat",
+        "epochs": 1000,
+        "validate_every": 10,
+        "patience": 10,
+    }
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "kgat-refresh": {"attention": "refresh"},
         "kgat-gcn": {"attention": "refresh", "aggregator": "gcn", "slope": 0.01},

@@ -71,6 +71,15 @@ class MGCN(Recommender):
     """
 
     name: ClassVar[str] = "mgcn"
+    reads_side: ClassVar[tuple[str, ...]] = ("modalities",)
+    published: ClassVar[dict[str, Any]] = {
+        "lr": 1e-3,
+        "lr_decay": 0.96 ** (1 / 50),
+        "batch": 2048,
+        "epochs": 1000,
+        "validate_every": 1,
+        "patience": 20,
+    }
 
     def __init__(
         self,

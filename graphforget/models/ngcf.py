@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -40,6 +40,7 @@ class NGCF(MF):
     """
 
     name = "ngcf"
+    published: ClassVar[dict[str, Any]] = {"lr": 1e-4, "batch": 1024, "epochs": 400}
 
     def __init__(
         self,

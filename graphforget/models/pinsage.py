@@ -56,6 +56,8 @@ class PinSage(Recommender):
     """
 
     name: ClassVar[str] = "pinsage"
+    reads_side: ClassVar[tuple[str, ...]] = ("modalities",)
+    published: ClassVar[dict[str, Any]] = {"lr": 3e-5, "batch": 32}
 
     def __init__(
         self,

@@ -35,9 +35,12 @@ class Recommender(Model):
         (RecBole and MMRec).
     reg_on: regularise "layer0", the embeddings that are learned, or the "final" ones.
     reg_per_batch: divide by the number of triples of the batch.
+
+    reads_side: what the backbone reads beside interactions: "triples", "modalities".
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)
+    reads_side: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[dict[str, Any]] = {}
 
     def __init__(

@@ -33,6 +33,7 @@ class VBPR(Recommender):
     """
 
     name: ClassVar[str] = "vbpr"
+    reads_side: ClassVar[tuple[str, ...]] = ("modalities",)
 
     def __init__(
         self,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from types import MappingProxyType
+from typing import Any
 
 from graphforget._core.errors import UsageError
 
@@ -40,10 +44,10 @@ class Recipe:
             value = getattr(self, field)
             if not isinstance(value, int) or value < low:
                 raise UsageError(f"Recipe: '{field}' must be an integer of at least {low}; got {value!r}.")
-        if not self.lr > 0 or not self.weight_decay >= 0:
-            raise UsageError(
-                f"Recipe: 'lr' must be above 0 and 'weight_decay' at least 0; got {self.lr}, {self.weight_decay}."
-            )
+        if not 0 < self.lr < math.inf:
+            raise UsageError(f"Recipe: 'lr' must be above 0 and finite; got {self.lr}.")
+        if not 0 <= self.weight_decay < math.inf:
+            raise UsageError(f"Recipe: 'weight_decay' must be at least 0 and finite; got {self.weight_decay}.")
         if self.max_grad_norm is not None and not self.max_grad_norm > 0:
             raise UsageError(f"Recipe: 'max_grad_norm' must be above 0 or left out; got {self.max_grad_norm}.")
         if self.batch is not None and (not isinstance(self.batch, int) or self.batch < 1):
@@ -72,6 +76,13 @@ RECOMMEND = Recipe(epochs=200, lr=1e-3, validate_every=5, selection="val_recall"
 """Recommendation: Adam 1e-3 and batches of 2,048 (LightGCN); epochs and early stopping on validation are ours."""
 
 
-def default_recipe(task_name: str) -> Recipe:
-    """Return the default recipe of a task, by the task's name."""
-    return {"link": LINK, "node": NODE, "recommend": RECOMMEND}[task_name]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def default_recipe(task_name: str, published: Mapping[str, Any] = NOTHING) -> Recipe:
+    """Return the default recipe of a task, by the task's name.
+
+    published: what the authors of a backbone did otherwise (`Model.published`); options of the task are passed over.
+    """
+    default, known = {"link": LINK, "node": NODE, "recommend": RECOMMEND}[task_name], {f.name for f in fields(Recipe)}
+    return replace(default, **{key: value for key, value in published.items() if key in known})

@@ -53,7 +53,7 @@ def train(
     backbone: one of the zoo (`GCN()`) or an adapted module of the user's own.
     task: what to train for.
     seed: of initial weights and training negatives; by default the task's.
-    recipe: hyper-parameters; by default the task's (`training.recipe`).
+    recipe: hyper-parameters; by default the task's (`training.recipe`), as the backbone's authors published them.
     checkpoint: file to save to at each validation, and to resume from if it exists.
     changes: fields of the recipe to change, as in `epochs=200`.
 
@@ -62,7 +62,7 @@ def train(
     require_model(backbone)
     check_serves(backbone, task.name)
     seed = task.seed if seed is None else seed
-    recipe = replace(recipe or default_recipe(task.name), **changes)
+    recipe = replace(recipe or default_recipe(task.name, backbone.published), **changes)
     model = start(backbone, task, Streams(seed))
     return run_training(model, task, recipe, seed, checkpoint=checkpoint, progress=progress)
 

@@ -128,7 +128,9 @@ def test_the_plan_is_kept_with_every_hyper_parameter(make_plan, tmp_path):
     run_plan(make_plan(out=tmp_path / "out"))
     kept = read_json(tmp_path / "out" / PLAN)
     assert kept["methods"]["d2dgn:epochs=6,validate_every=2"]["knowledge"] == "response"
-    assert kept["setup"]["recipe"] == {"epochs": 8, "validate_every": 2}
+    recipe = kept["setup"]["recipe"]
+    assert (recipe["epochs"], recipe["validate_every"], recipe["lr"]) == (8, 2, 1e-3)
+    assert kept["setup"]["architecture"]["layers"] == 2
     deletion = json.loads((tmp_path / "out/seed-5/deletion.json").read_text())
     assert len(deletion["edges"]) == 7
 
