@@ -77,7 +77,8 @@ class Nodes(Amount):
     """The same for nodes."""
 
     pool: Annotated[
-        Literal["train", "all"] | None, Parameter(help="Draw from training nodes (default) or from all nodes.")
+        Literal["train", "all"] | None,
+        Parameter(help="Draw from training nodes (node tasks; the default) or from all nodes."),
     ] = None
 
 

@@ -2,57 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from cyclopts import Parameter
-
-from graphforget.cli.amounts import Classes, Edges, Nodes
 from graphforget.cli.options import BackboneName, Data
-from graphforget.cli.settings import GraphSetting, NodeSetting, compare
+from graphforget.cli.settings import ClassDeletion, EdgeDeletion, NodeDeletion, compare
 
-TaskName = Annotated[Literal["link", "node"], Parameter(group="Task", help="What the model is trained for.")]
-EDGES, NODES, CLASSES, GRAPH, NODE = Edges(), Nodes(), Classes(), GraphSetting(), NodeSetting()
+EDGES, NODES, CLASSES = EdgeDeletion(), NodeDeletion(), ClassDeletion()
 
 
-def edges(
-    data: Data,
-    backbone: BackboneName,
-    /,
-    *,
-    gone: Edges = EDGES,
-    task: TaskName = "link",
-    setting: GraphSetting = GRAPH,
-) -> int:
+def edges(data: Data, backbone: BackboneName, /, *, asked: EdgeDeletion = EDGES) -> int:
     """Delete edges and compare methods beside the gold model."""
-    return compare(data, backbone, task, setting, "edges", gone)
+    return compare(data, backbone, asked.task, asked, "edges", asked.gone)
 
 
-def nodes(
-    data: Data,
-    backbone: BackboneName,
-    /,
-    *,
-    gone: Nodes = NODES,
-    task: TaskName = "node",
-    setting: GraphSetting = GRAPH,
-) -> int:
+def nodes(data: Data, backbone: BackboneName, /, *, asked: NodeDeletion = NODES) -> int:
     """Delete nodes, with their edges, features and labels, and compare methods beside the gold model."""
-    return compare(data, backbone, task, setting, "nodes", gone)
+    return compare(data, backbone, asked.task, asked, "nodes", asked.gone)
 
 
-def features(
-    data: Data,
-    backbone: BackboneName,
-    /,
-    *,
-    gone: Nodes = NODES,
-    task: TaskName = "node",
-    setting: GraphSetting = GRAPH,
-) -> int:
+def features(data: Data, backbone: BackboneName, /, *, asked: NodeDeletion = NODES) -> int:
     """Delete the features of nodes, which stay in the graph, and compare methods beside the gold model."""
-    return compare(data, backbone, task, setting, "features", gone)
+    return compare(data, backbone, asked.task, asked, "features", asked.gone)
 
 
-def node_class(data: Data, backbone: BackboneName, /, *, gone: Classes = CLASSES, setting: NodeSetting = NODE) -> int:
+def node_class(data: Data, backbone: BackboneName, /, *, asked: ClassDeletion = CLASSES) -> int:
     """Delete whole classes of nodes and compare methods beside the gold model."""
-    return compare(data, backbone, "node", setting, "classes", gone)
+    return compare(data, backbone, "node", asked, "classes", asked.gone)

@@ -47,7 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:
-        return _fail(f"{' '.join(str(error).split())} See 'graphforget{_command(tokens)} --help'.", USAGE)
+        sentence = " ".join(str(error).split())
+        stop = "" if sentence.endswith((".", "?")) else "."
+        return _fail(f"{sentence}{stop} See 'graphforget{_command(tokens)} --help'.", USAGE)
     except GraphforgetError as error:
         return _fail(in_cli_words(str(error)), error.exit_code)
     except KeyboardInterrupt:

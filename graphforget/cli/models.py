@@ -60,8 +60,9 @@ def train(
     setup = Setup(Source(data, **place), backbone, task_name, options, model.architecture(), model.recipe())
     if output.dry_run:
         graph, made = prepare_training(setup, seed, output.out)
-        facts = {"data": repr(graph), "notes": "; ".join(graph.notes) or "none", "task": repr(made)}
-        return _say(output, {**facts, "recipe": setup.make_recipe().as_dict(), "out": text(output.out)})
+        facts = {"data": repr(graph), "notes": list(graph.notes), "task": repr(made), "backbone": backbone}
+        facts |= {"architecture": setup.make_backbone().config(), "recipe": setup.make_recipe().as_dict()}
+        return _say(output, {**facts, "out": text(output.out)})
     out = _needed(output.out)
     with shown(quiet=output.json, total=1) as listen:
         trained = train_model(setup, seed, out, listen, threads=threads)
@@ -77,7 +78,7 @@ def unlearn(
         str | None, Parameter(help="Method or preset, as d2dgn:alpha=0.9,epochs=400; by default the usual one.")
     ] = None,
     gold: Annotated[bool, Parameter(negative="", help="Also train gold models, for the evidence.")] = False,
-    attack: Annotated[bool, Parameter(help="With --gold, also run the membership attack.")] = True,
+    attack: Annotated[bool | None, Parameter(help="With --gold, also run the membership attack (done).")] = None,
     keep_deletion: Annotated[
         bool,
         Flag,
@@ -92,13 +93,15 @@ def unlearn(
     from graphforget.experiments.own_task import Place
     from graphforget.experiments.own_unlearning import prepare_unlearning, receipt, unlearn_model
 
+    if attack is not None and not gold:
+        raise UsageError("--attack and --no-attack belong to the evidence of --gold. Add --gold, or leave them out.")
     out = output.out if output.dry_run else _needed(output.out)
     case = prepare_unlearning(model, Place(data, **source.source()), delete, method, out, forgotten)
     if output.dry_run:
         return _say(output, {"task": repr(case.task), "deletion": case.gone.describe(), "method": case.method})
     with shown(quiet=output.json, total=1) as listen:
         result, report = unlearn_model(
-            case, out, listen, gold=gold, attack=attack, threads=threads, keep_deletion=keep_deletion
+            case, out, listen, gold=gold, attack=attack is not False, threads=threads, keep_deletion=keep_deletion
         )
     if output.json:
         facts = {"out": str(out), "deletion_kept": keep_deletion}
@@ -156,5 +159,5 @@ def _say(output: OutputOptions, facts: dict[str, Any]) -> int:
     if output.json:
         print_json(facts)
     else:
-        print_pairs({key: f"{value:.4f}" if isinstance(value, float) else value for key, value in facts.items()})
+        print_pairs(facts)
     return 0

@@ -1,8 +1,15 @@
-"""What the commands that compare methods share, as one parameter each."""
+"""What the commands that compare methods share, as one parameter each.
+
+A group that inherits another stands in its file: cyclopts looks for the types of all fields there.
+"""
 
 from __future__ import annotations
 
-from graphforget.cli.amounts import Gone
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from graphforget.cli.amounts import Classes, Edges, Gone, Nodes
 from graphforget.cli.options import OutputOptions, RunOptions, option_group, seeds
 from graphforget.cli.places import GraphData, InteractionData
 from graphforget.cli.trained import (
@@ -16,6 +23,7 @@ from graphforget.cli.trained import (
 )
 
 RECOMMEND = "recommend"
+TaskName = Annotated[Literal["link", "node"], Parameter(group="Task", help="What the model is trained for.")]
 
 
 @option_group()
@@ -39,9 +47,26 @@ class GraphSetting(Setting):
 
 
 @option_group()
-class NodeSetting(GraphSetting):
-    """Of a deletion that only node classification has."""
+class EdgeDeletion(GraphSetting):
+    """Which edges go, and from what."""
 
+    gone: Edges = Edges()
+    task: TaskName = "link"
+
+
+@option_group()
+class NodeDeletion(GraphSetting):
+    """Which nodes go, or lose their features, and from what."""
+
+    gone: Nodes = Nodes()
+    task: TaskName = "node"
+
+
+@option_group()
+class ClassDeletion(GraphSetting):
+    """Which classes go, and from what; only node classification has them."""
+
+    gone: Classes = Classes()
     problem: NodeTask = NodeTask()
 
 

@@ -37,6 +37,7 @@ _MAPPING = re.compile(rf"(?:{_START}({_NAMES})=)?\{{('[^}}]*)\}}")
 _QUOTED_VALUE = re.compile(rf"{_START}({_NAMES})=(['\"])([^'\"]*)\2")
 _PLAIN_VALUE = re.compile(rf"{_START}({_NAMES})=([\w.]*\w)")
 _NO_VALUE = re.compile(rf"{_START}({_NAMES})=(?=\s|[.,;)]|\.\.\.|$)")
+_ELLIPSIS = re.compile(rf"{_START}({_NAMES})=\.\.\.$")
 _UNDERSCORED = re.compile(rf"{_START}({'|'.join(name for name in OPTIONS if '_' in name)})(?![\w/=\-]|\.\w)")
 _OWNED = re.compile(rf"'({_NAMES})'")
 _LISTED = re.compile(r"(?<=It has )[\w, ]+(?=\.$)")
@@ -44,6 +45,7 @@ _OWNER = re.compile(rf"^({'|'.join(OWNERS)}): ")
 _ADVICE = re.compile(rf"(?:(?<=[Ll]ower )|(?<=larger ))'({_NAMES})'")
 _LONG = re.compile(rf"'({'|'.join(name for name in OPTIONS if '_' in name)})'")
 _ANOTHERS = re.compile(r"^[\w\-]+: '")
+_FIRST = re.compile(r"^columns: ")
 _BARE = re.compile(rf"^'({_NAMES})' ")
 
 
@@ -58,7 +60,8 @@ def in_cli_words(sentence: str) -> str:
     sentence = _MAPPING.sub(lambda found: f"{_option(found)} {_pairs(found[2])}".strip(), sentence)
     sentence = _QUOTED_VALUE.sub(lambda found: f"{_option(found)} {found[3]}", sentence)
     sentence = _PLAIN_VALUE.sub(lambda found: f"{_option(found)} {found[2]}", sentence)
-    sentence = _NO_VALUE.sub(_option, sentence)
+    sentence = _NO_VALUE.sub(_option, _ELLIPSIS.sub(lambda found: f"{_option(found)}.", sentence))
+    sentence = _FIRST.sub("--columns: ", sentence)
     owner = _OWNER.match(sentence)
     if owner is not None:
         sentence = sentence[owner.end() :]

@@ -15,7 +15,7 @@ from graphforget.experiments.evidence import values_of
 from graphforget.experiments.plan import check_seeds
 from graphforget.experiments.prepare import check_backbone, check_recipe, original_digest
 from graphforget.experiments.setup import Setup, resolved_options, task_digest
-from graphforget.experiments.store import Clock, drop_checkpoint, write_model
+from graphforget.experiments.store import Clock, check_place, drop_checkpoint, write_model
 from graphforget.experiments.workers import check_threads, limited_threads, suited_threads
 from graphforget.tasks.base import Task
 from graphforget.training.train import train
@@ -31,7 +31,8 @@ class Trained:
 
 
 def check_new_folder(out: Path) -> None:
-    """Raise UsageError unless `out` is absent or an empty folder."""
+    """Raise UsageError unless `out` is absent or an empty folder, at a place to write to."""
+    check_place(out)
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise UsageError(f"--out {out}: something is there already. Name a folder that does not exist yet.")
 

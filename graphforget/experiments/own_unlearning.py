@@ -15,7 +15,7 @@ from graphforget.experiments.evidence import beside_original
 from graphforget.experiments.own_history import Standing, data_without, deletion_file, standing
 from graphforget.experiments.own_task import Place, read_made_for, source_of
 from graphforget.experiments.own_training import check_new_folder, checkpoint_beside
-from graphforget.experiments.prepare import deletion_notes
+from graphforget.experiments.prepare import check_reads, check_selects, deletion_notes
 from graphforget.experiments.single import REPORT
 from graphforget.experiments.specs import default_method
 from graphforget.experiments.store import Clock, drop_checkpoint, read_model, write_model
@@ -79,7 +79,8 @@ def prepare_unlearning(
     before.check_new(gone, file)
     method = method or default_method(before.task.name, gone.kind)
     check_supported(parse_method(method).method, before.task, gone)
-    before.task.without(gone)
+    check_reads(backbone_of(model), gone.kind)
+    check_selects(before.task.without(gone))
     made_for = {**read_made_for(folder), "source": asdict(source)}
     return Case(model, before, deletion, gone, method, made_for)
 
@@ -137,7 +138,7 @@ def _record(done: dict[str, Any]) -> dict[str, Any]:
 def _unlearned(case: Case, out: Path, listen: Listen) -> tuple[Result, Path]:
     """Return the result, and the checkpoint that stays until the result is written."""
     spec, seed = parse_method(case.method), case.task.seed
-    warm_up(case.task.name, _backbone(case.model), case.gone.kind, (spec.label,))
+    warm_up(case.task.name, backbone_of(case.model), case.gone.kind, (spec.label,))
     listen(Event(seed, spec.label, "started"))
     parts = [case.gone.digest, spec.method.config(), case.task.graph.digest, seed, weights_digest(case.model)]
     checkpoint = checkpoint_beside(out, digest_of("own", *parts))
@@ -152,10 +153,10 @@ def _unlearned(case: Case, out: Path, listen: Listen) -> tuple[Result, Path]:
     return result, checkpoint
 
 
-def _backbone(model: Model) -> str:
+def backbone_of(model: Model) -> str:
     """Return the name of the backbone under operators, shifts and shards."""
     base = under_operators(model)
-    return _backbone(base.shards[0]) if isinstance(base, Ensemble) else base.name
+    return backbone_of(base.shards[0]) if isinstance(base, Ensemble) else base.name
 
 
 def _evidence(result: Result, gold: bool, attack: bool, listen: Listen) -> Report:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from graphforget._core.errors import UsageError
+from graphforget._core.errors import DataError, UnsupportedError, UsageError
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
@@ -18,10 +18,12 @@ from graphforget.experiments.setup import Setup, resolved_options, task_digest
 from graphforget.experiments.specs import Spec
 from graphforget.experiments.store import Store
 from graphforget.models.recommender import Recommender
+from graphforget.models.zoo import backbones
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import REVISION, digest_of
+from graphforget.unlearning.method import SIDE_KINDS
 from graphforget.unlearning.run import check_supported
 
 ORIGINAL = "original"
@@ -62,7 +64,9 @@ def prepare(plan: Plan, graph: Graph | Interactions, seed: int) -> Prepared:
     retained = task.without(gone)
     for spec in plan.specs():
         check_supported(spec.method, task, gone)
+    check_reads(plan.setup.name, gone.kind)
     check_recipe(plan.setup, task)
+    check_selects(retained)
     return Prepared(seed, task, deletion, gone, retained, stage_digests(plan, task, gone, seed))
 
 
@@ -77,9 +81,39 @@ def check_backbone(setup: Setup, task: Task) -> None:
         raise UsageError(f"--out-width is {out}, but the task has {task.n_outputs} classes. Leave --out-width out.")
 
 
+def check_reads(backbone: str, kind: str) -> None:
+    """Raise UnsupportedError when side information is to be deleted that the backbone of that name does not read."""
+    if kind not in SIDE_KINDS or kind in backbones().find(backbone)[0].reads_side:
+        return
+    others = [cls.name for cls in backbones().classes() if kind in getattr(cls, "reads_side", ())]
+    raise UnsupportedError(
+        f"{backbone} does not read {kind}, so it has learned nothing from them and has nothing to forget. Use one of "
+        f"{', '.join(others)}."
+    )
+
+
+def check_selects(task: Task) -> None:
+    """Raise DataError when the part of a recommendation that selects the epoch is there, but holds no pair."""
+    if not isinstance(task, Recommendation):
+        return
+    part = getattr(task.graph, task.select_on)
+    if part is not None and not part.nnz:
+        raise DataError(
+            f"'{task.graph.name}': the {task.select_on} part, which selects the epoch, holds no pair. Hold out more "
+            "(--valid-share, --holdout), or delete less."
+        )
+
+
 def check_recipe(setup: Setup, task: Task) -> None:
-    """Raise UsageError unless the recipe selects by a validation metric of the task, or takes the last epoch."""
-    known, chosen = ["last", *_measured(task)], setup.make_recipe().selection
+    """Raise UsageError unless the recipe selects by a validation metric of the task, or takes the last epoch.
+
+    Raises it for batches of a task that has none, too, and DataError when there is nothing to select on.
+    """
+    check_selects(task)
+    recipe = setup.make_recipe()
+    if recipe.batch is not None and not isinstance(task, Recommendation):
+        raise UsageError(f"--batch is {recipe.batch}, but a {task.name} task trains on full batches. Leave it out.")
+    known, chosen = ["last", *_measured(task)], recipe.selection
     if chosen not in known:
         raise UsageError(f"--selection must be one of {', '.join(known)} for the {setup.task} task; got '{chosen}'.")
 

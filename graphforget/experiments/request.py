@@ -59,6 +59,8 @@ class Request:
         if not least <= sum(given) <= 1 or (self.modality is not None and self.file is not None):
             found = "none of them is" if not any(given) else "more than one is"
             raise UsageError(f"What must go is named once, by {self._ways()}; here {found} given.")
+        if self.kind == "modalities" and self.modality is None and self.file is None:
+            raise UsageError("--modality is missing: name the item features that go, as --modality image.")
         if self.kind == "users+items" and (self.users_file is None) != (self.items_file is None):
             raise UsageError("--users and --items go together: give both lists, or use the command for the one.")
         if self.fraction is not None and not 0 < self.fraction < 1:
@@ -92,6 +94,10 @@ class Request:
         """
         amount = self.fraction if self.fraction is not None else self.count
         if self.sampling == FLIPPED and amount is not None:
+            if self.on_small_pool is not None:
+                raise UsageError(
+                    f"--on-small-pool: --sampling {FLIPPED} makes what it draws, without a pool. Leave it out."
+                )
             if self.kind != "interactions" or not isinstance(task, Recommendation):
                 raise UsageError(f"--sampling {FLIPPED} draws interactions; use the command 'interactions'.")
             return flip_labels(task, amount, seed)
@@ -149,5 +155,6 @@ def read_deletion(file: str, kind: str, columns: Mapping[str, str] | None = None
     if deletion.kind != kind:
         other = COMMANDS.get(deletion.kind)
         way = f"use the command '{other}'" if other else "put each kind into a file of its own"
-        raise DataError(f"{file}: it names {deletion.kind}, but this command deletes {kind}; {way}.")
+        named = "several kinds of things" if deletion.kind == "mixed" else deletion.kind
+        raise DataError(f"{file}: it names {named}, but this command deletes {kind}; {way}.")
     return deletion

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,8 +21,17 @@ RECEIPT = "receipt.json"
 PLAN = "plan.json"
 
 
+def check_place(out: Path) -> None:
+    """Raise UsageError unless a folder can be made at `out`: what is there of its path must be a folder to write to."""
+    there = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
+    if there != out.absolute() and not (there.is_dir() and os.access(there, os.W_OK)):
+        why = "cannot be written to" if there.is_dir() else "is no folder"
+        raise UsageError(f"--out {out}: {there} {why}. Name a folder somewhere else.")
+
+
 def check_run_folder(out: Path) -> None:
-    """Raise UsageError unless `out` is absent, empty, or the folder of an earlier run."""
+    """Raise UsageError unless `out` is absent, empty, or the folder of an earlier run, at a place to write to."""
+    check_place(out)
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out}: a file is in the way. Name a folder that is new, empty, or of an earlier run.")
     if out.is_dir() and any(out.iterdir()) and not (out / PLAN).is_file():

@@ -103,6 +103,8 @@ class LinkPrediction(Task):
                 f"LinkPrediction: graph '{graph.name}' has no node features. Give a file or an array with "
                 "features=, or features='one-hot' for one feature per node."
             )
+        if not 0 < holdout < 0.5:
+            raise UsageError(f"LinkPrediction: 'holdout' must be above 0 and below 0.5; got {holdout}.")
         prepared = graph.row_normalised() if normalise else graph
         train, self.split = self._divide(prepared, holdout)
         self.graph = prepared.with_edges(train)

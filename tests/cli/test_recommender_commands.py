@@ -90,8 +90,8 @@ def test_a_dry_run_says_what_share_goes_and_writes_nothing(run, tmp_path):
 
 
 def test_all_names_every_method_that_serves_and_no_other(run):
-    for words, kind in ((["users"], "users"), (["triples"], "triples")):
-        done = run(*words, "sample-shop", "mf", "--count", 3, "--method", "all", "--dry-run", "--json")
+    for kind, backbone in (("users", "mf"), ("triples", "kgat")):
+        done = run(kind, "sample-shop", backbone, "--count", 3, "--method", "all", "--dry-run", "--json")
         served = {c.name for c in methods().classes() if "recommend" in c.tasks and kind in c.kinds} - {"retrain"}
         assert set(json.loads(done.out)["plan"]["methods"]) == served
 
@@ -100,8 +100,8 @@ def test_all_names_every_method_that_serves_and_no_other(run):
     ("words", "method"),
     [
         ("users sample-shop mf --count 3", "mmrecun"),
-        ("triples sample-shop mf --count 3", "fine-tune"),
-        ("modality sample-shop mf --modality text", "fine-tune"),
+        ("triples sample-shop kgat --count 3", "fine-tune"),
+        ("modality sample-shop vbpr --modality text", "fine-tune"),
     ],
 )
 def test_each_kind_has_a_default_method(run, words, method):

@@ -40,6 +40,11 @@ from graphforget.cli.words import in_cli_words
             "No event is left with 5 pairs. Lower 'core' (or 'min_rating').",
             "No event is left with 5 pairs. Lower --core (or --min-rating).",
         ),
+        (
+            "'seed' is for records that are divided here. Add split=...",
+            "--split-seed is for records that are divided here. Add --split.",
+        ),
+        ("columns: two roles name the same column.", "--columns: two roles name the same column."),
         ("It has split, train, class_mode.", "It has --split, --class-mode."),
     ],
 )

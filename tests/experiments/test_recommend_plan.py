@@ -21,6 +21,9 @@ from graphforget.unlearning.run import methods
 RECIPE = {"epochs": 2, "validate_every": 1, "batch": 512}
 
 
+READS = {"triples": "kgat:dim=8", "modalities": "vbpr:dim=8"}
+
+
 def plan(request: Request, backbone: str = "mf:dim=8", method: str = "fine-tune:epochs=1", **fields) -> Plan:
     """Return a plan on the bundled shop."""
     options = fields.pop("task_options", {})
@@ -50,7 +53,7 @@ def test_every_kind_of_request_is_resolved(shop, tmp_path):
     (tmp_path / "items.csv").write_text("item\n7\n")
     lists = {"users_file": str(tmp_path / "users.csv"), "items_file": str(tmp_path / "items.csv")}
     found = {
-        request: prepare(plan(request), shop, 5).gone
+        request: prepare(plan(request, READS.get(request.kind, "mf:dim=8")), shop, 5).gone
         for request in (
             Request("users+items", count=2),
             Request("users+items", **lists),

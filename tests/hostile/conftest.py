@@ -1,4 +1,4 @@
-"""The check that every hostile case ends in."""
+"""The checks that every hostile case ends in."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 
 from graphforget._core.errors import DataError, GraphforgetError, UnsupportedError, UsageError
+from graphforget.cli.main import main
+
+WITHOUT_OUT = ("list", "recommend", "doctor")
+DIVERGED = 5
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -55,5 +59,53 @@ def refuse_load(refused, tmp_path) -> Callable[..., None]:
             (tmp_path / file).write_bytes(content if isinstance(content, bytes) else content.encode())
         given = {key: _in_folder(tmp_path, value) for key, value in options.items()}
         refused(tmp_path, lambda: load(tmp_path / name, **given), kind, words.split(" | "))
+
+    return check
+
+
+def _write_texts(folder: Path, texts: dict[str, list[str]]) -> None:
+    """Write files of the given lines, and an empty one."""
+    for name, lines in texts.items():
+        (folder / name).write_text("\n".join(lines) + "\n")
+    (folder / "empty.csv").write_bytes(b"")
+
+
+@pytest.fixture(scope="session")
+def write_texts() -> Callable[[Path, dict[str, list[str]]], None]:
+    """`write_texts(folder, texts)`: write files of the given lines, and empty.csv."""
+    return _write_texts
+
+
+@pytest.fixture
+def ask(capsys) -> Callable[[list[str]], tuple[int, str, str]]:
+    """`ask(words)`: run a command line in this process; its exit code, stdout and stderr."""
+
+    def call(words: list[str]) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main(words)
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def refuse_command(ask, tmp_path) -> Callable[..., None]:
+    """`refuse_command(files, line, code, *words)`: the line ends in one sentence with the words and writes nothing.
+
+    {d} in the line is the folder `files`.
+    """
+
+    def check(files: Path, line: str, code: int, *words: str) -> None:
+        before, out = sorted(files.rglob("*")), tmp_path / "out"
+        typed = line.format(d=files).split()
+        typed += [] if typed[0] in WITHOUT_OUT or "--out" in typed else ["--out", str(out)]
+        found, stdout, stderr = ask(typed)
+        assert (found, stdout) == (code, ""), stderr
+        assert [word for word in words if word not in stderr] == [], stderr
+        sentences = [text for text in stderr.splitlines() if text.startswith("graphforget: ")]
+        assert len(sentences) == 1 and sentences[0][-1] in ".?"
+        assert "Traceback" not in stderr
+        assert sorted(files.rglob("*")) == before
+        assert code == DIVERGED or not out.exists()
 
     return check

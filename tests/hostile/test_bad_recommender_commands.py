@@ -15,7 +15,7 @@ FAST = "--epochs 1 --dim 4 --no-attack"
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory) -> Path:
+def files(tmp_path_factory, write_texts) -> Path:
     """Return a folder with ratings of text ids, with files that are wrong in many ways, and with a trained model."""
     folder = tmp_path_factory.mktemp("hostile")
     rng = np.random.default_rng(1)
@@ -34,15 +34,15 @@ def files(tmp_path_factory) -> Path:
         "no_pair.csv": ["user,item", *(f"p0,t{n}" for n in range(12) if f"t{n}" not in {row[1] for row in mine})],
         "all_of_one.csv": ["user,item", *(f"{row[0]},{row[1]}" for row in mine)],
         "facts.csv": ["head,relation,tail", "7,0,121"],
+        "thin.csv": ["user,item", *(f"u{n},i{(n + step) % 20}" for n in range(20) for step in (1, 2))],
+        "fact.csv": ["head,relation,tail", "0,0,120"],
         "no_head.csv": ["head,relation,tail", "999,0,121"],
         "sound.csv": ["modality,item", "sound,3"],
         "broken.json": ['{"users": ["p3"'],
         "text.csv": ["id,a", *(f"t{n},{n}" for n in range(11)), "t11,nan"],
         "short.csv": ["id,a", "t99,1"],
     }
-    for name, lines in texts.items():
-        (folder / name).write_text("\n".join(lines) + "\n")
-    (folder / "empty.csv").write_bytes(b"")
+    write_texts(folder, texts)
     np.save(folder / "rows.npy", np.zeros((5, 2), np.float32))
     assert main(["train", "sample-shop", "mf", *FAST.split()[:4], "--out", str(folder / "model")]) == 0
     assert main(["train", "sample-citations", "gcn", "--epochs", "1", "--out", str(folder / "gcn")]) == 0
@@ -71,6 +71,14 @@ CASES = [
     (f"users+items {SHOP} --users {{d}}/people.csv", USAGE, "--users and --items go together", "give both lists"),
     (f"modality {SHOP}", USAGE, "none of them is given", "--modality"),
     (f"modality {SHOP} --modality image --delete {{d}}/sound.csv", USAGE, "more than one is given", "named once"),
+    (f"modality {SHOP} --items {{d}}/things.csv", USAGE, "--modality is missing", "as --modality image"),
+    (
+        f"interactions {SHOP} --count 9 --sampling label-flipped --on-small-pool cap",
+        USAGE,
+        "makes what it draws",
+        "Leave",
+    ),
+    (f"users {SHOP} --count -3", USAGE, "--count must be at least 1", "got -3"),
     # what must go
     (f"users {SHOP} --count 2000", DATA, "2,000 are wanted", "--on-small-pool cap"),
     (f"users {SHOP} --fraction 0.001", USAGE, "is none at all", "ask for more"),
@@ -111,6 +119,14 @@ CASES = [
     (f"users {OWN} --modality-file text={{d}}/rows.npy --count 2", DATA, "rows.npy", "as a CSV with an id column"),
     (f"users {OWN} --modality-file {{d}}/text.csv --count 2", USAGE, "--modality-file", "image=image.npy"),
     ("users sample-shop mf --count 2 --min-rating 4", USAGE, "--min-rating", "ratings"),
+    (
+        f"users {{d}}/ratings.csv mf {COLUMNS},colour=x --count 2",
+        USAGE,
+        "Unknown role 'colour'",
+        "Known: user, item, rating, time",
+    ),
+    (f"users {SHOP} --count 2 --valid-share 0.2", USAGE, "these files give their parts", "Add --split."),
+    (f"users {OWN} --count 2 --data-dir {{d}}", USAGE, "--data-dir is where named sets are", "Leave it out"),
     # models, tasks, methods
     (f"users sample-shop gcn --count 2 {FAST}", UNSUPPORTED, "gcn serves link and node tasks", "Use one of"),
     ("edges sample-citations lightgcn --count 2", UNSUPPORTED, "lightgcn serves recommend tasks", "Use one of gat"),
@@ -123,7 +139,18 @@ CASES = [
     (f"users {SHOP} --count 2 --method d2gn", USAGE, "Unknown method 'd2gn'", "Did you mean 'd2dgn'?"),
     (f"triples {SHOP} --count 2 --method mmrecun", UNSUPPORTED, "mmrecun deletes users", "triples"),
     (f"users {SHOP} --count 2 --selection val_auc", USAGE, "--selection must be one of last, val_recall", "val_auc"),
-    (f"users {SHOP} --count 2 --holdout 1", USAGE, "--holdout must be at least 0 and below 1", "got 1.0"),
+    (f"users {OWN} --valid-share 0 --count 2 --holdout 1", USAGE, "--holdout must be at least 0", "got 1.0"),
+    (f"users {SHOP} --count 2 --holdout 0.2", USAGE, "'sample-shop' has a validation part", "Leave it out"),
+    (f"users {SHOP} --count 2 --holdout 0.2 --select-on test", USAGE, "no epoch is selected on it", "Leave it out"),
+    (f"users {{d}}/thin.csv mf --count 2 {FAST}", DATA, "which selects the epoch, holds no pair", "--valid-share"),
+    (f"users {SHOP} --count 2 --reg -1", USAGE, "'reg' must be a number of at least 0", "got -1.0"),
+    (f"users {SHOP} --count 2 --lr -1", USAGE, "--lr must be above 0", "got -1.0"),
+    (f"users {SHOP} --count 2 --patience 0", USAGE, "--patience must be at least 1", "got 0"),
+    (f"triples {SHOP} --count 2", UNSUPPORTED, "mf does not read triples", "Use one of kgat"),
+    (f"modality {SHOP} --modality image", UNSUPPORTED, "mf does not read modalities", "mgcn, pinsage, vbpr"),
+    ("users sample-shop ngcf --layers 8,,8 --count 2", USAGE, "'layers' must list the widths", "got '8,,8'"),
+    ("users sample-shop kgat:pretrained={d}/model --count 2", DATA, "model is a folder", "name a file in it"),
+    (f"users {SHOP} --count 2 --method mmrecun:lr=-1", USAGE, "'lr' must be a number above 0", "got -1.0"),
     (f"users {SHOP} --count 2 --lr-decay 2", USAGE, "--lr-decay must be above 0", "got 2.0"),
     (f"users {SHOP} --count 2 --batch 0", USAGE, "--batch must be an integer of at least 1", "got 0"),
     # own models
@@ -137,6 +164,11 @@ CASES = [
         "Give the same files",
     ),
     (f"{ASK} --users 3 --delete {{d}}/people.csv", USAGE, "has forgotten nothing", "Leave it out"),
+    (f"{ASK} --users 3 -k 1.5", USAGE, '"1.5" is not a whole number', "See 'graphforget recommend --help'."),
+    (f"{ASK} --users 999", DATA, "no user with id 999", "Take it off the list"),
+    ("unlearn --model {d}/model --delete {d}/facts.csv --method fine-tune", DATA, "'121'", "Take them off the list"),
+    ("unlearn --model {d}/model --delete {d}/fact.csv", UNSUPPORTED, "mf does not read triples", "Use one of kgat"),
+    ("unlearn --model {d}/gcn --delete {d}/people.csv", UNSUPPORTED, "holds nodes and edges", "or load interactions"),
     ("recommend --model {d}/gcn --users 3", UNSUPPORTED, "has no items to recommend", "gcn"),
     ("recommend --model {d} --users 3", DATA, "not a model folder", "model.json"),
     ("recommend --model {d}/sizeless --users 3", DATA, "the model cannot be read", "Save it again"),
@@ -157,39 +189,22 @@ CASES = [
 ]
 
 
-def ask(capsys, words: list[str]) -> tuple[int, str, str]:
-    """Run a command line in this process."""
-    capsys.readouterr()
-    code = main(words)
-    return code, *capsys.readouterr()
-
-
 @pytest.mark.parametrize(("line", "code", "names", "remedy"), CASES, ids=[case[0][:70] for case in CASES])
-def test_a_bad_command_ends_in_a_sentence_and_writes_nothing(files, tmp_path, capsys, line, code, names, remedy):
-    before = sorted(files.rglob("*"))
-    out = tmp_path / "out"
-    words = line.format(d=files).split()
-    found, stdout, stderr = ask(capsys, [*words, *([] if words[0] == "recommend" else ["--out", str(out)])])
-    assert (found, stdout) == (code, ""), stderr
-    assert names in stderr
-    assert remedy in stderr
-    sentences = [text for text in stderr.splitlines() if text.startswith("graphforget: ")]
-    assert len(sentences) == 1 and sentences[0][-1] in ".?"
-    assert "Traceback" not in stderr
-    assert sorted(files.rglob("*")) == before and not out.exists()
+def test_a_bad_command_ends_in_a_sentence_and_writes_nothing(refuse_command, files, line, code, names, remedy):
+    refuse_command(files, line, code, names, remedy)
 
 
-def test_a_user_named_twice_counts_once(files, capsys):
+def test_a_user_named_twice_counts_once(files, ask):
     words = f"users {OWN} --delete {{d}}/twice.csv --dry-run --json".format(d=files).split()
-    code, stdout, _ = ask(capsys, words)
+    code, stdout, _ = ask(words)
     run = json.loads(stdout)["runs"][0]
     assert code == 0 and "1 of the listed users are repeats; each counts once" in run["notes"]
     assert "1 user" in run["deletion"]
 
 
-def test_all_items_of_a_user_may_go_and_it_is_said(files, capsys):
+def test_all_items_of_a_user_may_go_and_it_is_said(files, ask):
     words = f"interactions {OWN} --delete {{d}}/all_of_one.csv --dry-run --json".format(d=files).split()
-    code, stdout, _ = ask(capsys, words)
+    code, stdout, _ = ask(words)
     assert code == 0
     assert "1 users that are not named lose all their train pairs" in json.loads(stdout)["runs"][0]["notes"]
 
