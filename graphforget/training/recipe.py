@@ -44,10 +44,11 @@ class Recipe:
             value = getattr(self, field)
             if not isinstance(value, int) or value < low:
                 raise UsageError(f"Recipe: '{field}' must be an integer of at least {low}; got {value!r}.")
-        if not 0 < self.lr < math.inf:
-            raise UsageError(f"Recipe: 'lr' must be above 0 and finite; got {self.lr}.")
-        if not 0 <= self.weight_decay < math.inf:
-            raise UsageError(f"Recipe: 'weight_decay' must be at least 0 and finite; got {self.weight_decay}.")
+        if not 0 < self.lr < math.inf or not 0 <= self.weight_decay < math.inf:
+            raise UsageError(
+                "Recipe: 'lr' must be above 0 and 'weight_decay' at least 0, both of them finite; got "
+                f"{self.lr}, {self.weight_decay}."
+            )
         if self.max_grad_norm is not None and not self.max_grad_norm > 0:
             raise UsageError(f"Recipe: 'max_grad_norm' must be above 0 or left out; got {self.max_grad_norm}.")
         if self.batch is not None and (not isinstance(self.batch, int) or self.batch < 1):
