@@ -38,6 +38,12 @@ def test_the_list_of_methods_says_what_each_reads_and_its_presets(run):
     assert entries["gnndelete"]["options"]["alpha"] == 0.5
 
 
+def test_the_list_of_backbones_says_how_their_authors_trained_them(run):
+    found = {entry["name"]: entry["recipe"] for entry in json.loads(run("list", "backbones", "--json").out)}
+    assert found["kgat"]["lr"] == 1e-4 and found["gcn"] == {}
+    assert "batch=1024" in run("list", "backbones").out
+
+
 def test_doctor_finds_a_working_installation(run, monkeypatch):
     monkeypatch.delenv("GRAPHFORGET_DATA", raising=False)
     done = run("doctor", "--json")

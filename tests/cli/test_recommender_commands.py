@@ -116,3 +116,30 @@ def test_several_seeds_share_one_split_and_draw_their_own_deletion(run, tmp_path
     drawn = [json.loads((tmp_path / f"out/seed-{seed}/deletion.json").read_text())["users"] for seed in (1, 2)]
     assert drawn[0] != drawn[1] and {len(users) for users in drawn} == {6}
     assert "seeds 1, 2" in done.out and "±" in done.out
+
+
+def test_the_published_recipe_is_printed_before_a_run_and_can_be_changed(run):
+    for words in ("users sample-shop kgat --count 3", "train sample-shop kgat"):
+        done = run(*words.split(), "--lr", 0.5, "--dry-run")
+        assert done.code == 0, done.err
+        assert "lr=0.5" in done.out and "batch=1024" in done.out and "sampler kgat" in done.out
+    changed = run(
+        "users", "sample-shop", "kgat", "--count", 3, "--sampler", "users", "--batch", 64, "--dry-run", "--json"
+    )
+    setup = json.loads(changed.out)["plan"]["setup"]
+    assert setup["task_options"] == {"sampler": "users"}
+    assert (setup["recipe"]["batch"], setup["recipe"]["lr"]) == (64, 1e-4)
+
+
+@pytest.mark.parametrize("command", ["users", "items", "users+items", "interactions", "triples", "modality"])
+def test_every_field_of_the_recipe_is_an_option_of_every_command(run, command):
+    named = ["--modality", "image"] if command == "modality" else ["--count", 2]
+    given = {
+        **{"epochs": 3, "lr": 0.25, "lr_decay": 0.5, "weight_decay": 0.125, "max_grad_norm": 2.0, "batch": 7},
+        **{"validate_every": 2, "selection": "val_ndcg", "patience": 4},
+    }
+    words = [word for key, value in given.items() for word in (f"--{key.replace('_', '-')}", value)]
+    backbone = {"triples": "kgat", "modality": "vbpr"}.get(command, "mf")
+    done = run(command, "sample-shop", backbone, *named, *words, "--dry-run", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["plan"]["setup"]["recipe"] == given
