@@ -17,7 +17,7 @@ from graphforget.cli.settings import RECOMMEND
 from graphforget.cli.trained import AnyModel, AnyTask
 
 Threads = Annotated[SomeWhole, Parameter(help="Threads; results do not depend on it.")]
-ModelFolder = Annotated[Path, Parameter(help="Model folder, as 'graphforget train' writes it.")]
+ModelFolder = Annotated[Path, Parameter(help="Model folder, as 'graphforget train' or 'unlearn' writes it.")]
 Forgotten = Annotated[
     tuple[Path, ...],
     Parameter(
