@@ -9,7 +9,7 @@ import numpy as np
 from graphforget.evaluation.case import Case, Findings, Subject, without_pairs
 from graphforget.evaluation.probabilities import distributions, right_answers
 from graphforget.evaluation.ranking import forgotten_ranking
-from graphforget.kernels.ranking import auc
+from graphforget.tasks.base import auc_above
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.recommend import Recommendation
 
@@ -63,9 +63,7 @@ def update_auc(case: Case, subject: Subject, original: Subject) -> float:
         change = np.linalg.norm(before - after, axis=1)
         edges_only = part == "test" and case.task.name == "link"
         changes.append(change[case.parts[part].targets.numpy() > 0] if edges_only else change)
-    labels = np.zeros(sum(map(len, changes)), dtype=bool)
-    labels[: len(changes[0])] = True
-    return auc(labels, np.concatenate(changes))
+    return auc_above(*changes)
 
 
 def delta_p(case: Case, subject: Subject, gold: Subject) -> Findings:

@@ -7,7 +7,7 @@ import numpy as np
 from graphforget.evaluation.case import Case, Findings, Subject
 from graphforget.evaluation.logistic import fit_logistic
 from graphforget.evaluation.recommend_case import K, item_pairs
-from graphforget.kernels.ranking import auc
+from graphforget.tasks.base import auc_above
 from graphforget.tasks.recommend import Recommendation
 
 PAIRS = 5_000
@@ -51,13 +51,7 @@ def _attack(members: np.ndarray, others: np.ndarray, forgotten: np.ndarray) -> d
     labels[: len(members[::2])] = True
     found = fit_logistic(np.concatenate([members[::2], others[::2]]), labels)
     inside, outside, gone = (found.log_odds(x) for x in (members[1::2], others[1::2], forgotten))
-    return {"pair_mi_auc": _auc(gone, outside), "pair_mi_quality": _auc(inside, outside)}
-
-
-def _auc(above: np.ndarray, below: np.ndarray) -> float:
-    labels = np.zeros(len(above) + len(below), dtype=bool)
-    labels[: len(above)] = True
-    return auc(labels, np.concatenate([above, below]))
+    return {"pair_mi_auc": auc_above(gone, outside), "pair_mi_quality": auc_above(inside, outside)}
 
 
 def _sample(case: Case, name: str, pairs: np.ndarray) -> np.ndarray:

@@ -22,12 +22,15 @@ class Popularity(Model):
 
     def layers(self, graph: Any, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
         """Return the only layer, (n_nodes, 1): 1 for users, the number of pairs for items, 0 for other entities."""
-        del hook, first  # there is nothing to edit and nothing to reuse
-        assert isinstance(graph, Interactions)
-        z = torch.zeros(graph.n_nodes, 1)
-        z[: graph.n_users] = 1.0
-        z[graph.n_users : graph.n_users + graph.n_items, 0] = torch.from_numpy(graph.item_degrees.copy()).float()
-        return [z]
+        z = self._counts(graph) if first is None else first
+        return [hook(1, z) if hook else z]
+
+    def _counts(self, data: Any) -> Tensor:
+        assert isinstance(data, Interactions)
+        z = torch.zeros(data.n_nodes, 1)
+        z[: data.n_users] = 1.0
+        z[data.n_users : data.n_users + data.n_items, 0] = torch.from_numpy(data.item_degrees.copy()).float()
+        return z
 
     def fresh(self, streams: Streams) -> Self:
         """Return the model itself: nothing in it is random."""

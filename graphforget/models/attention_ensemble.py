@@ -91,15 +91,14 @@ class AttentionEnsemble(Ensemble):
 
     def layers(self, graph: Interactions, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
         """Return the joined table and what the backbone propagates from it."""
-        del first  # the first layer is learned, not computed
-        joined = self._joined()
+        joined = self._joined() if first is None else None
 
         def replaced(layer: int, h: Tensor) -> Tensor:
-            if layer == 1:
+            if joined is not None and layer == 1:
                 h = torch.cat([joined, h[len(joined) :]])
             return hook(layer, h) if hook else h
 
-        return self.shards[0].layers(graph, replaced)
+        return self.shards[0].layers(graph, replaced, first)
 
     def _joined(self) -> Tensor:
         stacked = {part: torch.stack([getattr(shard, part) for shard in self.shards]) for part in TABLES}

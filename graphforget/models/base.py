@@ -17,6 +17,7 @@ from graphforget.kernels.propagate import linear_sparse
 
 Hook = Callable[[int, Tensor], Tensor]
 Steps = Callable[[int], Iterable[Callable[[], Tensor]]]
+"""Epoch -> the losses to minimise in it, one step each."""
 DEFAULT_WIDTH = 64
 
 
@@ -35,8 +36,8 @@ class Model(nn.Module):
     def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
         """Return the (n_nodes, width) embeddings after each layer, before the activation.
 
-        `hook(layer, h)` may replace the embeddings of layer 1, 2, ... before the next layer sees them. `first` gives
-        the output of layer 1 where it is known already, so that it is not computed again.
+        `hook(layer, h)` may replace the embeddings of layer 1, 2, ... before the next layer sees them. `first` stands
+        in place of layer 1 where it is known already, so that it is not computed again; the hook sees it.
         """
 
     @abstractmethod

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from graphforget._core.streams import Streams
 from graphforget.data.graph import Graph
-from graphforget.models.base import Hook, Model, Steps
-from graphforget.models.shifted import Shifted
+from graphforget.models.base import Hook, Model
+from graphforget.models.wrapped import Wrapped
 
 
 class Operator(nn.Module):
@@ -38,7 +37,7 @@ class Operator(nn.Module):
         return h.index_select(0, self.nodes) @ self.weight
 
 
-class Edited(Model):
+class Edited(Wrapped):
     """A model whose layers are followed by operators; the model underneath is frozen while they are learned.
 
     Parameters
@@ -50,8 +49,7 @@ class Edited(Model):
     name = "edited"
 
     def __init__(self, base: Model, operators: Mapping[int, Operator]) -> None:
-        super().__init__()
-        self.base = base.frozen()
+        super().__init__(base)
         self.operators = nn.ModuleDict({str(layer): operator for layer, operator in operators.items()})
 
     def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
@@ -63,31 +61,11 @@ class Edited(Model):
 
         return self.base.layers(graph, both, first)
 
-    def readout(self, layers: list[Tensor]) -> Tensor:
-        """Return what the model underneath makes of the layers."""
-        return self.base.readout(layers)
-
-    def ranking_loss(self, data: Any, z: Tensor, items: Any) -> Tensor | None:
-        """Return the ranking loss of the model underneath, if it has one of its own."""
-        return self.base.ranking_loss(data, z, items)
-
-    def extra_loss(self, data: Any, layers: list[Tensor], z: Tensor, items: Any, epoch: int) -> Tensor:
-        """Return what a recommender underneath adds to its ranking loss."""
-        return self.base.extra_loss(data, layers, z, items, epoch)
-
-    def side_phases(self, graph: Graph, streams: Streams) -> dict[str, Steps]:
-        """Return what the model underneath trains beside the task's objective."""
-        return self.base.side_phases(graph, streams)
-
     def train(self, mode: bool = True) -> Self:
         """Switch the operators; the model underneath stays in evaluation mode."""
         super().train(mode)
         self.base.eval()
         return self
-
-    def fresh(self, streams: Streams) -> Self:
-        """Return the model underneath with newly initialised parameters: operators are not part of a fresh start."""
-        return self.base.fresh(streams)
 
     def node_sets(self) -> dict[int, np.ndarray]:
         """Return the nodes each operator acts on, by layer."""
@@ -101,7 +79,7 @@ class Edited(Model):
 
 def under_operators(model: Model) -> Model:
     """Return the model without its operators and shifts, however often it was edited."""
-    while isinstance(model, Edited | Shifted):
+    while isinstance(model, Wrapped):
         model = model.base
     return model
 

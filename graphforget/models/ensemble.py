@@ -106,13 +106,14 @@ class MeanEnsemble(Ensemble):
 
     def layers(self, graph: Interactions, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
         """Return one layer, the joined embeddings (n_nodes, k * width)."""
-        del first  # the embeddings of the shards are one layer
-        weights = graph.memo(f"votes/{self.votes}/{self.map_digest}", lambda: self._weights(graph))
-        tables = [shard(part) for shard, part in zip(self.shards, self.parts(graph), strict=True)]
-        n = graph.n_users
-        blocks = [torch.cat([z[:n] * weights[:, s : s + 1], z[n:]]) for s, z in enumerate(tables)]
-        joined = torch.cat(blocks, dim=1)
+        joined = self._joined(graph) if first is None else first
         return [hook(1, joined) if hook else joined]
+
+    def _joined(self, data: Interactions) -> Tensor:
+        weights = data.memo(f"votes/{self.votes}/{self.map_digest}", lambda: self._weights(data))
+        tables = [shard(part) for shard, part in zip(self.shards, self.parts(data), strict=True)]
+        n = data.n_users
+        return torch.cat([torch.cat([z[:n] * weights[:, s : s + 1], z[n:]]) for s, z in enumerate(tables)], dim=1)
 
     def _weights(self, data: Interactions) -> Tensor:
         """Return the (n_users, k) weights of a user's mean; zeros for a user without training pairs that none knows."""

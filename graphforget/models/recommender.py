@@ -133,9 +133,13 @@ class Recommender(Model):
 
     def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
         """Return the (n_nodes, width) embeddings after each layer; the learned ones are layer 1."""
-        del first  # the first layer is learned, not computed
         self._check_data(graph)
-        return self.propagated(graph, hook or (lambda layer, h: h))
+
+        def through(layer: int, h: Tensor) -> Tensor:
+            h = first if layer == 1 and first is not None else h
+            return hook(layer, h) if hook else h
+
+        return self.propagated(graph, through)
 
     def _check_data(self, data: Any) -> None:
         if not isinstance(data, Interactions):

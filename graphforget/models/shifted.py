@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
-
 import torch
 from torch import Tensor, nn
 
 from graphforget._core.errors import DataError
-from graphforget._core.streams import Streams
 from graphforget.data.graph import Graph
-from graphforget.models.base import Hook, Model, Steps
+from graphforget.models.base import Hook, Model
+from graphforget.models.wrapped import Wrapped
 
 
-class Shifted(Model):
+class Shifted(Wrapped):
     """The embeddings of a model underneath plus a constant row for every node.
 
     Parameters
@@ -25,8 +23,7 @@ class Shifted(Model):
     name = "shifted"
 
     def __init__(self, base: Model, shift: Tensor) -> None:
-        super().__init__()
-        self.base = base.frozen()
+        super().__init__(base)
         self.shift = nn.Parameter(shift.detach().clone())
 
     def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
@@ -42,22 +39,6 @@ class Shifted(Model):
                 "Give it the data it was unlearned on."
             )
         return z + self.shift
-
-    def ranking_loss(self, data: Any, z: Tensor, items: Any) -> Tensor | None:
-        """Return the ranking loss of the model underneath, if it has one of its own."""
-        return self.base.ranking_loss(data, z, items)
-
-    def extra_loss(self, data: Any, layers: list[Tensor], z: Tensor, items: Any, epoch: int) -> Tensor:
-        """Return what a recommender underneath adds to its ranking loss."""
-        return self.base.extra_loss(data, layers, z, items, epoch)
-
-    def side_phases(self, graph: Graph, streams: Streams) -> dict[str, Steps]:
-        """Return what the model underneath trains beside the task's objective."""
-        return self.base.side_phases(graph, streams)
-
-    def fresh(self, streams: Streams) -> Self:
-        """Return the model underneath with newly initialised parameters: a fresh start has no shift."""
-        return self.base.fresh(streams)
 
     def flops(self, graph: Graph) -> int:
         """Return the operations of the model underneath and of the sum."""

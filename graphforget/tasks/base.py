@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from graphforget._core.errors import UnsupportedError, UsageError
@@ -20,6 +21,7 @@ from graphforget.data.graph import Graph
 from graphforget.kernels.khop import k_hop_nodes
 from graphforget.kernels.negatives import sample_non_edges
 from graphforget.kernels.pairs import PairIndex
+from graphforget.kernels.ranking import auc
 
 NO_NODES = np.empty(0, dtype=np.int64)
 NO_EDGES = np.empty((2, 0), dtype=np.int64)
@@ -220,6 +222,20 @@ class Task(ABC):
 def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
     """Return the mean, or the mean with the given weights (which sum to the number of items)."""
     return (values if weights is None else values * weights).mean()
+
+
+def bernoulli_divergence(teacher: Tensor, student: Tensor, temperature: float) -> Tensor:
+    """Return KL(Bern(teacher) || Bern(student)) of the logits; however sure the student is, it gets a gradient."""
+    p, q = teacher / temperature, student / temperature
+    yes, no = F.logsigmoid(p) - F.logsigmoid(q), F.logsigmoid(-p) - F.logsigmoid(-q)
+    return torch.sigmoid(p) * yes + torch.sigmoid(-p) * no
+
+
+def auc_above(above: np.ndarray, below: np.ndarray) -> float:
+    """Return the AUC of the scores `above` (label 1) over the scores `below` (label 0)."""
+    labels = np.zeros(len(above) + len(below), dtype=bool)
+    labels[: len(above)] = True
+    return auc(labels, np.concatenate([above, below]))
 
 
 def as_index(array: np.ndarray) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -15,30 +14,16 @@ from graphforget._core.errors import DataError, UsageError
 from graphforget._core.streams import Stream
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
-from graphforget.kernels.csr import CSR, edges_to_csr, symmetric_csr
-from graphforget.kernels.khop import k_hop_nodes
+from graphforget.kernels.csr import CSR, symmetric_csr
 from graphforget.kernels.negatives import sample_non_edges
 from graphforget.kernels.pairs import PairIndex, pair_scores
-from graphforget.kernels.ranking import auc, mean_auc_draws
-from graphforget.tasks.base import Forgotten, Items, Task
+from graphforget.kernels.ranking import mean_auc_draws
+from graphforget.tasks.base import Forgotten, Items, Task, auc_above, bernoulli_divergence
+from graphforget.tasks.link_pools import Hop, pool, reached
+from graphforget.tasks.link_split import LinkSplit, divided, edge_keys, split_without
 
-Hop = Literal["directed_compat", "undirected"]
 Negatives = Literal["released", "strict"]
 FORGOTTEN_DRAWS = 500
-
-
-@dataclass(frozen=True, eq=False)
-class LinkSplit:
-    """Held-out edges and their stored negatives, each (2, m)."""
-
-    val: np.ndarray
-    val_negatives: np.ndarray
-    test: np.ndarray
-    test_negatives: np.ndarray
-
-
-def _keys(edges: np.ndarray, n: int) -> np.ndarray:
-    return np.minimum(edges[0], edges[1]) * np.int64(n) + np.maximum(edges[0], edges[1])
 
 
 def _choose(name: str, value: str | None, default: str, allowed: tuple[str, ...]) -> str:
@@ -106,24 +91,10 @@ class LinkPrediction(Task):
         if not 0 < holdout < 0.5:
             raise UsageError(f"LinkPrediction: 'holdout' must be above 0 and below 0.5; got {holdout}.")
         prepared = graph.row_normalised() if normalise else graph
-        train, self.split = self._divide(prepared, holdout)
+        train, val, test = divided(prepared, holdout, self.seed)
+        negatives = [self._held_out_negatives(prepared, part, name) for part, name in ((val, "val"), (test, "test"))]
+        self.split = LinkSplit(val, negatives[0], test, negatives[1])
         self.graph = prepared.with_edges(train)
-
-    def _divide(self, graph: Graph, holdout: float) -> tuple[np.ndarray, LinkSplit]:
-        n_held = int(np.floor(holdout * graph.n_edges))
-        if n_held < 1 or graph.n_edges - 2 * n_held < 1:
-            raise DataError(
-                f"LinkPrediction: {graph.n_edges} edges are too few to hold out {holdout:.0%} twice; "
-                "give a graph with more edges or a larger 'holdout'."
-            )
-        order = torch.randperm(graph.n_edges, generator=torch.Generator().manual_seed(self.seed)).numpy()
-        if graph.column_order:
-            order = np.lexsort(graph.edges)[order]
-        test, val = graph.edges[:, order[:n_held]], graph.edges[:, order[n_held : 2 * n_held]]
-        held = np.zeros(graph.n_edges, dtype=bool)
-        held[order[: 2 * n_held]] = True
-        negatives = [self._held_out_negatives(graph, part, name) for part, name in ((val, "val"), (test, "test"))]
-        return graph.edges[:, ~held], LinkSplit(val, negatives[0], test, negatives[1])
 
     def _held_out_negatives(self, graph: Graph, positives: np.ndarray, name: str) -> np.ndarray:
         strict = self.negatives == "strict"
@@ -147,31 +118,19 @@ class LinkPrediction(Task):
     def without(self, gone: Forgotten) -> Self:
         """Return the task on the retained training edges; named held-out edges leave validation and test."""
         n = self.graph.n_nodes
-        keep = ~np.isin(_keys(self.graph.edges, n), _keys(gone.edges, n))
+        keep = ~np.isin(edge_keys(self.graph.edges, n), edge_keys(gone.edges, n))
         retained = copy.copy(self)
         graph = self.graph.with_edges(self.graph.edges[:, keep])
         if graph.n_edges == 0:
             raise DataError("The deletion removes every training edge; nothing is left to retain. Delete less.")
         retained.graph = graph.without(nodes=gone.nodes, features=gone.features)
-        retained.split = self._split_without(gone)
+        retained.split = split_without(self.split, gone, n)
         return retained
-
-    def _split_without(self, gone: Forgotten) -> LinkSplit:
-        n = self.graph.n_nodes
-        held = _keys(gone.held_out, n)
-        kept = [part[:, ~np.isin(_keys(part, n), held)] for part in (self.split.val, self.split.test)]
-        if not all(part.shape[1] for part in kept):
-            raise DataError("The deletion removes all validation or all test edges. Delete less, or split anew.")
-        negatives = (self.split.val_negatives, self.split.test_negatives)
-        left = [part[:, ~np.isin(part, gone.nodes).any(axis=0)] for part in negatives]
-        if not all(part.shape[1] for part in left):
-            raise DataError("The deletion names a node of every validation or test negative. Delete less.")
-        return LinkSplit(kept[0], left[0], kept[1], left[1])
 
     def scrambled(self, stream: Stream) -> Self:
         """Return the task on a graph of random non-edges, as many as there are edges (repeats merged)."""
         pairs = _non_edges(self.graph.csr, self.graph.n_edges, stream, self.graph.name)
-        keys = np.unique(_keys(pairs, self.graph.n_nodes))
+        keys = np.unique(edge_keys(pairs, self.graph.n_nodes))
         other = copy.copy(self)
         other.graph = self.graph.with_edges(np.stack([keys // self.graph.n_nodes, keys % self.graph.n_nodes]))
         return other
@@ -187,8 +146,8 @@ class LinkPrediction(Task):
         incident = np.isin(everything, found.nodes).any(axis=0) if len(found.nodes) else np.zeros(0, dtype=bool)
         if len(incident):
             named = np.concatenate([named, everything[:, incident]], axis=1)
-        keys = np.unique(_keys(named, n))
-        trained = np.isin(keys, _keys(self.graph.edges, n))
+        keys = np.unique(edge_keys(named, n))
+        trained = np.isin(keys, edge_keys(self.graph.edges, n))
         pairs = np.stack([keys // n, keys % n])
         edges = pairs[:, trained]
         return Forgotten(
@@ -206,7 +165,7 @@ class LinkPrediction(Task):
         if not len(nodes):
             return edges
         mine = np.isin(self.graph.edges, nodes).any(axis=0)
-        keys = np.unique(_keys(np.concatenate([edges, self.graph.edges[:, mine]], axis=1), self.graph.n_nodes))
+        keys = np.unique(edge_keys(np.concatenate([edges, self.graph.edges[:, mine]], axis=1), self.graph.n_nodes))
         return np.stack([keys // self.graph.n_nodes, keys % self.graph.n_nodes])
 
     def training_items(self, stream: Stream, gone: Forgotten | None = None, negatives: int = 2) -> Items:
@@ -237,7 +196,7 @@ class LinkPrediction(Task):
     def _is_retained(self, gone: Forgotten) -> np.ndarray:
         """Return the mask of training edges that are no forgotten items."""
         n = self.graph.n_nodes
-        return ~np.isin(_keys(self.graph.edges, n), _keys(gone.items, n))
+        return ~np.isin(edge_keys(self.graph.edges, n), edge_keys(gone.items, n))
 
     def forgotten_items(self, gone: Forgotten) -> Items:
         """Return the forgotten pairs with target 1."""
@@ -257,10 +216,8 @@ class LinkPrediction(Task):
         return F.binary_cross_entropy_with_logits(responses, items.targets.to(responses.device), reduction="none")
 
     def divergence(self, teacher: Tensor, student: Tensor, temperature: float = 1.0) -> Tensor:
-        """Return KL(Bern(teacher) || Bern(student)) of the logits; however sure the student is, it gets a gradient."""
-        p, q = teacher / temperature, student / temperature
-        yes, no = F.logsigmoid(p) - F.logsigmoid(q), F.logsigmoid(-p) - F.logsigmoid(-q)
-        return torch.sigmoid(p) * yes + torch.sigmoid(-p) * no
+        """Return KL(Bern(teacher) || Bern(student)) of the logits."""
+        return bernoulli_divergence(teacher, student, temperature)
 
     def validate(self, z: Tensor, gone: Forgotten | None = None) -> dict[str, float]:
         """Return `val_auc`; `val_loss_released` (negated); with a deletion `val_released`, AUC plus forgotten AUC.
@@ -270,7 +227,7 @@ class LinkPrediction(Task):
         both exist to reproduce published rows.
         """
         positive, negative = self.scores(z, self.split.val), self.scores(z, self.split.val_negatives)
-        found = {"val_auc": _auc(positive, negative)}
+        found = {"val_auc": auc_above(positive, negative)}
         both = torch.sigmoid(torch.from_numpy(np.concatenate([positive, negative])).double())
         targets = torch.cat([torch.ones(len(positive)), torch.zeros(len(negative))]).double()
         found["val_loss_released"] = -float(F.binary_cross_entropy_with_logits(both, targets))
@@ -284,7 +241,7 @@ class LinkPrediction(Task):
 
     def test_auc(self, z: Tensor) -> float:
         """Return ROC-AUC of the test edges against the stored test negatives."""
-        return _auc(self.scores(z, self.split.test), self.scores(z, self.split.test_negatives))
+        return auc_above(self.scores(z, self.split.test), self.scores(z, self.split.test_negatives))
 
     def forgotten_auc(self, z: Tensor, gone: Forgotten) -> float:
         """Return how surely retained edges score above forgotten ones: mean AUC over 500 draws.
@@ -302,14 +259,8 @@ class LinkPrediction(Task):
 
     def pool(self, where: Literal["in", "out", "any"]) -> np.ndarray:
         """Return positions of the training edges inside or outside the 2-hop neighbourhood of the anchor edges."""
-        if where not in ("in", "out", "any"):
-            raise UsageError(f"'where' must be in, out or any; got '{where}'.")
-        if where == "any":
-            return np.arange(self.graph.n_edges)
         anchor = self.split.test if self.pool_anchor == "test" else self.split.val
-        reached = self._reached(np.unique(anchor), 2, self.hop)
-        inside = reached[self.graph.edges[0]] & reached[self.graph.edges[1]]
-        return np.flatnonzero(inside if where == "in" else ~inside)
+        return pool(self.graph, anchor, where, self.hop)
 
     def affected(self, gone: Forgotten, hops: int, hop: str | None = None) -> np.ndarray:
         """Return the mask of nodes within `hops` hops of the deletion.
@@ -317,17 +268,7 @@ class LinkPrediction(Task):
         Unless `hop` is given, deletions of edges are walked as the task's `hop` says, all others undirected.
         """
         usual = self.hop if gone.kind == "edges" else "undirected"
-        return self._reached(gone.touched, hops, usual if hop is None else hop)
-
-    def _reached(self, seeds: np.ndarray, hops: int, hop: str) -> np.ndarray:
-        mask = np.zeros(self.graph.n_nodes, dtype=bool)
-        mask[seeds] = True
-        return k_hop_nodes(self.graph.csr if hop == "undirected" else self._downward(), mask, hops)
-
-    def _downward(self) -> CSR:
-        """Adjacency from each node to its lower-numbered neighbours only."""
-        u, v = self.graph.edges
-        return self.graph.memo("downward", lambda: edges_to_csr(v, u, self.graph.n_nodes, self.graph.n_nodes))
+        return reached(self.graph, gone.touched, hops, usual if hop is None else hop)
 
     def __repr__(self) -> str:
         return (
@@ -335,12 +276,6 @@ class LinkPrediction(Task):
             f"{self.split.val.shape[1]:,} validation / {self.split.test.shape[1]:,} test edges, hop {self.hop}, "
             f"{self.negatives} negatives)"
         )
-
-
-def _auc(positive: np.ndarray, negative: np.ndarray) -> float:
-    labels = np.zeros(len(positive) + len(negative), dtype=bool)
-    labels[: len(positive)] = True
-    return auc(labels, np.concatenate([positive, negative]))
 
 
 def _non_edges(csr: CSR, count: int, stream: Stream, name: str) -> np.ndarray:

@@ -17,13 +17,13 @@ from graphforget.data.deletion import Deletion
 from graphforget.data.interactions import Interactions
 from graphforget.data.resolve_interactions import resolve_interactions
 from graphforget.data.splits import hold_out
-from graphforget.kernels.csr import CSR
+from graphforget.kernels.csr import CSR, edges_to_csr
 from graphforget.kernels.item_negatives import sample_items
 from graphforget.kernels.pairs import PairIndex, pair_scores
 from graphforget.kernels.ranked_metrics import ranking_metrics
 from graphforget.kernels.row_sets import RowSets
 from graphforget.kernels.topk import top_items
-from graphforget.tasks.base import Forgotten, Items, Task
+from graphforget.tasks.base import Forgotten, Items, Task, bernoulli_divergence
 from graphforget.tasks.recommend_batches import SAMPLERS, Triples, epoch_triples
 
 CUTOFFS = (10, 20, 50)
@@ -213,9 +213,7 @@ class Recommendation(Task):
 
     def divergence(self, teacher: Tensor, student: Tensor, temperature: float = 1.0) -> Tensor:
         """Return KL(Bern(teacher) || Bern(student)) of the preference logits."""
-        p, q = teacher / temperature, student / temperature
-        yes, no = F.logsigmoid(p) - F.logsigmoid(q), F.logsigmoid(-p) - F.logsigmoid(-q)
-        return torch.sigmoid(p) * yes + torch.sigmoid(-p) * no
+        return bernoulli_divergence(teacher, student, temperature)
 
     def validate(self, z: Tensor, gone: Forgotten | None = None) -> dict[str, float]:
         """Return `val_recall` and `val_ndcg` at 20 on the validation (or, by `select_on`, the test) pairs."""
@@ -263,8 +261,6 @@ class Recommendation(Task):
         if part == "forgotten":
             if gone is None:
                 raise UsageError("metrics: part 'forgotten' needs the deletion; give gone=.")
-            from graphforget.kernels.csr import edges_to_csr
-
             pairs = gone.items[0], gone.items[1] - self.graph.n_users
             return edges_to_csr(*pairs, self.graph.n_users, self.graph.n_items), self._masked("valid")
         if part not in ("train", "valid", "test"):

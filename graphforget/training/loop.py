@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from graphforget._core.errors import DivergedError, UsageError
 from graphforget._core.streams import Streams
+from graphforget.models.base import Steps
 from graphforget.training.checkpoint import Checkpoint
 from graphforget.training.recipe import Recipe
 
 Objective = Callable[[int], Tensor]
-Steps = Callable[[int], Iterable[Callable[[], Tensor]]]
 Validate = Callable[[], dict[str, float]]
 Enough = Callable[[dict[str, float]], bool]
 Progress = Callable[[int, int, dict[str, float]], None]

@@ -64,10 +64,10 @@ class Recipe:
 
 
 LINK = Recipe()
-"""Link prediction (GNNDelete, released code): Adam 1e-3, 2,000 epochs; validated every 100 instead of 500 epochs."""
+"""Link prediction (GNNDelete, released code): Adam 1e-3, 2,000 epochs; validated every 100 instead of 500 epochs.
 
-LINK_RELEASED = Recipe(validate_every=500, selection="val_loss_released")
-"""The same with the released code's validation interval and checkpoint criterion."""
+The released checkpoint criterion is selection="val_loss_released" with validate_every=500.
+"""
 
 NODE = Recipe(epochs=300, lr=1e-2, weight_decay=5e-4, validate_every=10, selection="val_accuracy")
 """Node classification: Adam 1e-2 with weight decay 5e-4 (Kipf and Welling 2017), 300 epochs (ours)."""

@@ -50,26 +50,28 @@ def apart(models, data, shard_map):
     return np.stack(found), np.stack([part.user_degrees > 0 for part in parts])
 
 
+@pytest.mark.parametrize("votes", ["all", "known"])
 @pytest.mark.parametrize("backbone", ["mf", "lightgcn"])
 @pytest.mark.parametrize("unit", ["user", "interaction"])
-def test_the_ensemble_scores_the_mean_of_its_models(data, backbone, unit):
-    for shard_map in maps(unit):
-        models = shards(data, backbone)
-        each, _ = apart(models, data, shard_map)
-        joined = scores(MeanEnsemble(models, shard_map, "all").embed(data))
-        np.testing.assert_allclose(joined, each.mean(axis=0), rtol=1e-5, atol=1e-8)
-
-
-@pytest.mark.parametrize("backbone", ["mf", "lightgcn"])
-@pytest.mark.parametrize("unit", ["user", "interaction"])
-def test_known_votes_average_over_the_shards_that_know_the_user(data, backbone, unit):
+def test_the_ensemble_scores_the_mean_of_its_models(data, backbone, unit, votes):
+    """Of all of them, or of those whose shard holds pairs of the user; nothing for a user whom none knows."""
     for shard_map in maps(unit):
         models = shards(data, backbone)
         each, known = apart(models, data, shard_map)
-        joined = scores(MeanEnsemble(models, shard_map, "known").embed(data))
+        asked = known if votes == "known" else np.ones_like(known)
+        joined = scores(MeanEnsemble(models, shard_map, votes).embed(data))
         for user in range(N_USERS):
-            expected = each[known[:, user], user].mean(axis=0) if known[:, user].any() else np.zeros(N_ITEMS)
+            expected = each[asked[:, user], user].mean(axis=0) if asked[:, user].any() else np.zeros(N_ITEMS)
             np.testing.assert_allclose(joined[user], expected, rtol=1e-5, atol=1e-8)
+
+
+def test_a_first_layer_that_is_given_stands_in_place_of_the_joined_one(data):
+    models, shard_map = shards(data, "lightgcn"), maps("user")[0]
+    for ensemble in (MeanEnsemble(models, shard_map), AttentionEnsemble(models, shard_map, streams=Streams(2)).eval()):
+        given = torch.randn(ensemble.layers(data)[0].shape, generator=torch.Generator().manual_seed(0))
+        wanted = ensemble.layers(data, lambda layer, h, given=given: given if layer == 1 else h)
+        assert all(ours.equal(theirs) for ours, theirs in zip(ensemble.layers(data, first=given), wanted, strict=True))
+        assert wanted[0] is given
 
 
 def test_a_shard_passes_messages_over_its_own_pairs(data):

@@ -9,6 +9,7 @@ import torch
 from graphforget._core.errors import UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
+from graphforget.models.edited import Edited, identity_operator
 from graphforget.models.recommender import Recommender
 from graphforget.models.zoo import backbones, load_model, make_backbone, save_model
 from graphforget.tasks.recommend import Recommendation
@@ -127,3 +128,16 @@ def test_what_is_counted_as_work_grows_with_the_data(shop, market, backbone):
 def test_a_graph_is_refused(backbone, random_attributed_graph):
     with pytest.raises(UsageError, match=f"{backbone.name} recommends items to users"):
         backbone.initialised_for(random_attributed_graph(), Streams(0))
+
+
+def test_a_first_layer_that_is_given_stands_in_place_of_its_own(shop, backbone):
+    """With and without a hook, which sees the given layer; and through an editor around the model."""
+    model = backbone.initialised_for(shop, Streams(0)).eval()
+    given = torch.randn(model.layers(shop)[0].shape, generator=torch.Generator().manual_seed(0))
+    wanted = model.layers(shop, lambda layer, h: given if layer == 1 else h)
+    assert all(ours.equal(theirs) for ours, theirs in zip(model.layers(shop, first=given), wanted, strict=True))
+    seen = []
+    model.layers(shop, lambda layer, h: seen.append(h) or h, given)
+    assert seen[0] is given and len(seen) == len(wanted)
+    edited = Edited(model, {1: identity_operator(np.arange(2), given.shape[1])})
+    assert all(torch.allclose(a, b) for a, b in zip(edited.layers(shop, first=given), wanted, strict=True))

@@ -1,0 +1,45 @@
+"""A model around another one: what is not its own comes from the model underneath."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from graphforget._core.streams import Streams
+from graphforget.data.graph import Graph
+from graphforget.models.base import Model, Steps
+
+
+class Wrapped(Model):
+    """A model that adds something learned to a frozen copy of another one.
+
+    Parameters
+    ----------
+    base: the model underneath.
+    """
+
+    def __init__(self, base: Model) -> None:
+        super().__init__()
+        self.base = base.frozen()
+
+    def readout(self, layers: list[Tensor]) -> Tensor:
+        """Return what the model underneath makes of the layers."""
+        return self.base.readout(layers)
+
+    def ranking_loss(self, data: Any, z: Tensor, items: Any) -> Tensor | None:
+        """Return the ranking loss of the model underneath, if it has one of its own."""
+        return self.base.ranking_loss(data, z, items)
+
+    def extra_loss(self, data: Any, layers: list[Tensor], z: Tensor, items: Any, epoch: int) -> Tensor:
+        """Return what a recommender underneath adds to its ranking loss."""
+        return self.base.extra_loss(data, layers, z, items, epoch)
+
+    def side_phases(self, graph: Graph, streams: Streams) -> dict[str, Steps]:
+        """Return what the model underneath trains beside the task's objective; nothing while it is frozen."""
+        learns = any(parameter.requires_grad for parameter in self.base.parameters())
+        return self.base.side_phases(graph, streams) if learns else {}
+
+    def fresh(self, streams: Streams) -> Model:
+        """Return the model underneath with newly initialised parameters: what was added is no part of a fresh start."""
+        return self.base.fresh(streams)

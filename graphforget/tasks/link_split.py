@@ -1,0 +1,59 @@
+"""The split of a link task: which edges are held out, and what a deletion leaves of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from graphforget._core.errors import DataError
+from graphforget.data.graph import Graph
+from graphforget.tasks.base import Forgotten
+
+
+@dataclass(frozen=True, eq=False)
+class LinkSplit:
+    """Held-out edges and their stored negatives, each (2, m)."""
+
+    val: np.ndarray
+    val_negatives: np.ndarray
+    test: np.ndarray
+    test_negatives: np.ndarray
+
+
+def edge_keys(edges: np.ndarray, n: int) -> np.ndarray:
+    """Return a number for each of the (2, m) edges of n nodes, the same for both directions."""
+    return np.minimum(edges[0], edges[1]) * np.int64(n) + np.maximum(edges[0], edges[1])
+
+
+def divided(graph: Graph, holdout: float, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return training, validation and test edges: one permutation of all, test first, then validation.
+
+    `holdout` is the share of the edges in validation and in test, each. Raises DataError for too few edges.
+    """
+    n_held = int(np.floor(holdout * graph.n_edges))
+    if n_held < 1 or graph.n_edges - 2 * n_held < 1:
+        raise DataError(
+            f"LinkPrediction: {graph.n_edges} edges are too few to hold out {holdout:.0%} twice; "
+            "give a graph with more edges or a larger 'holdout'."
+        )
+    order = torch.randperm(graph.n_edges, generator=torch.Generator().manual_seed(seed)).numpy()
+    if graph.column_order:
+        order = np.lexsort(graph.edges)[order]
+    test, val = graph.edges[:, order[:n_held]], graph.edges[:, order[n_held : 2 * n_held]]
+    held = np.zeros(graph.n_edges, dtype=bool)
+    held[order[: 2 * n_held]] = True
+    return graph.edges[:, ~held], val, test
+
+
+def split_without(split: LinkSplit, gone: Forgotten, n_nodes: int) -> LinkSplit:
+    """Return the split without the held-out edges that a deletion names, and without negatives of deleted nodes."""
+    held = edge_keys(gone.held_out, n_nodes)
+    kept = [part[:, ~np.isin(edge_keys(part, n_nodes), held)] for part in (split.val, split.test)]
+    if not all(part.shape[1] for part in kept):
+        raise DataError("The deletion removes all validation or all test edges. Delete less, or split anew.")
+    left = [part[:, ~np.isin(part, gone.nodes).any(axis=0)] for part in (split.val_negatives, split.test_negatives)]
+    if not all(part.shape[1] for part in left):
+        raise DataError("The deletion names a node of every validation or test negative. Delete less.")
+    return LinkSplit(kept[0], left[0], kept[1], left[1])
