@@ -31,6 +31,8 @@ class Model(nn.Module):
     name: ClassVar[str]
     published: ClassVar[Mapping[str, Any]] = {}
     tasks: ClassVar[tuple[str, ...]] = ("link", "node")
+    pretraining: Any = None
+    """What `run_training` has to train first, for this model to start from (`pretrained.Pretraining`), or None."""
 
     @abstractmethod
     def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -26,49 +25,22 @@ from graphforget.models.kgat_graph import (
     count_matrices,
     fact_batches,
 )
+from graphforget.models.kgat_sizes import AGGREGATORS
+from graphforget.models.kgat_transr import transr_loss
 from graphforget.models.mf import MF
 from graphforget.models.pretrained import Vectors
-from graphforget.models.recommender import Recommender, layer_widths, xavier
-
-AGGREGATORS = {"bi": (1, 2), "gcn": (1, 1), "graphsage": (2, 1)}
-"""Of each aggregator: how many widths its input has, and how many weights it has."""
+from graphforget.models.recommender import BIASES, Recommender, first_bias, joined_units, layer_widths, xavier
 
 RANKING_BATCH = 1024
 """Interactions in a ranking batch of the released settings, which the number of heads is derived from."""
+
+PORT = {"attention": "refresh", "slope": 0.01, "transform_init": "torch"}
+"""What KGAT-pytorch does otherwise than the released code."""
 
 NO_MATRIX = (
     "it scales a relation matrix of one direction by row degrees on both sides, which leaves nothing of it: all values "
     "are zero"
 )
-
-
-def parameter_count(
-    n_users: int,
-    n_entities: int,
-    n_relations: int,
-    dim: int = 64,
-    kg_dim: int = 64,
-    layers: str = "64,32,16",
-    aggregator: str = "bi",
-    unused_mlp: bool = False,
-) -> int:
-    """Return the number of parameters of a KGAT, from sizes alone.
-
-    n_relations counts raw relations, without their inverses and the interactions. `unused_mlp` adds the layers (2 d x
-    d' + d') that the released code creates and never uses, and its logs count.
-
-    Example
-    -------
-    >>> parameter_count(23566, 106389, 9, unused_mlp=True), parameter_count(70679, 113487, 39, unused_mlp=True)
-    (8427280, 12146384)
-    """
-    sizes = [dim, *layer_widths("kgat", layers)]
-    wide, weights = AGGREGATORS[aggregator]
-    steps = list(zip(sizes[:-1], sizes[1:], strict=True))
-    matrices = 2 * (n_relations + 1)
-    total = dim * (n_users + n_entities) + kg_dim * matrices + dim * kg_dim * matrices
-    total += sum(weights * (wide * n_in + 1) * n_out for n_in, n_out in steps)
-    return total + (sum((2 * n_in + 1) * n_out for n_in, n_out in steps) if unused_mlp else 0)
 
 
 class KGAT(Recommender):
@@ -89,7 +61,8 @@ class KGAT(Recommender):
     Our deviations: "refresh" starts from the attention of the initial parameters (the released code from the static
     matrix), and the graphsage aggregator does not normalise its input, an error of the released one. Initial values
     are TensorFlow's: Xavier for everything, biases (1, d) included, and W of all relations as one tensor. The presets
-    kgat-gcn and kgat-sage are rows of the README of KGAT-pytorch, with torch's slope.
+    kgat-pytorch, kgat-gcn and kgat-sage are rows of the README of KGAT-pytorch (bi, gcn and graphsage, random walk),
+    with torch's slope and fans.
 
     Parameters
     ----------
@@ -100,15 +73,18 @@ class KGAT(Recommender):
     adjacency: "si", D_r^-1 A_r for every relation direction; the released "bi" and "symmetric" are refused.
     dropout: share of entries of E' dropped while training.
     slope: of the leaky ReLU; 0.2 is TensorFlow's default (torch's is 0.01).
-    bias_init: "xavier" or "zeros".
+    bias_init: "xavier", as TensorFlow starts biases of shape (1, d), or "zeros".
+    transform_init: limit of the Xavier values of W of all relations: "tensorflow", whose fans are d R' and k R' for R'
+        relations, or "torch", whose fans are d k and k R'.
     kg_batch: triples in one batch of TransR by its number of batches, all triples // kg_batch + 1, and the divisor of
         its regulariser.
     kg_heads: heads drawn for a batch of TransR; None takes facts // (interactions // 1024), the released formula at
         its ranking batch of 1,024 (or `kg_batch` where that gives none).
     kg_reg: weight of TransR's regulariser, half the squared norms of h W, e_r, t W and t' W.
-    pretrained: an MF model, or an .npz file with the arrays `user_embed` and `item_embed`, whose vectors users and
-        items start from. They were learned from interactions: such a model cannot be started afresh (`fresh`)
-        before MF has been trained again.
+    pretrained: what users and items start from: the vectors of an MF that is trained first, on the same task, named
+        as mf-kgat (the released start) or mf; of a trained MF model; or of an .npz file with the arrays `user_embed`
+        and `item_embed`. They were learned from interactions, so gold trains MF again on the retained data, by the
+        recipe of the model that was given (the task's default where it is unknown); for a file there is no gold.
     dim, reg, reg_form, reg_on, reg_per_batch: see `Recommender`.
     """
 
@@ -124,8 +100,9 @@ class KGAT(Recommender):
     }
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "kgat-refresh": {"attention": "refresh"},
-        "kgat-gcn": {"attention": "refresh", "aggregator": "gcn", "slope": 0.01},
-        "kgat-sage": {"attention": "refresh", "aggregator": "graphsage", "slope": 0.01},
+        "kgat-pytorch": PORT,
+        "kgat-gcn": {**PORT, "aggregator": "gcn"},
+        "kgat-sage": {**PORT, "aggregator": "graphsage"},
     }
 
     def __init__(
@@ -139,10 +116,11 @@ class KGAT(Recommender):
         dropout: float = 0.1,
         slope: float = 0.2,
         bias_init: str = "xavier",
+        transform_init: str = "tensorflow",
         kg_batch: int = 2048,
         kg_heads: int | None = None,
         kg_reg: float = 1e-5,
-        pretrained: MF | Path | str | None = None,
+        pretrained: MF | Path | str | dict | None = None,
         reg: float = 1e-5,
         reg_form: str = "half_squared",
         reg_on: str = "final",
@@ -158,21 +136,22 @@ class KGAT(Recommender):
         self.check_choice("adjacency", adjacency, ("si",))
         self.check_number("dropout", dropout, below=1)
         self.check_number("slope", slope)
-        self.check_choice("bias_init", bias_init, ("xavier", "zeros"))
+        self.check_choice("bias_init", bias_init, BIASES)
+        self.check_choice("transform_init", transform_init, ("tensorflow", "torch"))
         self.check_count("kg_batch", kg_batch, 2**31)
         if kg_heads is not None:
             self.check_count("kg_heads", kg_heads, 2**31)
         self.check_number("kg_reg", kg_reg)
         self.kg_dim, self.attention, self.aggregator, self.adjacency = kg_dim, attention, aggregator, adjacency
-        self.dropout, self.slope, self.bias_init = dropout, slope, bias_init
+        self.dropout, self.slope, self.bias_init, self.transform_init = dropout, slope, bias_init, transform_init
         self.kg_batch, self.kg_heads, self.kg_reg = kg_batch, kg_heads, kg_reg
         self.vectors = Vectors.of(pretrained, self.name)
 
     def config(self) -> dict[str, Any]:
-        """Return the constructor's arguments; of pre-trained vectors their digest."""
-        keys = ("kg_dim", "attention", "aggregator", "adjacency", "dropout", "slope", "bias_init")
+        """Return the constructor's arguments; of pre-trained vectors their record."""
+        keys = ("kg_dim", "attention", "aggregator", "adjacency", "dropout", "slope", "bias_init", "transform_init")
         own = {key: getattr(self, key) for key in (*keys, "kg_batch", "kg_heads", "kg_reg")}
-        pretrained = None if self.vectors is None else self.vectors.digest
+        pretrained = None if self.vectors is None else self.vectors.record
         return {**super().config(), "layers": ",".join(map(str, self.widths)), **own, "pretrained": pretrained}
 
     def sizes_of(self, data: Interactions) -> dict[str, Any]:
@@ -183,18 +162,35 @@ class KGAT(Recommender):
         """Return a copy with parameters for the data; see `Recommender`."""
         model = super().initialised_for(data, streams)
         if self.vectors is not None:
+            model.pretraining = None if self.vectors.users is not None else self.vectors.pretraining(self.dim)
+        if self.vectors is not None and model.pretraining is None:
             self.vectors.write(model.nodes, data.n_users, data.n_items, self.name)
         return model
 
     def fresh(self, streams: Streams) -> Self:
-        """Return a copy with newly initialised parameters; raises UsageError for a pre-trained start."""
-        if self.vectors is not None:
+        """Return a copy with newly initialised parameters, and with MF to be trained first where users started so.
+
+        Raises UsageError for vectors of a file: nobody knows how to learn them without the forgotten part.
+        """
+        first = None if self.vectors is None else self.vectors.pretraining(self.dim)
+        if self.vectors is not None and first is None:
             raise UsageError(
-                f"{self.name}: users and items started from pre-trained vectors, which were learned from the "
-                "interactions that may have to go. Train MF on the retained data and give a new model its vectors "
-                "(pretrained=...), or train without them."
+                f"{self.name}: users and items started from a file of pre-trained vectors, which were learned from the "
+                "interactions that may have to go, so there is no fresh start and no gold model. Let training learn "
+                "them (pretrained=mf-kgat), give a trained MF model, or train without them."
             )
-        return super().fresh(streams)
+        model = super().fresh(streams)
+        model.pretraining = first
+        return model
+
+    def start_from(self, model: MF) -> None:
+        """Let users and items start from the vectors of an MF, in place."""
+        vectors = Vectors.of(model, self.name)
+        assert vectors is not None
+        vectors.write(self.nodes, self.sizes["n_users"], self.sizes["n_items"], self.name)
+        if isinstance(self.vectors.record, dict):
+            self.vectors = Vectors(vectors.record)
+        self.pretraining = None
 
     def build(self, streams: Streams) -> None:
         """Create tables, relations, and the weights of the layers."""
@@ -205,14 +201,21 @@ class KGAT(Recommender):
         entities = xavier((n_entities, self.dim), streams("init-entities").torch())
         self.nodes = nn.Parameter(torch.cat([users.detach(), entities.detach()]))
         self.relations = xavier((count, self.kg_dim), streams("init-relations").torch())
-        self.transforms = _transforms(count, self.dim, self.kg_dim, streams("init-transforms").torch())
+        self.transforms = self._transforms(count, streams("init-transforms").torch())
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         for layer, (wide, narrow) in enumerate(self._shapes()):
             for part in range(AGGREGATORS[self.aggregator][1]):
                 generator = streams(f"init-layer-{layer}-{part}").torch()
                 self.weights.append(xavier((wide, narrow), generator))
-                drawn = xavier((1, narrow), generator)
-                self.biases.append(drawn if self.bias_init == "xavier" else nn.Parameter(torch.zeros(1, narrow)))
+                self.biases.append(first_bias(self.bias_init, narrow, generator))
+
+    def _transforms(self, count: int, generator: torch.Generator) -> nn.Parameter:
+        """Return W of all relations, (count, dim, kg_dim)."""
+        fan_in, fan_out = (self.dim * count, self.kg_dim * count)
+        if self.transform_init == "torch":
+            fan_in = self.dim * self.kg_dim
+        limit = (6.0 / (fan_in + fan_out)) ** 0.5
+        return nn.Parameter((torch.rand(count, self.dim, self.kg_dim, generator=generator) * 2 - 1) * limit)
 
     def _shapes(self) -> list[tuple[int, int]]:
         """(input, output) width of each weight."""
@@ -247,7 +250,7 @@ class KGAT(Recommender):
 
     def readout(self, layers: list[Tensor]) -> Tensor:
         """Return the first embeddings beside the row-normalised ones of every layer."""
-        return torch.cat([layers[0], *(F.normalize(h) for h in layers[1:])], dim=1)
+        return joined_units(layers)
 
     def side_phases(self, graph: Interactions, streams: Streams) -> dict[str, Steps]:
         """Return the TransR phase; the attention is refreshed when its last step is done."""
@@ -270,17 +273,7 @@ class KGAT(Recommender):
 
     def kg_loss(self, batch: FactBatch) -> Tensor:
         """Return the TransR loss of a batch, with its regulariser."""
-        device = self.nodes.device
-        ids, counts = np.unique(batch.relations, return_counts=True)
-        rows = self.nodes.index_select(0, torch.from_numpy(batch.nodes.reshape(-1)).to(device))
-        parts = rows.view(3, len(batch.relations), self.dim).split(counts.tolist(), dim=1)
-        weights = self.transforms.unbind()
-        projected = torch.cat([part @ weights[r] for r, part in zip(ids, parts, strict=True)], dim=1)
-        relation = self.relations.index_select(0, torch.from_numpy(batch.relations).to(device))
-        head, tail, false = projected.unbind()
-        near, far = ((head + relation - end).square().sum(dim=1) for end in (tail, false))
-        squares = projected.square().sum() + relation.square().sum()
-        return F.softplus(near - far).mean() + self.kg_reg * 0.5 * squares / self.kg_batch
+        return transr_loss(self.nodes, self.relations, self.transforms, batch, self.kg_reg, self.kg_batch)
 
     def flops(self, graph: Interactions) -> int:
         """Return the operations of propagations and products with weights; those of refreshing are not counted."""
@@ -288,9 +281,3 @@ class KGAT(Recommender):
         widths = [self.dim, *self.widths]
         products = sum(2 * weights * graph.n_nodes * n_in * n_out for n_in, n_out in self._shapes())
         return products + sum(2 * width * edges for width in widths[:-1])
-
-
-def _transforms(count: int, dim: int, kg_dim: int, generator: torch.Generator) -> nn.Parameter:
-    """Return W of all relations, (count, dim, kg_dim), within the limit TensorFlow's Xavier gives such a tensor."""
-    limit = (6.0 / (count * (dim + kg_dim))) ** 0.5
-    return nn.Parameter((torch.rand(count, dim, kg_dim, generator=generator) * 2 - 1) * limit)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -14,7 +13,7 @@ from graphforget.kernels.csr import mean_normalise, with_self_loops
 from graphforget.kernels.propagate import Sparse, propagate
 from graphforget.models.base import Hook
 from graphforget.models.mf import MF, with_entities
-from graphforget.models.recommender import layer_widths, xavier
+from graphforget.models.recommender import BIASES, first_bias, joined_units, layer_widths, xavier
 
 SLOPE = 0.2
 
@@ -35,7 +34,10 @@ class NGCF(MF):
     ----------
     layers: widths of the layers, as text "64,64,64".
     dropout: share of entries of E' dropped while training.
-    slope: of the leaky ReLU; 0.2 is TensorFlow's default, which the published numbers come from (torch's is 0.01).
+    slope: of the leaky ReLU; 0.2 is TensorFlow's default, which the published numbers come from (torch's is 0.01);
+        1 leaves the non-linearity out (NGCF-n of the LightGCN paper).
+    bias_init: "xavier", as TensorFlow starts biases of shape (1, d), or "zeros".
+    init, std: of the learned embeddings, see `MF`.
     dim, reg, reg_form, reg_on, reg_per_batch: see `Recommender`.
     """
 
@@ -49,6 +51,7 @@ class NGCF(MF):
         reg: float = 1e-5,
         dropout: float = 0.1,
         slope: float = SLOPE,
+        bias_init: str = "xavier",
         init: str = "xavier",
         std: float = 0.1,
         reg_form: str = "half_squared",
@@ -59,15 +62,17 @@ class NGCF(MF):
         self.widths = layer_widths(self.name, layers)
         self.check_number("dropout", dropout, below=1)
         self.check_number("slope", slope)
-        self.dropout, self.slope = dropout, slope
+        self.check_choice("bias_init", bias_init, BIASES)
+        self.dropout, self.slope, self.bias_init = dropout, slope, bias_init
 
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         widths = ",".join(map(str, self.widths))
-        return {**super().config(), "layers": widths, "dropout": self.dropout, "slope": self.slope}
+        own = {"dropout": self.dropout, "slope": self.slope, "bias_init": self.bias_init}
+        return {**super().config(), "layers": widths, **own}
 
     def build(self, streams: Streams) -> None:
-        """Create tables, weights and (Xavier, as in TensorFlow) biases."""
+        """Create tables, weights and biases."""
         super().build(streams)
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         sizes = [self.dim, *self.widths]
@@ -75,7 +80,7 @@ class NGCF(MF):
             for part in (0, 1):
                 generator = streams(f"init-transform-{layer}-{part}").torch()
                 self.weights.append(xavier((wide, narrow), generator))
-                self.biases.append(xavier((1, narrow), generator))
+                self.biases.append(first_bias(self.bias_init, narrow, generator))
 
     def propagated(self, data: Interactions, hook: Hook) -> list[Tensor]:
         """Return E and the un-normalised E' of each layer."""
@@ -92,7 +97,7 @@ class NGCF(MF):
 
     def readout(self, layers: list[Tensor]) -> Tensor:
         """Return the first embeddings beside the row-normalised ones of every layer."""
-        return torch.cat([layers[0], *(F.normalize(h) for h in layers[1:])], dim=1)
+        return joined_units(layers)
 
     def flops(self, graph: Interactions) -> int:
         """Return the operations of propagations and products with weights."""

@@ -1,9 +1,10 @@
-"""Vectors that a model's users and items start from."""
+"""Where a model's users and items start: vectors of a matrix factorisation, and how it was trained."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,43 +17,74 @@ from graphforget.data.formats.arrays import Archive
 from graphforget.models.mf import MF
 
 RECORD = "sha256:"
+NAMES = (MF.name, *MF.presets)
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """An MF that has to be trained, on the data at hand, before a model that starts from its vectors.
+
+    Attributes
+    ----------
+    arguments: of the MF. recipe: fields of its recipe; None takes the task's default.
+    """
+
+    arguments: Mapping[str, Any]
+    recipe: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
-    """Vectors of users and items, learned elsewhere; or, of a model read from a folder, their record.
+    """Vectors that users and items start from, or the record of how they come to be.
 
     Attributes
     ----------
-    digest: "sha256:..." of both arrays.
-    users, items: (n_users, d) and (n_items, d) float32, or None.
+    record: what stands among a model's settings, for JSON. The name of an MF that is trained first; of an MF that was
+        given trained its "digest" and "arguments" and the "recipe" it was trained by; of a file "sha256:..." of both
+        arrays.
+    users, items: (n_users, d) and (n_items, d) float32, or None where only the record is there.
     """
 
-    digest: str
+    record: str | dict[str, Any]
     users: np.ndarray | None = None
     items: np.ndarray | None = None
 
     @classmethod
     def of(cls, source: Any, owner: str) -> Self | None:
-        """Return the vectors of a trained MF, of an .npz file (`user_embed`, `item_embed`) or of a record.
+        """Return the vectors of a trained MF, of an .npz file (`user_embed`, `item_embed`), of a name or of a record.
 
         Raises DataError when the file cannot be read, UsageError for anything else.
         """
-        if source is None:
-            return None
-        if isinstance(source, str) and source.startswith(RECORD):
+        if source is None or isinstance(source, cls):
+            return source
+        if isinstance(source, str) and (source in NAMES or source.startswith(RECORD)):
+            return cls(source)
+        if isinstance(source, dict) and {"digest", "arguments", "recipe"} == set(source):
             return cls(source)
         if type(source) is MF and source.sizes is not None:
-            users, items = (part.detach().cpu().numpy().copy() for part in (source.users, source.items))
-        elif isinstance(source, str | Path):
+            return cls._of_model(source)
+        if isinstance(source, str | Path):
             archive = Archive(Path(source))
             users, items = (_matrix(archive, key) for key in ("user_embed", "item_embed"))
-        else:
-            raise UsageError(
-                f"{owner}: 'pretrained' must be a trained MF model or an .npz file with user_embed and item_embed; got "
-                f"{'an MF model without parameters' if type(source) is MF else type(source).__name__}."
-            )
-        return cls(RECORD + hashlib.sha256(users.tobytes() + items.tobytes()).hexdigest(), users, items)
+            return cls(_digest(users, items), users, items)
+        raise UsageError(
+            f"{owner}: 'pretrained' must be one of {', '.join(NAMES)}, a trained MF model, or an .npz file with "
+            "user_embed and item_embed; got "
+            f"{'an MF model without parameters' if type(source) is MF else type(source).__name__}."
+        )
+
+    @classmethod
+    def _of_model(cls, model: MF) -> Self:
+        users, items = (part.detach().cpu().numpy().copy() for part in (model.users, model.items))
+        made = getattr(model, "provenance", None)
+        recipe = None if made is None else asdict(made.recipe)
+        return cls({"digest": _digest(users, items), "arguments": model.config(), "recipe": recipe}, users, items)
+
+    def pretraining(self, dim: int) -> Pretraining | None:
+        """Return what to train to have such vectors for other data, or None where that is not known (a file)."""
+        if isinstance(self.record, dict):
+            return Pretraining(self.record["arguments"], self.record["recipe"])
+        return Pretraining({**MF.presets.get(self.record, {}), "dim": dim}) if self.record in NAMES else None
 
     def write(self, table: nn.Parameter, n_users: int, n_items: int, owner: str) -> None:
         """Write the vectors over the first rows of a table of users and entities.
@@ -61,7 +93,7 @@ class Vectors:
         """
         if self.users is None or self.items is None:
             raise UsageError(
-                f"{owner}: the pre-trained vectors it started from ({self.digest[:19]}...) are not kept with the "
+                f"{owner}: the pre-trained vectors it started from ({self.record[:19]}...) are not kept with the "
                 "model; give them again (pretrained=...)."
             )
         found = self.users.shape, self.items.shape
@@ -73,6 +105,10 @@ class Vectors:
             )
         with torch.no_grad():
             table[: n_users + n_items] = torch.from_numpy(np.concatenate([self.users, self.items]))
+
+
+def _digest(users: np.ndarray, items: np.ndarray) -> str:
+    return RECORD + hashlib.sha256(users.tobytes() + items.tobytes()).hexdigest()
 
 
 def _matrix(archive: Archive, key: str) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from graphforget._core.errors import DataError, UsageError
@@ -180,6 +181,11 @@ def triple_rows(items: Items) -> tuple[Tensor, Tensor, Tensor]:
     return user[:m], item[:m], item[m:]
 
 
+def joined_units(layers: list[Tensor]) -> Tensor:
+    """Return the first embeddings beside the row-normalised ones of every later layer (NGCF, KGAT)."""
+    return torch.cat([layers[0], *(F.normalize(h) for h in layers[1:])], dim=1)
+
+
 def layer_widths(owner: str, text: Any) -> tuple[int, ...]:
     """Return the widths listed in a text as "64,32,16"; raises UsageError when it is no such list."""
     parts = str(text).split(",")
@@ -190,6 +196,14 @@ def layer_widths(owner: str, text: Any) -> tuple[int, ...]:
 
 def _words(sizes: dict[str, Any] | None) -> str:
     return ", ".join(f"{value} {key}" for key, value in (sizes or {}).items())
+
+
+BIASES = ("xavier", "zeros")
+
+
+def first_bias(kind: str, width: int, generator: torch.Generator) -> torch.nn.Parameter:
+    """Return a (1, width) bias: "xavier", as TensorFlow starts one of that shape, or "zeros"."""
+    return xavier((1, width), generator) if kind == "xavier" else torch.nn.Parameter(torch.zeros(1, width))
 
 
 def normal(shape: tuple[int, ...], std: float, generator: torch.Generator) -> torch.nn.Parameter:

@@ -175,6 +175,11 @@ class Task(ABC):
         del gone  # only tasks with classes have something to hide
         return responses
 
+    @property
+    def validates(self) -> bool:
+        """Whether there is anything to validate on, so that an epoch can be selected."""
+        return True
+
     @abstractmethod
     def validate(self, z: Tensor, gone: Forgotten | None = None) -> dict[str, float]:
         """Return the validation metrics that model selection may use; larger is better for every one of them."""

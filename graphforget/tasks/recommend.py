@@ -215,13 +215,17 @@ class Recommendation(Task):
         """Return KL(Bern(teacher) || Bern(student)) of the preference logits."""
         return bernoulli_divergence(teacher, student, temperature)
 
+    @property
+    def validates(self) -> bool:
+        """Whether there are pairs to select an epoch on."""
+        return getattr(self.graph, self.select_on) is not None
+
     def validate(self, z: Tensor, gone: Forgotten | None = None) -> dict[str, float]:
         """Return `val_recall` and `val_ndcg` at 20 on the validation (or, by `select_on`, the test) pairs."""
         del gone  # no criterion here reads the forgotten part
-        part = "test" if self.select_on == "test" else "valid"
-        if getattr(self.graph, part) is None:
+        if not self.validates:
             return {}
-        found = self.metrics(z, part, ks=(20,))
+        found = self.metrics(z, self.select_on, ks=(20,))
         return {"val_recall": found["recall@20"], "val_ndcg": found["ndcg@20"]}
 
     def metrics(

@@ -14,6 +14,8 @@ from torch import nn
 from graphforget._core.streams import Streams
 from graphforget._core.threads import one_torch_thread
 from graphforget.models.base import Backbone, Model, require_model
+from graphforget.models.mf import MF
+from graphforget.models.pretrained import Pretraining
 from graphforget.models.recommender import Recommender
 from graphforget.models.zoo import check_serves
 from graphforget.tasks.base import Forgotten, Task
@@ -86,8 +88,13 @@ def run_training(
     checkpoint: Path | None = None,
     progress: Progress | None = None,
 ) -> Model:
-    """Train `model` in place on the task's objective and return it with its provenance."""
+    """Train `model` in place on the task's objective and return it with its provenance.
+
+    Where its users and items start from an MF that has to be trained first, that is done here, on the same task.
+    """
     streams = Streams(seed)
+    if model.pretraining is not None:
+        model.start_from(pretrained(model.pretraining, task, seed))
     saved = checkpoint and Checkpoint(checkpoint, _run_digest(model, task, recipe, seed))
     with one_torch_thread():
         state = fit(
@@ -101,6 +108,14 @@ def run_training(
         )
     model.provenance = provenance(recipe, seed, task, state)
     return model
+
+
+def pretrained(first: Pretraining, task: Task, seed: int) -> MF:
+    """Return the MF that a model starts from, trained on the task."""
+    recipe = default_recipe(task.name) if first.recipe is None else Recipe(**first.recipe)
+    if not task.validates:  # a shard may hold no validation pair
+        recipe = replace(recipe, selection="last")
+    return train(MF(**first.arguments), task, seed=seed, recipe=recipe)
 
 
 def phases(model: Model, task: Task, recipe: Recipe, streams: Streams) -> list[Phase]:

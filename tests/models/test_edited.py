@@ -9,6 +9,10 @@ import torch
 from graphforget._core.streams import Streams
 from graphforget.models.edited import Edited, Operator, identity_operator, ones_operator, under_operators
 from graphforget.models.gcn import GCN
+from graphforget.models.kgat import KGAT
+from graphforget.tasks.recommend import Recommendation
+from graphforget.training.recipe import Recipe
+from graphforget.training.train import run_training, train
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +88,53 @@ def test_a_fresh_start_has_no_operators(base):
     twice = Edited(model, {2: identity_operator(np.arange(2), 3)})
     assert type(under_operators(twice)) is GCN
     assert {layer: len(nodes) for layer, nodes in twice.node_sets().items()} == {2: 2}
+
+
+@pytest.fixture
+def edited(market):
+    """A KGAT with refreshed attention under operators on the first users and items, trained for two epochs before."""
+    task = Recommendation(market, sampler="kgat")
+    keys = {"epochs": 2, "batch": 64, "validate_every": 1, "lr": 0.02}
+    base = train(KGAT(dim=6, kg_dim=4, layers="5", attention="refresh", kg_batch=64), task, **keys)
+    nodes = np.array([0, 3, 61, 70])
+    operators = {1: identity_operator(nodes, 6), 2: identity_operator(nodes, 5)}
+    for number, operator in operators.items():
+        operator.weight.data *= 1 + number / 2
+    return Edited(base, operators)
+
+
+def test_the_knowledge_phase_of_an_edited_kgat_waits_until_it_may_learn(market, edited, weights):
+    """While the model underneath is frozen, TransR has nothing to move; of a copy that learns it moves the tables."""
+    task, recipe = Recommendation(market, sampler="kgat"), Recipe(2, 0.02, 0.0, 1, "val_recall", batch=64)
+    assert edited.side_phases(market, Streams(0)) == {}
+    before = weights(edited.base)
+    run_training(edited, task, recipe, 3)
+    assert weights(edited.base) == before
+    free = edited.clone()
+    assert list(free.side_phases(market, Streams(0))) == ["kg"]
+    run_training(free, task, recipe, 3)
+    for table in ("relations", "transforms", "nodes"):
+        assert not getattr(free.base, table).equal(getattr(edited.base, table))
+
+
+def test_the_knowledge_loss_of_an_edited_kgat_is_that_of_the_model_underneath(market, edited):
+    free = edited.clone()
+    ours, theirs = (model.side_phases(market, Streams(4))["kg"](1) for model in (free, edited.base.clone()))
+    found = [(one().item(), other().item()) for one, other in zip(ours, theirs, strict=True)]
+    assert len(found) == 2 * (market.n_edges + 30) // 64 + 1 and all(one == other for one, other in found)
+
+
+def test_an_edited_kgat_answers_with_the_attention_of_its_present_tables(market, edited, dense):
+    """By dense products: operators act on E and on E', attention is that of the tables as they are now."""
+    free = edited.clone().eval()
+    before = free.embed(market)
+    with torch.no_grad():
+        free.base.transforms *= 3
+    assert not free.embed(market).equal(before)
+    base, (one, two) = free.base, free.operators.values()
+    e = one(base.nodes).detach()
+    side = torch.from_numpy(dense(base.matrix(market).csr)).float() @ e
+    parts = ((e + side) @ base.weights[0] + base.biases[0], (e * side) @ base.weights[1] + base.biases[1])
+    behind = two(sum(torch.nn.functional.leaky_relu(part, 0.2) for part in parts))
+    wanted = torch.cat([e, torch.nn.functional.normalize(behind)], dim=1)
+    torch.testing.assert_close(free.embed(market), wanted.detach(), rtol=1e-4, atol=1e-5)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -11,11 +9,12 @@ import torch
 from graphforget._core.errors import DataError, UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
-from graphforget.models.kgat import KGAT, parameter_count
+from graphforget.models.kgat import KGAT
 from graphforget.models.kgat_attention import Attention
+from graphforget.models.kgat_sizes import parameter_count
 from graphforget.models.lightgcn import LightGCN
 from graphforget.models.mf import MF
-from graphforget.models.zoo import load_model, make_backbone, save_model
+from graphforget.models.zoo import make_backbone
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import train
 
@@ -160,6 +159,10 @@ def test_initial_values_are_those_of_tensorflow():
     for name, (found, limit) in limits.items():
         largest = float(found.detach().abs().max())
         assert 0.85 * limit < largest <= limit, name
+    torches = KGAT(dim=32, kg_dim=16, layers="24", transform_init="torch").with_sizes(sizes, Streams(0)).transforms
+    limit = (6 / (32 * 16 + 8 * 16)) ** 0.5  # torch.nn.init.xavier_uniform_ of the same shape
+    assert float(torches.detach().abs().max()) <= limit < float(torches.detach().abs().max()) * 1.01
+    assert float(torch.nn.init.xavier_uniform_(torch.empty(8, 32, 16)).abs().max()) == pytest.approx(limit, rel=0.01)
     assert not any(bias.any() for bias in KGAT(bias_init="zeros").with_sizes(sizes, Streams(0)).biases)
 
 
@@ -180,12 +183,16 @@ def test_matrices_that_vanish_are_refused(adjacency):
         ({"dropout": 1}, "kgat: 'dropout' must be a number of at least 0 and below 1; got 1"),
         ({"slope": None}, "kgat: 'slope' must be a number of at least 0; got None"),
         ({"bias_init": "ones"}, "kgat: 'bias_init' must be one of xavier, zeros; got 'ones'"),
+        ({"transform_init": "jax"}, "kgat: 'transform_init' must be one of tensorflow, torch; got 'jax'"),
         ({"kg_batch": 0}, "kgat: 'kg_batch' must be an integer"),
         ({"kg_heads": 2.5}, "kgat: 'kg_heads' must be an integer"),
         ({"kg_reg": -1}, "kgat: 'kg_reg' must be a number of at least 0; got -1"),
-        ({"pretrained": 3}, "kgat: 'pretrained' must be a trained MF model or an .npz file .*; got int"),
+        (
+            {"pretrained": 3},
+            "kgat: 'pretrained' must be one of mf, .*, a trained MF model, or an .npz .*; got int",
+        ),
         ({"pretrained": MF()}, "kgat: 'pretrained' must be .*; got an MF model without parameters"),
-        ({"pretrained": LightGCN()}, "kgat: 'pretrained' must be a trained MF model .*; got LightGCN"),
+        ({"pretrained": LightGCN()}, "kgat: 'pretrained' must be .*; got LightGCN"),
     ],
 )
 def test_a_wrong_argument_is_a_sentence(arguments, sentence):
@@ -267,58 +274,6 @@ def test_a_run_that_is_taken_up_again_ends_the_same(shop, weights, tmp_path):
     assert weights(again) == weights(whole)
 
 
-def test_vectors_of_an_mf_are_where_users_and_items_start(shop):
-    mf = MF(dim=5).initialised_for(shop, Streams(8))
-    model, plain = made(shop, pretrained=mf), made(shop)
-    assert model.nodes[:7].equal(mf.users) and model.nodes[7:13].equal(mf.items)
-    assert model.nodes[13:].equal(plain.nodes[13:]) and model.transforms.equal(plain.transforms)
-    assert not any(value.equal(mf.users) for value in plain.parameters())
-
-
-def test_vectors_from_a_file(shop, tmp_path):
-    rng = np.random.default_rng(0)
-    users, items = rng.normal(size=(7, 5)), rng.normal(size=(6, 5)).astype(np.float32)
-    np.savez(tmp_path / "mf.npz", user_embed=users, item_embed=items)
-    for path in (tmp_path / "mf.npz", str(tmp_path / "mf.npz")):
-        nodes = made(shop, pretrained=path).nodes.detach().numpy()
-        assert np.array_equal(nodes[:13], np.vstack([users.astype(np.float32), items]))
-
-
-@pytest.mark.parametrize(
-    ("arrays", "sentence"),
-    [
-        ({"user_embed": np.ones((7, 5))}, "array 'item_embed': not in the file, which holds user_embed"),
-        ({"user_embed": np.ones((7, 5)), "item_embed": np.ones(6)}, "'item_embed': expected a table of finite numbers"),
-        ({"user_embed": np.full((7, 5), np.nan), "item_embed": np.ones((6, 5))}, "'user_embed': expected a table"),
-        ({"user_embed": np.ones((7, 4)), "item_embed": np.ones((6, 4))}, r"shapes \(7, 4\) and \(6, 4\); \(7, 5\)"),
-        ({"user_embed": np.ones((8, 5)), "item_embed": np.ones((6, 5))}, "Pre-train on the same users and items"),
-        ({"user_embed": np.array([[None]]), "item_embed": np.ones((6, 5))}, "Python objects"),
-    ],
-)
-def test_unfit_vectors_are_refused(shop, tmp_path, arrays, sentence):
-    np.savez(tmp_path / "mf.npz", **arrays)
-    with pytest.raises(DataError, match=sentence):
-        made(shop, pretrained=tmp_path / "mf.npz")
-
-
-def test_a_missing_file_of_vectors_is_an_error_at_once():
-    with pytest.raises(DataError, match="nowhere.npz"):
-        KGAT(pretrained=Path("nowhere.npz"))
-
-
-def test_a_pretrained_start_is_not_repeated_without_the_vectors(shop, tmp_path, weights):
-    """The vectors know the interactions, so a fresh start must not silently take or drop them; a folder reads back."""
-    model = made(shop, pretrained=MF(dim=5).initialised_for(shop, Streams(8)))
-    with pytest.raises(UsageError, match="kgat: users and items started from pre-trained vectors.*retained data"):
-        model.fresh(Streams(0))
-    save_model(model, tmp_path / "m")
-    loaded = load_model(tmp_path / "m")
-    assert weights(loaded) == weights(model) and loaded.config() == model.config()
-    for use in (lambda: loaded.fresh(Streams(0)), lambda: loaded.initialised_for(shop, Streams(0))):
-        with pytest.raises(UsageError, match="pre-trained vectors"):
-            use()
-
-
 def test_operations_counted_by_hand(shop):
     """46 triples, two operations each and column; two products of 16 rows with a weight per layer."""
     wanted = 2 * 46 * (5 + 4) + 2 * 2 * 16 * (5 * 4 + 4 * 3)
@@ -328,6 +283,8 @@ def test_operations_counted_by_hand(shop):
 def test_presets_and_defaults():
     assert KGAT().config()["attention"] == "static" and KGAT().reg_on == "final" and KGAT().reg == 1e-5
     assert make_backbone("kgat-refresh").attention == "refresh"
+    port = make_backbone("kgat-pytorch")
+    assert (port.attention, port.aggregator, port.slope, port.transform_init) == ("refresh", "bi", 0.01, "torch")
     assert make_backbone("kgat-gcn").aggregator == "gcn" and make_backbone("kgat-sage").aggregator == "graphsage"
 
 

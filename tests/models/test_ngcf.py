@@ -90,6 +90,7 @@ def test_widths_and_initial_values(shop):
     for bias in model.biases:
         bound = (6 / (1 + bias.shape[1])) ** 0.5
         assert 0.7 * bound < float(bias.detach().abs().max()) <= bound
+    assert not any(bias.any() for bias in made(shop, bias_init="zeros").biases)
     assert NGCF().config()["layers"] == "64,64,64" and NGCF().reg_on == "final" and NGCF().slope == 0.2
 
 
@@ -106,6 +107,7 @@ def test_operations_counted_by_hand(shop):
         ({"layers": ""}, "ngcf: 'layers' must list"),
         ({"layers": "0"}, "ngcf: 'layers' must list"),
         ({"dropout": 1.0}, "ngcf: 'dropout' must be a number of at least 0 and below 1; got 1.0"),
+        ({"bias_init": "ones"}, "ngcf: 'bias_init' must be one of xavier, zeros; got 'ones'"),
         ({"slope": -0.1}, "ngcf: 'slope' must be a number of at least 0; got -0.1"),
     ],
 )
