@@ -20,8 +20,11 @@ GAPS = (
     "forgotten_ndcg@20",
     "test_recall@20",
     "pair_mi_auc",
+    "forgotten_triple_auc",
 )
 """Scores whose distance to gold's is a number of the report."""
+NOTHING = "nothing that was trained on is forgotten, so no forgetting is measured."
+FACTS_ALONE = "no interaction is forgotten, so forgetting is measured on the triples alone, of models that learn them."
 
 
 def forgetting(case: Case, subject: Subject, original: Subject) -> Findings:
@@ -30,7 +33,7 @@ def forgetting(case: Case, subject: Subject, original: Subject) -> Findings:
     Source: Ed of GNNDelete (Cheng et al. 2023); its target is gold's value, a larger one is over-forgetting.
     """
     if "forgotten" not in case.parts:
-        return Findings(notes=["nothing that was trained on is forgotten, so no forgetting is measured."])
+        return Findings(notes=[NOTHING if not len(case.gone.triples) else FACTS_ALONE])
     recommends = isinstance(case.retained, Recommendation)
     found = forgotten_ranking(case, subject) if recommends else _forgotten_auc(case, subject)
     if subject.kind not in ("original", "baseline") and "test" in case.parts:

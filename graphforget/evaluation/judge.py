@@ -19,6 +19,7 @@ from graphforget.evaluation.pair_membership import pair_membership
 from graphforget.evaluation.popularity import DEFINITION, ROW, Popularity
 from graphforget.evaluation.recommend_case import deleted_share
 from graphforget.evaluation.records import Record
+from graphforget.evaluation.triple_plausibility import triple_plausibility
 from graphforget.evaluation.utility import utility
 from graphforget.tasks.recommend import Recommendation
 
@@ -73,6 +74,7 @@ def _of_a_model(bench: Bench, subject: Subject) -> Findings:
         found.add(pair_membership(case, subject))
     elif bench.attack:
         found.add(membership(case, subject, bench.original, bench.attacker))
+    found.add(triple_plausibility(case, subject))
     found.add(delta_p(case, subject, bench.gold))
     if subject is not bench.gold:
         found.add(distances(case, subject, bench.gold))

@@ -138,6 +138,9 @@ def _forgotten_ranking() -> Iterator[Metric]:
     yield near("forgotten_recall@20_gap", "|f.recall - gold|", meaning, headline=("recommend",))
     yield near("forgotten_ndcg@20_gap", "|f.ndcg - gold|", "Distance of the forgotten ndcg@20 to gold's.")
     aims = partial(Metric, direction="gold", group="forgetting", tasks=("recommend",))
+    meaning = "AUC of forgotten triples above corrupted ones by TransR's energy (models with such a phase)."
+    yield aims("forgotten_triple_auc", "forgotten triple AUC", meaning, headline=("recommend",))
+    yield near("forgotten_triple_auc_gap", "|f.triple AUC - gold|", "Distance of the triple AUC to gold's.")
     meaning = "Recall@20 of retained training items, nothing hidden, at most 2,000 users."
     yield aims("train_recall@20", "train recall@20", meaning)
     meaning = "Places that deleted items take in the first 20 of all retained users, when they stay candidates."
