@@ -9,7 +9,8 @@ import numpy as np
 from torch import Tensor
 
 from graphforget.kernels.csr import CSR, row_ids
-from graphforget.tasks.recommend import Recommendation, rows_of
+from graphforget.tasks.recommend import Recommendation
+from graphforget.tasks.recommend_lists import rows_of
 
 SPARE = 30
 """Places beyond a round's that are ranked, to make up for what may not stand in its lists."""

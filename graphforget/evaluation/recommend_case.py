@@ -12,13 +12,12 @@ from graphforget.kernels.csr import CSR, edges_to_csr
 from graphforget.kernels.item_negatives import sample_items
 from graphforget.kernels.row_sets import RowSets
 from graphforget.tasks.base import Forgotten, Items
-from graphforget.tasks.recommend import CUTOFFS, Recommendation, rows_of
+from graphforget.tasks.recommend import CUTOFFS, Recommendation
 from graphforget.tasks.recommend_batches import Triples
+from graphforget.tasks.recommend_lists import list_length, rows_of
 
 K = 20
 """Length of the lists that are compared with gold's and searched for deleted items."""
-KGAT_DEPTH = 100
-"""Length of the lists that KGAT's own ndcg is measured on."""
 TRAIN_USERS = 2_000
 """Users whose retained training pairs are ranked, at most."""
 
@@ -80,7 +79,7 @@ def rounds_of(task: Recommendation, retained: Recommendation, gone: Forgotten) -
     lost_users, lost_items = item_pairs(task, gone)
     forgotten = edges_to_csr(lost_users, lost_items, data.n_users, data.n_items)
     barred = None if retained.mask == "train" else data.valid
-    depth = depth_of(retained)
+    depth = list_length(data, CUTOFFS, retained.ndcg, retained.map_at)
     wide = Wide(data.train, depth)
     found = {
         "test": _round(data.test, active, depth, wide, barred, offered),
@@ -122,11 +121,6 @@ def _few(task: Recommendation, active: np.ndarray) -> np.ndarray:
     size = min(len(users), TRAIN_USERS)
     chosen[task.streams("ranked-users").numpy().choice(users, size, replace=False)] = True
     return chosen
-
-
-def depth_of(task: Recommendation) -> int:
-    """Return how long the lists must be for every cutoff and for the task's ndcg."""
-    return max(*CUTOFFS, KGAT_DEPTH) if task.ndcg == "kgat" else max(CUTOFFS)
 
 
 def deleted_share(task: Recommendation, gone: Forgotten) -> float:

@@ -24,7 +24,8 @@ from graphforget.kernels.ranked_metrics import ranking_metrics
 from graphforget.kernels.row_sets import RowSets
 from graphforget.kernels.topk import top_items
 from graphforget.tasks.base import Forgotten, Items, Task, bernoulli_divergence
-from graphforget.tasks.recommend_batches import SAMPLERS, Triples, epoch_triples
+from graphforget.tasks.recommend_batches import NEGATIVES, SAMPLERS, Triples, epoch_triples, negative_weights
+from graphforget.tasks.recommend_lists import list_length, rows_of
 
 CUTOFFS = (10, 20, 50)
 MASKS = ("train+valid", "train")
@@ -43,12 +44,16 @@ class Recommendation(Task):
     data: users, items, interactions, and what else is known of them.
     seed: decides held-out pairs, negatives and, by default, everything trained on the task.
     sampler: how an epoch walks the training pairs: "edges" takes each once, in random order (MMRec, RecBole); "users"
-        draws as many users, uniformly with replacement, and one of their items (LightGCN); "kgat" draws a batch of
-        users without replacement and one of their items.
-    negatives: items that were not chosen are drawn "uniform" or by "popularity".
+        draws as many users, uniformly with replacement, and one of their items (LightGCN); "each-user" takes every
+        user equally often (LightGCN's compiled sampler); "kgat" draws a batch of users without replacement and one of
+        their items.
+    negatives: items that were not chosen are drawn "uniform" over all items, over those that are "trained" on (MMRec),
+        or by "popularity".
     holdout: share of every user's training pairs held out as validation where the data has none; 0 holds out nothing.
     mask: pairs that are left out of the ranking on test: "train+valid" (RecBole) or "train" (MMRec, LightGCN).
-    ndcg, map_at: conventions of these metrics, see `kernels.ranked_metrics`.
+    ndcg, map_at: conventions of these metrics, see `kernels.ranked_metrics`. RecBole's are the defaults; MMRec, DiffMM
+        and LightGCN have mask="train" (LightGCN, DiffMM with select_on="test"), KGAT and NGCF ndcg="kgat" besides,
+        RecEraser map_at="m", CURE4Rec ndcg="full_truth", Cornac map_at="full".
     select_on: "valid", or "test" as the published LightGCN, NGCF and KGAT numbers were selected (nothing is held out).
     """
 
@@ -75,7 +80,7 @@ class Recommendation(Task):
         self.seed = seed
         for key, value, allowed in (
             ("sampler", sampler, SAMPLERS),
-            ("negatives", negatives, ("uniform", "popularity")),
+            ("negatives", negatives, NEGATIVES),
             ("mask", mask, MASKS),
             ("ndcg", ndcg, NDCG),
             ("map_at", map_at, MAP),
@@ -193,7 +198,7 @@ class Recommendation(Task):
 
     def paired(self, users: np.ndarray, nodes: np.ndarray, stream: Stream) -> Items:
         """Return (user, item node) pairs as items, each beside an item outside the user's training items."""
-        others = sample_items(self.chosen, users, stream.key)
+        others = sample_items(self.chosen, users, stream.key, negative_weights(self.graph, self.negatives))
         return self.items(Triples(users, nodes - self.graph.n_users, others))
 
     def non_edges(self, count: int, stream: Stream) -> np.ndarray:
@@ -240,8 +245,8 @@ class Recommendation(Task):
         users = np.flatnonzero(np.diff(truth.indptr))
         if not len(users):
             raise DataError(f"'{self.graph.name}': no user has pairs in the {part} part, so nothing can be ranked.")
-        ids = self.rank(z, users, max((*ks, 100) if self.ndcg == "kgat" else ks), hidden=hidden)[0]
         options = {"ndcg": self.ndcg, "map_at": self.map_at, **conventions}
+        ids = self.rank(z, users, list_length(self.graph, ks, **options), hidden=hidden)[0]
         return ranking_metrics(ids, rows_of(truth, users), tuple(ks), n_items=self.graph.n_items, **options)
 
     def rank(
@@ -284,11 +289,3 @@ class Recommendation(Task):
             f"{count(data.train)} training / {count(data.valid)} validation / {count(data.test)} test pairs, "
             f"{self.protocol()})"
         )
-
-
-def rows_of(csr: CSR, rows: np.ndarray) -> CSR:
-    """Return the given rows of a CSR, in that order."""
-    lengths = np.diff(csr.indptr)[rows]
-    indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    at = np.repeat(csr.indptr[rows] - indptr[:-1], lengths) + np.arange(indptr[-1])
-    return CSR(indptr, csr.indices[at], csr.values[at], csr.n_cols)

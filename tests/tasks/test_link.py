@@ -16,14 +16,8 @@ from graphforget.unlearning.sampling import sample_deletion
 
 
 @pytest.fixture(scope="module")
-def graph(random_attributed_graph):
-    """40 nodes, 130 edges: 6 in validation and in test, 118 to train on."""
-    return random_attributed_graph()
-
-
-@pytest.fixture(scope="module")
 def task(graph):
-    """The link task on it with seed 42."""
+    """The link task with seed 42: 6 edges in validation and in test, 118 to train on."""
     return LinkPrediction(graph, seed=42)
 
 

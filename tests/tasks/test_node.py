@@ -14,12 +14,6 @@ from graphforget.tasks.node import NodeClassification
 
 
 @pytest.fixture(scope="module")
-def graph(random_attributed_graph):
-    """40 nodes of 3 classes."""
-    return random_attributed_graph()
-
-
-@pytest.fixture(scope="module")
 def task(graph):
     """The node task on it."""
     return NodeClassification(graph, seed=42)
