@@ -189,3 +189,26 @@ def batch_of():
         return Recommendation(data, holdout=0).items(triples)
 
     return make
+
+
+def _gradients_equal_differences(model, loss, step=1e-6, rel=1e-3) -> None:
+    loss().backward()
+    generator = torch.Generator().manual_seed(0)
+    for key, p in model.named_parameters():
+        way, found = torch.randn(p.shape, generator=generator, dtype=torch.float64), []
+        for sign in (step, -step):
+            with torch.no_grad():
+                p += sign * way
+                found.append(float(loss()))
+                p -= sign * way
+        slope = float((p.grad * way).sum())
+        assert (found[0] - found[1]) / (2 * step) == pytest.approx(slope, rel=rel, abs=1e-6), key
+
+
+@pytest.fixture(scope="session")
+def gradients_equal_differences():
+    """Assert that the gradients of a loss equal its differences along a random direction of every parameter.
+
+    Called with (model, loss, step=1e-6, rel=1e-3), the model in float64, the loss a function of nothing.
+    """
+    return _gradients_equal_differences

@@ -286,11 +286,3 @@ def test_presets_and_defaults():
     port = make_backbone("kgat-pytorch")
     assert (port.attention, port.aggregator, port.slope, port.transform_init) == ("refresh", "bi", 0.01, "torch")
     assert make_backbone("kgat-gcn").aggregator == "gcn" and make_backbone("kgat-sage").aggregator == "graphsage"
-
-
-@pytest.mark.parametrize("attention_kind", ["static", "refresh"])
-def test_it_learns_the_groups(market, attention_kind):
-    task = Recommendation(market, sampler="kgat")
-    backbone = KGAT(dim=8, kg_dim=8, layers="8", attention=attention_kind, kg_batch=256)
-    model = train(backbone, task, epochs=25, lr=0.02, batch=60, validate_every=5)
-    assert task.metrics(model.embed(market), "test", ks=(10,))["recall@10"] > 0.9

@@ -12,7 +12,6 @@ from graphforget.models.lightgcn import LightGCN
 from graphforget.models.mf import MF
 from graphforget.models.zoo import make_backbone
 from graphforget.tasks.recommend import Recommendation
-from graphforget.training.train import train
 
 BATCH = [0, 2, 2, 5], [1, 0, 4, 1], [3, 5, 1, 0]
 
@@ -138,10 +137,3 @@ def test_the_presets_are_the_forms_of_the_published_codes():
     assert make_backbone("mf-kgat").reg_per_batch is False and make_backbone("mf-lightgcn").std == 1.0
     recbole = make_backbone("lightgcn-recbole")
     assert (recbole.n_layers, recbole.reg_form, recbole.init, recbole.reg) == (2, "norm", "xavier", 1e-5)
-
-
-def test_it_learns_the_groups(market):
-    """Three groups of items; a user of one never chose of another, so all 20 ranked first are of the own group."""
-    task = Recommendation(market)
-    model = train(MF(dim=8), task, epochs=30, lr=0.02, batch=64, validate_every=10)
-    assert task.metrics(model.embed(market), "test", ks=(10,))["recall@10"] > 0.95

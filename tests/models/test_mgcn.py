@@ -12,7 +12,6 @@ from graphforget.data.interactions import Interactions
 from graphforget.models.mgcn import MGCN, info_nce, user_block
 from graphforget.models.modality import item_graph, nearest_items, unit_rows
 from graphforget.tasks.recommend import Recommendation
-from graphforget.training.train import train
 
 
 def made(data, **arguments) -> MGCN:
@@ -197,20 +196,10 @@ def test_the_loss_of_a_batch(shop, values, batch_of):
     assert float(loss.detach()) == pytest.approx(float(wanted), rel=1e-4)
 
 
-def test_gradients_equal_differences(shop, batch_of):
-    """Of the whole loss, by every parameter along a random direction, in float64."""
+def test_gradients_equal_differences(shop, batch_of, gradients_equal_differences):
     task, items = Recommendation(shop), batch_of(shop, [0, 1, 2], [0, 3, 4], [5, 0, 1])
     model = made(shop, contrast=0.5, reg=0.1).double()
-    task.batch_loss(model, items, 0).backward()
-    generator = torch.Generator().manual_seed(0)
-    for key, p in model.named_parameters():
-        step, found = torch.randn(p.shape, generator=generator, dtype=torch.float64), []
-        for sign in (1e-5, -1e-5):
-            with torch.no_grad():
-                p += sign * step
-                found.append(float(task.batch_loss(model, items, 0)))
-                p -= sign * step
-        assert (found[0] - found[1]) / 2e-5 == pytest.approx(float((p.grad * step).sum()), rel=1e-3, abs=1e-6), key
+    gradients_equal_differences(model, lambda: task.batch_loss(model, items, 0), step=1e-5)
 
 
 def test_learned_features_start_at_the_raw_ones_and_move(shop, batch_of):
@@ -254,9 +243,3 @@ def test_operations_counted_by_hand(shop):
 def test_a_wrong_argument_is_a_sentence(arguments, sentence):
     with pytest.raises(UsageError, match=sentence):
         MGCN(**arguments)
-
-
-def test_it_learns_the_groups(market):
-    task = Recommendation(market)
-    model = train(MGCN(dim=8), task, epochs=20, lr=0.02, batch=64, validate_every=5)
-    assert task.metrics(model.embed(market), "test", ks=(10,))["recall@10"] > 0.9

@@ -14,7 +14,6 @@ from graphforget.data.interactions import Interactions
 from graphforget.kernels.walks import random_walks
 from graphforget.models.pinsage import PinSage
 from graphforget.tasks.recommend import Recommendation
-from graphforget.training.train import train
 
 
 def made(data, **arguments) -> PinSage:
@@ -111,20 +110,10 @@ def test_the_ranking_loss_by_loops(shop, batch_of):
     assert float(loss.detach()) == pytest.approx(total, rel=1e-4)
 
 
-def test_gradients_equal_differences(shop, batch_of):
-    """Of the loss, by every parameter along a random direction, in float64."""
+def test_gradients_equal_differences(shop, batch_of, gradients_equal_differences):
     task, items = Recommendation(shop), batch_of(shop, [0, 1, 2, 5], [0, 3, 4, 1], [5, 0, 1, 3])
     model = made(shop, margin=5.0, reg=0.1).eval().double()
-    task.batch_loss(model, items, 0).backward()
-    generator = torch.Generator().manual_seed(0)
-    for key, p in model.named_parameters():
-        step, found = torch.randn(p.shape, generator=generator, dtype=torch.float64), []
-        for sign in (1e-6, -1e-6):
-            with torch.no_grad():
-                p += sign * step
-                found.append(float(task.batch_loss(model, items, 0)))
-                p -= sign * step
-        assert (found[0] - found[1]) / 2e-6 == pytest.approx(float((p.grad * step).sum()), rel=1e-3, abs=1e-6), key
+    gradients_equal_differences(model, lambda: task.batch_loss(model, items, 0))
 
 
 def test_dropout_acts_in_training_only(shop):
@@ -181,9 +170,3 @@ def test_defaults_are_those_of_the_example():
 def test_a_wrong_argument_is_a_sentence(arguments, sentence):
     with pytest.raises(UsageError, match=sentence):
         PinSage(**arguments)
-
-
-def test_it_learns_the_groups(market):
-    task = Recommendation(market)
-    model = train(PinSage(dim=8, dropout=0.1), task, epochs=20, lr=0.02, batch=64, validate_every=5)
-    assert task.metrics(model.embed(market), "test", ks=(10,))["recall@10"] > 0.9

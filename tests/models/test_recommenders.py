@@ -141,3 +141,27 @@ def test_a_first_layer_that_is_given_stands_in_place_of_its_own(shop, backbone):
     assert seen[0] is given and len(seen) == len(wanted)
     edited = Edited(model, {1: identity_operator(np.arange(2), given.shape[1])})
     assert all(torch.allclose(a, b) for a, b in zip(edited.layers(shop, first=given), wanted, strict=True))
+
+
+LEARNERS = {
+    "mf": {"dim": 8},
+    "lightgcn": {"dim": 8},
+    "ngcf": {"dim": 8, "layers": "8"},
+    "kgat": {"dim": 8, "kg_dim": 8, "layers": "8", "kg_batch": 256},
+    "kgat-refresh": {"dim": 8, "kg_dim": 8, "layers": "8", "kg_batch": 256},
+    "vbpr": {"dim": 8},
+    "mgcn": {"dim": 8},
+    "pinsage": {"dim": 8, "dropout": 0.1},
+}
+
+
+def test_every_backbone_is_asked_to_learn():
+    assert {backbones().find(name)[0].name for name in LEARNERS} == {backbones().find(name)[0].name for name in NAMES}
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_it_learns_the_groups(market, name):
+    """Three groups of items; a user of one never chose of another, so what is ranked first is of the own group."""
+    task = Recommendation(market, sampler="kgat" if name.startswith("kgat") else "edges")
+    model = train(make_backbone(name, **LEARNERS[name]), task, epochs=30, lr=0.02, batch=64, validate_every=10)
+    assert task.metrics(model.embed(market), "test", ks=(10,))["recall@10"] > 0.9

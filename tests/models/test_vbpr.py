@@ -108,12 +108,6 @@ def test_a_wrong_argument_is_a_sentence(arguments, sentence):
         VBPR(**arguments)
 
 
-def test_it_learns_the_groups(market):
-    task = Recommendation(market)
-    model = train(VBPR(dim=8), task, epochs=30, lr=0.02, batch=64, validate_every=10)
-    assert task.metrics(model.embed(market), "test", ks=(10,))["recall@10"] > 0.9
-
-
 def test_an_item_nobody_chose_is_found_by_its_features(market):
     """Item 0 loses all its users; its picture still says which group it belongs to."""
     cold = market.without(interactions=market.edges[1] == 60)
