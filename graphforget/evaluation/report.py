@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from graphforget._core.errors import UsageError
 from graphforget.evaluation.case import Kind, Subject, case_of
@@ -56,7 +56,10 @@ def evaluate(
     >>> [row.name for row in gf.evaluate(result, attack=False).rows]
     ['Original', 'Gold', 'Noise floor', 'unlink']
     """
-    given = [results] if isinstance(results, Result) else list(results)
+    given = list(results) if isinstance(results, Iterable) else [results]
+    strangers = [type(one).__name__ for one in given if not isinstance(one, Result)]
+    if strangers:
+        raise UsageError(f"evaluate: results of unlearn() are expected, one or a list; got {', '.join(strangers)}.")
     if not given:
         raise UsageError("evaluate: there is no result to evaluate; give what unlearn() returned.")
     _check_one_case(given)

@@ -59,7 +59,7 @@ class Vectors:
             return source
         if isinstance(source, str) and (source in NAMES or source.startswith(RECORD)):
             return cls(source)
-        if isinstance(source, dict) and {"digest", "arguments", "recipe"} == set(source):
+        if isinstance(source, dict) and _is_record(source):
             return cls(source)
         if type(source) is MF and source.sizes is not None:
             return cls._of_model(source)
@@ -105,6 +105,12 @@ class Vectors:
             )
         with torch.no_grad():
             table[: n_users + n_items] = torch.from_numpy(np.concatenate([self.users, self.items]))
+
+
+def _is_record(source: dict[str, Any]) -> bool:
+    if set(source) != {"digest", "arguments", "recipe"} or not isinstance(source["arguments"], dict):
+        return False
+    return set(source["arguments"]) <= set(MF().config()) and isinstance(source["recipe"], dict | None)
 
 
 def _digest(users: np.ndarray, items: np.ndarray) -> str:

@@ -224,6 +224,24 @@ class Task(ABC):
         return self.graph.edges[:, reached[u] & reached[v]]
 
 
+def check_data(owner: str, data: object, kind: type, need: str) -> None:
+    """Raise UsageError unless `data` is of the kind a task works on; `need` says what is missing otherwise."""
+    if not isinstance(data, kind):
+        raise UsageError(f"{owner}: '{getattr(data, 'name', data)}' (type {type(data).__name__}) {need}")
+
+
+def check_seed(owner: str, seed: object) -> None:
+    """Raise UsageError unless `seed` is an integer."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise UsageError(f"{owner}: 'seed' must be an integer; got {seed!r}.")
+
+
+def check_share(owner: str, key: str, value: object, low: float, below: float) -> None:
+    """Raise UsageError unless `value` is a number of at least `low` and below `below`."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value < below:
+        raise UsageError(f"{owner}: '{key}' must be at least {low:g} and below {below:g}; got {value!r}.")
+
+
 def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
     """Return the mean, or the mean with the given weights (which sum to the number of items)."""
     return (values if weights is None else values * weights).mean()

@@ -18,7 +18,16 @@ from graphforget.kernels.csr import CSR, symmetric_csr
 from graphforget.kernels.negatives import sample_non_edges
 from graphforget.kernels.pairs import PairIndex, pair_scores
 from graphforget.kernels.ranking import mean_auc_draws
-from graphforget.tasks.base import Forgotten, Items, Task, auc_above, bernoulli_divergence
+from graphforget.tasks.base import (
+    Forgotten,
+    Items,
+    Task,
+    auc_above,
+    bernoulli_divergence,
+    check_data,
+    check_seed,
+    check_share,
+)
 from graphforget.tasks.link_pools import Hop, pool, reached
 from graphforget.tasks.link_split import LinkSplit, divided, edge_keys, split_without
 
@@ -75,6 +84,9 @@ class LinkPrediction(Task):
         holdout: float = 0.05,
         normalise: bool = True,
     ) -> None:
+        check_data("LinkPrediction", graph, Graph, "is no graph of nodes and edges; give a Graph.")
+        check_seed("LinkPrediction", seed)
+        check_share("LinkPrediction", "holdout", holdout, 0, 0.5)
         self.seed = seed
         self.hop = _choose(
             "hop", hop, "directed_compat" if graph.benchmark else "undirected", ("directed_compat", "undirected")

@@ -15,7 +15,7 @@ from graphforget._core.streams import Stream
 from graphforget._core.words import counted
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
-from graphforget.tasks.base import Forgotten, Items, Task, as_index
+from graphforget.tasks.base import Forgotten, Items, Task, as_index, check_data, check_seed
 
 ClassMode = Literal["label", "entity"]
 
@@ -49,6 +49,8 @@ class NodeClassification(Task):
         class_mode: ClassMode = "label",
         normalise: bool = True,
     ) -> None:
+        check_data("NodeClassification", graph, Graph, "has no nodes to classify; give a Graph.")
+        check_seed("NodeClassification", seed)
         self.seed = seed
         self.class_mode = class_mode
         self.split_name = split
@@ -193,9 +195,10 @@ def _check_options(graph: Graph, split: str, train: float, val: float, class_mod
         raise UsageError(f"NodeClassification: 'class_mode' must be label or entity; got '{class_mode}'.")
     if split not in ("public", "random"):
         raise UsageError(f"NodeClassification: 'split' must be public or random; got '{split}'.")
-    if not (train > 0 and val > 0 and train + val < 1):
+    shares = all(isinstance(share, int | float) for share in (train, val))
+    if not shares or not (train > 0 and val > 0 and train + val < 1):
         raise UsageError(
-            f"NodeClassification: 'train' and 'val' must be shares above 0 that sum below 1; got {train}, {val}."
+            f"NodeClassification: 'train' and 'val' must be shares above 0 that sum below 1; got {train!r}, {val!r}."
         )
 
 

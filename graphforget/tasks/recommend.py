@@ -23,7 +23,7 @@ from graphforget.kernels.pairs import PairIndex, pair_scores
 from graphforget.kernels.ranked_metrics import ranking_metrics
 from graphforget.kernels.row_sets import RowSets
 from graphforget.kernels.topk import top_items
-from graphforget.tasks.base import Forgotten, Items, Task, bernoulli_divergence
+from graphforget.tasks.base import Forgotten, Items, Task, bernoulli_divergence, check_data, check_seed, check_share
 from graphforget.tasks.recommend_batches import NEGATIVES, SAMPLERS, Triples, epoch_triples, negative_weights
 from graphforget.tasks.recommend_lists import list_length, rows_of
 
@@ -75,8 +75,9 @@ class Recommendation(Task):
         map_at: str = "min_mk",
         select_on: str = "valid",
     ) -> None:
-        if not isinstance(data, Interactions):
-            raise UsageError(f"Recommendation: '{data.name}' holds no users and items; give interactions.")
+        check_data("Recommendation", data, Interactions, "holds no users and items; give Interactions.")
+        check_seed("Recommendation", seed)
+        check_share("Recommendation", "holdout", holdout, 0, 1)
         self.seed = seed
         for key, value, allowed in (
             ("sampler", sampler, SAMPLERS),
@@ -88,8 +89,6 @@ class Recommendation(Task):
         ):
             if value not in allowed:
                 raise UsageError(f"Recommendation: '{key}' must be one of {', '.join(allowed)}; got '{value}'.")
-        if not isinstance(holdout, int | float) or not 0 <= holdout < 1:
-            raise UsageError(f"Recommendation: 'holdout' must be at least 0 and below 1; got {holdout!r}.")
         self.sampler, self.negatives, self.mask, self.ndcg, self.map_at = sampler, negatives, mask, ndcg, map_at
         self.select_on = select_on
         if select_on == "test" and data.test is None:
@@ -234,18 +233,26 @@ class Recommendation(Task):
         return {"val_recall": found["recall@20"], "val_ndcg": found["ndcg@20"]}
 
     def metrics(
-        self, z: Tensor, part: str, gone: Forgotten | None = None, ks: Sequence[int] = CUTOFFS, **conventions: Any
+        self,
+        z: Tensor,
+        part: str,
+        gone: Forgotten | None = None,
+        ks: Sequence[int] = CUTOFFS,
+        *,
+        ndcg: str | None = None,
+        map_at: str | None = None,
     ) -> dict[str, float]:
         """Return the ranking metrics of a part, the mean over users with pairs in it.
 
         part: "valid" masks the training items; "test" what `mask` says; "forgotten" takes the pairs of `gone` as the
         truth and never masks them (call it on the retained task); "train" asks how well training pairs are ranked.
+        `ndcg` and `map_at` go before the task's.
         """
         truth, hidden = self._truth(part, gone)
         users = np.flatnonzero(np.diff(truth.indptr))
         if not len(users):
             raise DataError(f"'{self.graph.name}': no user has pairs in the {part} part, so nothing can be ranked.")
-        options = {"ndcg": self.ndcg, "map_at": self.map_at, **conventions}
+        options = {"ndcg": ndcg or self.ndcg, "map_at": map_at or self.map_at}
         ids = self.rank(z, users, list_length(self.graph, ks, **options), hidden=hidden)[0]
         return ranking_metrics(ids, rows_of(truth, users), tuple(ks), n_items=self.graph.n_items, **options)
 

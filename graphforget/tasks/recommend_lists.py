@@ -21,6 +21,8 @@ def list_length(data: Interactions, ks: Sequence[int], ndcg: str, map_at: str) -
 
     Raises UsageError where lists of all items would not fit into memory.
     """
+    if not len(ks) or not all(isinstance(k, int | np.integer) and k >= 1 for k in ks):
+        raise UsageError(f"metrics: 'ks' must list lengths of at least 1, as (10, 20); got {tuple(ks)!r}.")
     if map_at == "full":
         if data.n_users * data.n_items > FULL_LISTS:
             raise UsageError(

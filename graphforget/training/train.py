@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from graphforget._core.errors import UsageError, unknown
 from graphforget._core.streams import Streams
 from graphforget._core.threads import one_torch_thread
 from graphforget.models.base import Backbone, Model, require_model
@@ -18,7 +19,7 @@ from graphforget.models.mf import MF
 from graphforget.models.pretrained import Pretraining
 from graphforget.models.recommender import Recommender
 from graphforget.models.zoo import check_serves
-from graphforget.tasks.base import Forgotten, Task
+from graphforget.tasks.base import Forgotten, Task, check_data, check_seed
 from graphforget.training.checkpoint import Checkpoint
 from graphforget.training.loop import Phase, Progress, State, fit
 from graphforget.training.recipe import Recipe, default_recipe
@@ -62,8 +63,19 @@ def train(
     Raises DivergedError when the loss becomes NaN or infinite.
     """
     require_model(backbone)
+    check_data(
+        "train",
+        task,
+        Task,
+        "is no task; give LinkPrediction(graph) or another.",
+    )
     check_serves(backbone, task.name)
     seed = task.seed if seed is None else seed
+    check_seed("train", seed)
+    known = [field.name for field in fields(Recipe)]
+    stray = next((key for key in changes if key not in known), None)
+    if stray is not None:
+        raise UsageError(f"train: {unknown('field of the recipe', stray, known)}")
     recipe = replace(recipe or default_recipe(task.name, backbone.published), **changes)
     model = start(backbone, task, Streams(seed))
     return run_training(model, task, recipe, seed, checkpoint=checkpoint, progress=progress)

@@ -14,8 +14,11 @@ from graphforget._core.streams import Streams
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
 from graphforget.models.lightgcn import LightGCN
+from graphforget.tasks.link import LinkPrediction
+from graphforget.tasks.node import NodeClassification
 from graphforget.tasks.recommend import Recommendation
 from graphforget.tasks.recommend_batches import epoch_triples
+from graphforget.training.train import train
 
 N_USERS, N_ITEMS = 14, 18
 BATCH = 5
@@ -89,6 +92,7 @@ def test_nothing_is_held_out_where_it_is_not_wanted(store):
         ({"select_on": "train"}, "'select_on' must be one of valid, test"),
         ({"holdout": 1.0}, "'holdout' must be at least 0 and below 1; got 1.0"),
         ({"holdout": "a"}, "'holdout' must be at least 0 and below 1; got 'a'"),
+        ({"seed": "a"}, "'seed' must be an integer; got 'a'"),
     ],
 )
 def test_a_wrong_option_is_a_sentence(store, options, sentence):
@@ -97,8 +101,15 @@ def test_a_wrong_option_is_a_sentence(store, options, sentence):
 
 
 def test_data_that_cannot_serve_are_refused(store):
-    with pytest.raises(UsageError, match="'g' holds no users and items"):
+    with pytest.raises(UsageError, match="Recommendation: 'g' .type Graph. holds no users and items"):
         Recommendation(Graph.build(3, [[0], [1]], name="g"))
+    for task in (LinkPrediction, NodeClassification):
+        with pytest.raises(UsageError, match="'store' .type Interactions. .*; give a Graph"):
+            task(store)
+    with pytest.raises(UsageError, match="train: 'shop' .type str. is no task"):
+        train(LightGCN(), "shop")
+    with pytest.raises(UsageError, match="train: Unknown field of the recipe 'epoch'. Did you mean 'epochs'"):
+        train(LightGCN(), Recommendation(store), epoch=3)
     with pytest.raises(DataError, match="has no test pairs to select on; use select_on='valid'"):
         Recommendation(replace(store, test=None), select_on="test")
 

@@ -201,6 +201,8 @@ def test_parts_that_are_not_there_are_sentences(store, z):
         task.metrics(z, "test")
     with pytest.raises(UsageError, match="part 'forgotten' needs the deletion; give gone="):
         task.metrics(z, "forgotten")
+    with pytest.raises(UsageError, match=r"'ks' must list lengths of at least 1, as \(10, 20\); got \(3, 0\)"):
+        Recommendation(store).metrics(z, "test", ks=(3, 0))
     with pytest.raises(UsageError, match="'part' must be train, valid, test or forgotten; got 'all'"):
         task.metrics(z, "all")
     empty = Recommendation(replace(store, test=store.test.__class__(0 * store.test.indptr, *empty_rows(store))))
