@@ -21,12 +21,14 @@ class LightGCN(MF):
     Parameters
     ----------
     layers: number of propagations.
-    init, std: of the learned embeddings; the official code draws from N(0, 0.1^2), the paper says Xavier.
+    init, std: of the learned embeddings; the authors' PyTorch code draws from N(0, 0.1^2), their TensorFlow code
+        (lightgcn-tf) from N(0, 0.01^2), the paper says Xavier.
     dim, reg, reg_form, reg_on, reg_per_batch: see `Recommender`; the official values are the defaults.
     """
 
     name: ClassVar[str] = "lightgcn"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "lightgcn-tf": {"std": 0.01},
         "lightgcn-recbole": {"layers": 2, "reg": 1e-5, "init": "xavier", "reg_form": "norm"},
     }
 

@@ -135,5 +135,6 @@ def test_a_model_without_parameters_says_so():
 def test_the_presets_are_the_forms_of_the_published_codes():
     assert make_backbone("mf-mmrec").config() | {"dim": 64} == MF(init="xavier_normal", reg_form="norm").config()
     assert make_backbone("mf-kgat").reg_per_batch is False and make_backbone("mf-lightgcn").std == 1.0
+    assert (make_backbone("lightgcn-tf").std, LightGCN().std) == (0.01, 0.1)
     recbole = make_backbone("lightgcn-recbole")
     assert (recbole.n_layers, recbole.reg_form, recbole.init, recbole.reg) == (2, "norm", "xavier", 1e-5)
