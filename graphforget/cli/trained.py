@@ -69,13 +69,15 @@ class RecommendTask(TaskOptions):
     """Options of recommendation."""
 
     sampler: Annotated[
-        Literal["edges", "users", "kgat"] | None,
+        Literal["edges", "users", "each-user", "kgat"] | None,
         Parameter(
-            help="An epoch takes every interaction (edges; the default, but for kgat), draws users, or draws as KGAT."
+            help="An epoch takes every interaction (edges; the default, but for kgat), draws users (users), draws for "
+            "every user as often (each-user), or draws as KGAT."
         ),
     ] = None
     negatives: Annotated[
-        Literal["uniform", "popularity"] | None, Parameter(help="How items that were not chosen are drawn.")
+        Literal["uniform", "trained", "popularity"] | None,
+        Parameter(help="How items that were not chosen are drawn: all alike, those with interactions, by popularity."),
     ] = None
     holdout: Holdout = None
     mask: Annotated[
@@ -99,7 +101,7 @@ class AnyTask(RecommendTask):
     """Options of every task; one that the task at hand does not have is refused."""
 
     negatives: Annotated[
-        Literal["released", "strict", "uniform", "popularity"] | None,
+        Literal["released", "strict", "uniform", "trained", "popularity"] | None,
         Parameter(help="Links: what held-out negatives must not hit. Recommenders: how other items are drawn."),
     ] = None
     hop: Hop = None

@@ -18,7 +18,7 @@ from graphforget.models.edited import under_operators
 from graphforget.models.recommender import Recommender
 from graphforget.tasks.base import Forgotten, Items
 from graphforget.tasks.recommend import Recommendation
-from graphforget.tasks.recommend_batches import Triples
+from graphforget.tasks.recommend_batches import Triples, negative_weights
 from graphforget.unlearning.method import Problem
 
 
@@ -80,7 +80,7 @@ class PairBatches:
     ) -> Triples:
         order = epoch_order(pairs.shape[1], self.streams(f"{name}-order", epoch=epoch).key)
         users, nodes = pairs[:, np.resize(order, count)]
-        weights = self.retained.graph.item_degrees if negatives == "popularity" else None
+        weights = negative_weights(self.retained.graph, negatives)
         others = sample_items(chosen_in.chosen, users, self.streams(f"{name}-others", epoch=epoch).key, weights)
         return Triples(users, nodes - self.full.graph.n_users, others)
 
