@@ -87,9 +87,42 @@ def edges_to_csr(u: np.ndarray, v: np.ndarray, n_rows: int, n_cols: int, values:
     return CSR(indptr, v[order].astype(np.int32, copy=False), entries, n_cols)
 
 
+@njit(cache=True, nogil=True)
+def _is_canonical(u: np.ndarray, v: np.ndarray) -> bool:
+    """Return whether all edges have u < v and stand in lexicographic order."""
+    for k in range(len(u)):
+        if u[k] >= v[k] or (k > 0 and (u[k] < u[k - 1] or (u[k] == u[k - 1] and v[k] < v[k - 1]))):
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _both_ways(u: np.ndarray, v: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return indptr and indices of canonical edges: row x meets its smaller ends first, then the larger, ascending."""
+    indptr = np.zeros(n + 1, np.int64)
+    for k in range(len(u)):
+        indptr[u[k] + 1] += 1
+        indptr[v[k] + 1] += 1
+    for i in range(n):
+        indptr[i + 1] += indptr[i]
+    cursor = indptr[:-1].copy()
+    indices = np.empty(2 * len(u), np.int32)
+    for k in range(len(u)):
+        indices[cursor[u[k]]], indices[cursor[v[k]]] = v[k], u[k]
+        cursor[u[k]] += 1
+        cursor[v[k]] += 1
+    return indptr, indices
+
+
 def symmetric_csr(u: np.ndarray, v: np.ndarray, n: int) -> CSR:
-    """Return the adjacency (n, n) of undirected edges u[k] - v[k], u != v: both directions, values 1."""
-    return edges_to_csr(np.concatenate((u, v)), np.concatenate((v, u)), n, n)
+    """Return the adjacency (n, n) of undirected edges u[k] - v[k], u != v: both directions, values 1.
+
+    Edges in canonical order (u < v, lexicographic), as graphs keep them, need no sorting: one pass over them.
+    """
+    if not _is_canonical(u, v):
+        return edges_to_csr(np.concatenate((u, v)), np.concatenate((v, u)), n, n)
+    indptr, indices = _both_ways(u, v, n)
+    return CSR(indptr, indices, np.ones(len(indices), np.float32), n)
 
 
 def transpose_order(csr: CSR) -> tuple[np.ndarray, np.ndarray]:

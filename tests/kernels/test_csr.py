@@ -53,6 +53,19 @@ def test_round_trip_keeps_every_entry(cells):
 
 
 @settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)).filter(lambda e: e[0] != e[1]), max_size=40))
+def test_sorted_and_unsorted_edges_give_the_same_adjacency(edges):
+    """Canonical edges take the pass without sorting: the same bytes as sorting both directions, repeats included."""
+    canonical = sorted((min(edge), max(edge)) for edge in edges)
+    u, v = as_arrays(canonical)
+    wanted = edges_to_csr(np.concatenate((u, v)), np.concatenate((v, u)), 7, 7)
+    for order in (canonical, canonical[::-1], edges):
+        ours = symmetric_csr(*as_arrays(order), 7)
+        assert all(np.array_equal(a, b) for a, b in zip(ours, wanted, strict=True))
+        assert [part.dtype for part in ours[:3]] == [part.dtype for part in wanted[:3]]
+
+
+@settings(max_examples=60, deadline=None)
 @given(pairs)
 def test_transposing_twice_returns_the_matrix(cells):
     csr = edges_to_csr(*as_arrays(cells), 7, 5, np.arange(len(cells), dtype=np.float32))
