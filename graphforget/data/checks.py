@@ -108,18 +108,6 @@ def check_labels(labels: Any, n_nodes: int, name: str) -> np.ndarray | None:
     return labels.astype(np.int64)
 
 
-def check_ids(ids: Any, n_nodes: int, name: str) -> np.ndarray | None:
-    """Return one unique id per node; raises DataError otherwise."""
-    if ids is None:
-        return None
-    ids = np.asarray(ids)
-    if ids.shape != (n_nodes,):
-        raise DataError(f"Graph '{name}': ids must hold one id per node ({n_nodes:,}); got shape {ids.shape}.")
-    if len(np.unique(ids)) != n_nodes:
-        raise DataError(f"Graph '{name}': node ids repeat; each node needs an id of its own.")
-    return ids
-
-
 def class_names(names: Sequence[str] | None, labels: Any) -> tuple[str, ...] | None:
     """Return the given names, or "0", "1", ...: the number of classes is frozen when the graph is built."""
     if names is not None or labels is None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from graphforget._core.errors import DataError, nearest
+from graphforget._core.errors import DataError
 from graphforget._core.words import counted
 from graphforget.data.checks import (
     Features,
@@ -18,7 +18,6 @@ from graphforget.data.checks import (
     canonical_edges,
     check_edges,
     check_features,
-    check_ids,
     check_labels,
     freeze_features,
     frozen,
@@ -28,14 +27,14 @@ from graphforget.data.checks import (
 from graphforget.data.checks import (
     class_names as names_of_classes,
 )
+from graphforget.data.id_lookup import Id, checked_ids, id_table, ids_of, numbers_of
+from graphforget.data.memo import Memo
 from graphforget.kernels.csr import CSR, gcn_normalise, symmetric_csr
 from graphforget.kernels.propagate import Sparse
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True, eq=False)
-class Graph:
+class Graph(Memo):
     """An undirected graph with node features and labels; a frozen value.
 
     Build one with `Graph.build`. Deriving a graph (`without`) gives a new value, so that nothing computed for the
@@ -66,7 +65,6 @@ class Graph:
     notes: tuple[str, ...] = ()
     benchmark: bool = False
     column_order: bool = False
-    _memo: dict = field(default_factory=dict, repr=False, init=False)
 
     @classmethod
     def build(
@@ -95,7 +93,7 @@ class Graph:
             edges=frozen(canonical),
             features=freeze_features(check_features(features, n_nodes, name)),
             labels=None if labels is None else frozen(check_labels(labels, n_nodes, name)),
-            ids=None if ids is None else frozen(check_ids(ids, n_nodes, name)),
+            ids=checked_ids(ids, n_nodes, "node", f"Graph '{name}'"),
             class_names=names_of_classes(class_names, labels),
             masks={key: frozen(np.asarray(mask, dtype=bool)) for key, mask in (masks or {}).items()},
             name=name,
@@ -103,12 +101,6 @@ class Graph:
             benchmark=benchmark,
             column_order=column_order,
         )
-
-    def memo(self, key: str, build: Callable[[], T]) -> T:
-        """Return the derived value `key`, computed once per graph value."""
-        if key not in self._memo:
-            self._memo[key] = build()
-        return self._memo[key]
 
     @property
     def n_edges(self) -> int:
@@ -226,34 +218,13 @@ class Graph:
         return replace(self, features=freeze_features(scale_rows(self.features, scale)))
 
     def index_of(self, user_ids: Sequence[Any] | np.ndarray) -> np.ndarray:
-        """Return the node numbers of the user's own ids; raises DataError at the first unknown one."""
-        wanted = np.asarray(user_ids)
-        if self.ids is None:
-            return self._plain_index(wanted)
-        table = self.memo("id_table", lambda: {str(key): row for row, key in enumerate(self.ids.tolist())})
-        rows = [table.get(str(key), -1) for key in wanted.tolist()]
-        if -1 in rows:
-            bad = wanted.tolist()[rows.index(-1)]
-            raise DataError(f"Graph '{self.name}' has no node with id '{bad}'.{nearest(bad, table)}")
-        return np.array(rows, dtype=np.int64)
+        """Return node numbers of the user's own ids; raises DataError at an unknown one (the nearest is suggested)."""
+        table = self.memo("id_table", lambda: id_table(self.ids))
+        return numbers_of(user_ids, table, self.n_nodes, "node", f"Graph '{self.name}'")
 
-    def _plain_index(self, wanted: np.ndarray) -> np.ndarray:
-        try:
-            rows = wanted.astype(np.int64)
-        except ValueError:
-            rows = None
-        if rows is None or (wanted.dtype.kind == "f" and (rows != wanted).any()):
-            raise DataError(f"Graph '{self.name}': node ids are integers 0 to {self.n_nodes - 1}; got {wanted[:3]}.")
-        outside = (rows < 0) | (rows >= self.n_nodes)
-        if outside.any():
-            raise DataError(
-                f"Graph '{self.name}' has no node with id {rows[outside][0]}; ids go from 0 to {self.n_nodes - 1}."
-            )
-        return rows
-
-    def user_ids(self, nodes: np.ndarray) -> list[Any]:
+    def user_ids(self, nodes: np.ndarray) -> list[Id]:
         """Return the user's own ids of the given node numbers."""
-        return np.asarray(nodes).tolist() if self.ids is None else self.ids[nodes].tolist()
+        return ids_of(nodes, self.ids)
 
     def __repr__(self) -> str:
         return (

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import numpy as np
 
 from graphforget.data.checks import frozen
+from graphforget.data.memo import Memo
 from graphforget.data.triples import TripleGraph
 from graphforget.kernels.csr import CSR, symmetric_csr, symmetric_normalise
 from graphforget.kernels.propagate import Sparse
 
-T = TypeVar("T")
 
-
-class GraphView(ABC):
+class GraphView(Memo, ABC):
     """What kernels, methods and models written for a `Graph` of edges ask for.
 
     Node u is user u, node n_users + i item i, node n_users + e entity e of the knowledge graph (its first entities are
@@ -27,10 +25,6 @@ class GraphView(ABC):
     n_items: int
     train: CSR
     triples: TripleGraph | None
-
-    @abstractmethod
-    def memo(self, key: str, build: Callable[[], T]) -> T:
-        """Return the derived value `key`, computed once per value."""
 
     @abstractmethod
     def pairs(self, part: str = "train") -> np.ndarray:

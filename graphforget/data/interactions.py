@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -28,8 +28,6 @@ from graphforget.data.interaction_parts import (
 )
 from graphforget.data.triples import TripleGraph
 from graphforget.kernels.csr import CSR, row_ids
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +64,6 @@ class Interactions(GraphView):
     triples: TripleGraph | None = None
     modalities: Mapping[str, np.ndarray] = field(default_factory=dict)
     missing: Mapping[str, np.ndarray] = field(default_factory=dict)
-    _memo: dict = field(default_factory=dict, repr=False, init=False)
 
     @classmethod
     def build(
@@ -128,12 +125,6 @@ class Interactions(GraphView):
             modalities={key: with_mean(values, rows) for key, (values, rows) in features.items()},
             missing={key: frozen(rows) for key, (_, rows) in features.items()},
         )
-
-    def memo(self, key: str, build: Callable[[], T]) -> T:
-        """Return the derived value `key`, computed once per value."""
-        if key not in self._memo:
-            self._memo[key] = build()
-        return self._memo[key]
 
     def part(self, name: str) -> CSR | None:
         """Return the CSR of "train", "valid" or "test"; raises UsageError for another name."""

@@ -33,10 +33,7 @@ class Resolved:
 
 def _nodes(graph: Graph, ids: Sequence[Any]) -> np.ndarray:
     """Return node numbers in the order given; text and integers may be mixed."""
-    if not ids:
-        return np.zeros(0, dtype=np.int64)
-    same = len({type(key) for key in ids}) == 1
-    return graph.index_of(list(ids) if same else [str(key) for key in ids])
+    return graph.index_of(ids)
 
 
 def _edges(graph: Graph, edges: Sequence[tuple[Any, Any]]) -> np.ndarray:
@@ -82,17 +79,13 @@ def once(found: np.ndarray, kind: str, notes: list[str]) -> np.ndarray:
     return unique
 
 
-def _refuse_everything(graph: Graph, resolved: Resolved) -> None:
-    whole = (
-        ("edge", len(resolved.edges), graph.n_edges),
-        ("node", len(resolved.nodes), graph.n_nodes),
-        ("class", len(resolved.classes), graph.n_classes),
-    )
-    for what, count, total in whole:
-        if count and count == total:
+def refuse_everything(owner: str, verb: str, *counts: tuple[str, int, int]) -> None:
+    """Raise DataError when a deletion takes all there is of something: (what, how many go, how many there are)."""
+    for what, going, total in counts:
+        if going and going == total:
             raise DataError(
-                f"Graph '{graph.name}': the deletion names every {what} ({total:,}); nothing is left to retain. "
-                "Delete fewer, or train a new model on other data."
+                f"{owner}: the deletion {verb} every {what} ({total:,}); nothing is left to retain. Delete fewer, or "
+                "train a new model on other data."
             )
 
 
@@ -122,5 +115,11 @@ def resolve(deletion: Deletion, graph: Graph) -> Resolved:
         classes=once(_classes(graph, deletion.classes), "classes", notes),
         notes=tuple(notes),
     )
-    _refuse_everything(graph, resolved)
+    refuse_everything(
+        f"Graph '{graph.name}'",
+        "names",
+        ("edge", len(resolved.edges), graph.n_edges),
+        ("node", len(resolved.nodes), graph.n_nodes),
+        ("class", len(resolved.classes), graph.n_classes),
+    )
     return resolved

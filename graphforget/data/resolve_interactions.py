@@ -13,7 +13,7 @@ from graphforget.data.checks import distinct
 from graphforget.data.deletion_files import GRAPH_KINDS
 from graphforget.data.interaction_parts import among, keys_of, mask_of, retained
 from graphforget.data.interactions import Interactions
-from graphforget.data.resolve import once
+from graphforget.data.resolve import once, refuse_everything
 from graphforget.data.triples import TripleGraph
 from graphforget.kernels.csr import CSR
 
@@ -185,18 +185,15 @@ def _held_out(data: Interactions, users: np.ndarray, items: np.ndarray, keys: np
 
 
 def _refuse_everything(data: Interactions, found: ResolvedInteractions) -> None:
-    whole = (
+    n_triples = 0 if data.triples is None or not len(found.triples) else data.triples.n_triples
+    refuse_everything(
+        f"Interactions '{data.name}'",
+        "takes",
         ("user", len(found.users), data.n_users),
         ("item", len(found.items), data.n_items),
         ("train interaction", len(found.pairs), data.n_pairs),
-        ("triple", len(found.facts), 0 if data.triples is None or not len(found.triples) else data.triples.n_triples),
+        ("triple", len(found.facts), n_triples),
     )
-    for what, count, total in whole:
-        if count and count == total:
-            raise DataError(
-                f"Interactions '{data.name}': the deletion takes every {what} ({total:,}); nothing is left to retain. "
-                "Delete fewer, or train a new model on other data."
-            )
 
 
 def _refuse_nothing(data: Interactions, found: ResolvedInteractions) -> None:

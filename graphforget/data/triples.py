@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from graphforget._core.errors import DataError
 from graphforget.data.checks import frozen
 from graphforget.data.id_lookup import Id, checked_ids, id_table, ids_of, numbers_of
-
-T = TypeVar("T")
+from graphforget.data.memo import Memo
 
 
 def _checked(triples: Any, n_entities: int, n_relations: int, name: str) -> np.ndarray:
@@ -44,7 +43,7 @@ def _canonical(triples: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class TripleGraph:
+class TripleGraph(Memo):
     """Facts (head, relation, tail); a frozen value.
 
     Beside `Interactions` the entities 0 .. n_items - 1 are the items. Inverse relations are not stored: a model that
@@ -66,7 +65,6 @@ class TripleGraph:
     relation_ids: np.ndarray | None = None
     name: str = "triples"
     notes: tuple[str, ...] = ()
-    _memo: dict = field(default_factory=dict, repr=False, init=False)
 
     @classmethod
     def build(
@@ -106,12 +104,6 @@ class TripleGraph:
             name=name,
             notes=(*notes, *((f"{repeats:,} repeated triples merged",) if repeats else ())),
         )
-
-    def memo(self, key: str, build: Callable[[], T]) -> T:
-        """Return the derived value `key`, computed once per value."""
-        if key not in self._memo:
-            self._memo[key] = build()
-        return self._memo[key]
 
     @property
     def n_triples(self) -> int:

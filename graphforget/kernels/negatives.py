@@ -7,6 +7,7 @@ from numba import njit, prange
 
 from graphforget._core.streams import GOLDEN, draw_u64
 from graphforget.kernels.csr import CSR
+from graphforget.kernels.row_sets import has_column
 
 TRIES = 63
 """Draws of a slot that may be rejected; draw number 63 of the slot then picks by rank, which never fails."""
@@ -23,17 +24,9 @@ _LOW = np.uint64(0xFFFFFFFF)
 _SLOT = TRIES + 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, inline="always")
 def _has(indptr: np.ndarray, indices: np.ndarray, u: int, v: int) -> bool:
-    """Return whether row u has column v: binary search."""
-    low, high = indptr[u], indptr[u + 1]
-    while low < high:
-        middle = (low + high) // 2
-        if indices[middle] < v:
-            low = middle + 1
-        else:
-            high = middle
-    return low < indptr[u + 1] and indices[low] == v
+    return has_column(indices[indptr[u] : indptr[u + 1]], v)
 
 
 @njit(cache=True, inline="always")

@@ -9,29 +9,16 @@ from numba import njit, prange
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _row_potentials(scaled: np.ndarray, g: np.ndarray, log_mass: float, f: np.ndarray) -> None:
-    """Set f so that every row of exp(f + g - scaled) sums to exp(log_mass)."""
+def _potentials(scaled: np.ndarray, other: np.ndarray, log_mass: float, out: np.ndarray) -> None:
+    """Set `out` so that every row of exp(out + other - scaled) sums to exp(log_mass)."""
     for i in prange(len(scaled)):
         top = -np.inf
-        for s in range(len(g)):
-            top = max(top, g[s] - scaled[i, s])
+        for s in range(len(other)):
+            top = max(top, other[s] - scaled[i, s])
         total = 0.0
-        for s in range(len(g)):
-            total += math.exp(g[s] - scaled[i, s] - top)
-        f[i] = log_mass - top - math.log(total)
-
-
-@njit(parallel=True, cache=True, nogil=True)
-def _column_potentials(scaled: np.ndarray, f: np.ndarray, log_mass: float, g: np.ndarray) -> None:
-    """Set g so that every column of exp(f + g - scaled) sums to exp(log_mass); `scaled` is transposed here."""
-    for s in prange(len(scaled)):
-        top = -np.inf
-        for i in range(len(f)):
-            top = max(top, f[i] - scaled[s, i])
-        total = 0.0
-        for i in range(len(f)):
-            total += math.exp(f[i] - scaled[s, i] - top)
-        g[s] = log_mass - top - math.log(total)
+        for s in range(len(other)):
+            total += math.exp(other[s] - scaled[i, s] - top)
+        out[i] = log_mass - top - math.log(total)
 
 
 def log_plan(cost: np.ndarray, eps: float, iterations: int) -> np.ndarray:
@@ -50,6 +37,6 @@ def log_plan(cost: np.ndarray, eps: float, iterations: int) -> np.ndarray:
     f, g = np.zeros(len(scaled)), np.zeros(scaled.shape[1])
     rows_mass, columns_mass = -math.log(len(f)), -math.log(len(g))
     for _ in range(iterations):
-        _row_potentials(scaled, g, rows_mass, f)
-        _column_potentials(columns, f, columns_mass, g)
+        _potentials(scaled, g, rows_mass, f)
+        _potentials(columns, f, columns_mass, g)
     return f[:, None] + g[None, :] - scaled

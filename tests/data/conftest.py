@@ -1,8 +1,9 @@
-"""Data folders and small files for the data tests."""
+"""Small values and files for the data tests, and the script that writes the samples."""
 
 from __future__ import annotations
 
-import os
+import importlib.machinery
+import importlib.util
 import pickle
 from collections import defaultdict
 from pathlib import Path
@@ -16,14 +17,13 @@ from graphforget.data.graph import Graph
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="session")
-def public_data() -> Path:
-    """The folder of public data sets; the test is skipped without one."""
-    named = os.environ.get("GRAPHFORGET_DATA")
-    folder = Path(named) if named else ROOT.parent / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"no public data: neither $GRAPHFORGET_DATA nor {folder} is a folder")
-    return folder
+@pytest.fixture(scope="module")
+def generator():
+    """The script that writes the samples, as a module."""
+    loader = importlib.machinery.SourceFileLoader("make_sample", str(ROOT / "scripts" / "make_sample"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("make_sample", loader))
+    loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

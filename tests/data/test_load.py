@@ -15,11 +15,11 @@ NAMED = sorted(name for name, card in cards().items() if card.kind == "graph" an
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_published_counts(public_data, name):
+def test_published_counts(data_dir, name):
     card = cards()[name]
-    if not (public_data / card.files[0].path).exists():
+    if not (data_dir / card.files[0].path).exists():
         pytest.skip(f"{name} is not in the data folder")
-    graph = load(name, data_dir=public_data)
+    graph = load(name, data_dir=data_dir)
     found = (graph.n_nodes, 2 * graph.n_edges, graph.n_features, graph.n_classes)
     assert found == tuple(card.expected.model_dump().values())
     assert graph.benchmark and graph.name == name
@@ -27,14 +27,14 @@ def test_published_counts(public_data, name):
 
 
 @pytest.mark.parametrize(("name", "split"), [("cora", (140, 500, 1000)), ("pubmed", (60, 500, 1000))])
-def test_public_split(public_data, name, split):
-    masks = load(name, data_dir=public_data).masks
+def test_public_split(data_dir, name, split):
+    masks = load(name, data_dir=data_dir).masks
     assert tuple(int(masks[key].sum()) for key in ("train", "val", "test")) == split
     assert not (masks["train"] & masks["val"] | masks["val"] & masks["test"]).any()
 
 
 @pytest.mark.parametrize("name", ["cora", "cora-ml"])
-def test_equals_torch_geometric(public_data, tmp_path, name):
+def test_equals_torch_geometric(data_dir, tmp_path, name):
     from torch_geometric.datasets import CitationFull, Planetoid
 
     folder, kind, key = {
@@ -42,9 +42,9 @@ def test_equals_torch_geometric(public_data, tmp_path, name):
         "cora-ml": ("citation_full/cora_ml", CitationFull, "Cora_ML"),
     }[name]
     copy = tmp_path / folder.split("/")[1]
-    shutil.copytree(public_data / folder / "raw", copy / "raw")
+    shutil.copytree(data_dir / folder / "raw", copy / "raw")
     oracle = kind(str(tmp_path), key)[0]
-    graph = load(name, data_dir=public_data)
+    graph = load(name, data_dir=data_dir)
     u, v = oracle.edge_index.numpy()
     pairs = np.stack([u, v])[:, u < v]
     np.testing.assert_array_equal(graph.edges, pairs[:, np.lexsort((pairs[1], pairs[0]))])

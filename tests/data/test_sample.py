@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 from pathlib import Path
 
 import numpy as np
-import pytest
 from sklearn.metrics import roc_auc_score
 
 from graphforget._core.streams import Streams
@@ -15,15 +12,6 @@ from graphforget.data.load import load
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "datasets" / "sample" / "citations.npz"
-
-
-@pytest.fixture(scope="module")
-def generator():
-    """The script that writes the sample, as a module."""
-    loader = importlib.machinery.SourceFileLoader("make_sample", str(ROOT / "scripts" / "make_sample"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("make_sample", loader))
-    loader.exec_module(module)
-    return module
 
 
 def test_the_file_is_what_the_generator_writes(generator):

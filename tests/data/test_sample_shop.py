@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +11,6 @@ from graphforget.data.load import load
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "datasets" / "sample" / "shop"
-
-
-@pytest.fixture(scope="module")
-def generator():
-    """The script that writes the sample, as a module."""
-    loader = importlib.machinery.SourceFileLoader("make_sample", str(ROOT / "scripts" / "make_sample"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("make_sample", loader))
-    loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
