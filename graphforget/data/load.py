@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from graphforget._core.errors import DataError, UsageError
 from graphforget._core.registry import Registry
 from graphforget._core.resources import datasets_folder
+from graphforget._core.words import counted
 from graphforget.data.cards import Card, InteractionCard, find_card, is_card
 from graphforget.data.download import cached
 from graphforget.data.formats.base import GraphFormat, RawGraph, existing
@@ -152,10 +153,21 @@ def _interactions(card: InteractionCard, data_dir: str | Path | None, options: L
     return cached(card, lambda folder: load_card(card, folder, options))
 
 
+def _found(raw: RawGraph) -> tuple[str, ...]:
+    """Return notes on what the user's files hold, before anything is merged."""
+    joined_nodes = np.zeros(raw.n_nodes, dtype=bool)
+    joined_nodes[raw.edges] = True
+    alone = raw.n_nodes - int(joined_nodes.sum())
+    found = f"found {counted(raw.n_nodes, 'node')} and {counted(raw.edges.shape[1], 'listed edge')}"
+    return (found, *((f"{counted(alone, 'node')} without an edge",) if alone else ()))
+
+
 def _graph(card: Card | Path, data_dir: str | Path | None, features: Any, labels: Any) -> Graph:
     """Return the graph of a card or a path, with features and labels in place of its own."""
     if isinstance(card, Path):
-        return _built(joined(_from_path(card), _features(features), _labels(labels)), card.stem, benchmark=False)
+        read = _from_path(card)
+        read = replace(read, notes=(*_found(read), *read.notes))
+        return _built(joined(read, _features(features), _labels(labels)), card.stem, benchmark=False)
     raw, graph = _named(card, data_dir)
     if features is None and labels is None:
         return graph

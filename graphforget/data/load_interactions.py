@@ -19,7 +19,7 @@ from graphforget.data.formats.base import existing
 from graphforget.data.formats.integer_triples import read_integer_triples
 from graphforget.data.formats.named_triples import read_named_triples
 from graphforget.data.formats.node_table import NodeTable
-from graphforget.data.formats.raw_interactions import ALL, InteractionFormat, RawInteractions
+from graphforget.data.formats.raw_interactions import ALL, InteractionFormat, RawInteractions, first_line
 from graphforget.data.interactions import Interactions
 from graphforget.data.item_features import feature_table, with_features
 from graphforget.data.load_options import LoadOptions
@@ -40,6 +40,16 @@ def recognised(path: Path) -> str | None:
     return found[0] if found else None
 
 
+def _beginning(path: Path) -> str:
+    """Return the first line of a text file for a message, with what parts its cells where that is not read."""
+    line = first_line(path)[:60].decode("utf-8", "replace").strip()
+    if not line.isprintable() or not line:
+        return ""
+    mark = next((mark for mark in ";|" if mark in line), None)
+    hint = "" if mark is None else f", with '{mark}' between the cells where a comma, a tab or blanks are read"
+    return f" (the first line is '{line}'{hint})"
+
+
 def _format_of(path: Path, options: LoadOptions) -> InteractionFormat:
     name = options.format or recognised(path)
     named = options.format is None and options.columns is not None and path.is_file()
@@ -55,8 +65,8 @@ def _format_of(path: Path, options: LoadOptions) -> InteractionFormat:
     if name is None:
         existing(path)
         raise UsageError(
-            f"{path}: the format of these interactions is not recognised. Name the columns, as columns={{'user': ..., "
-            f"'item': ...}}, or the format, one of {', '.join(INTERACTION_FORMATS.names())}."
+            f"{path}: the format of these interactions is not recognised{_beginning(path)}. Name the columns, as "
+            f"columns={{'user': ..., 'item': ...}}, or the format, one of {', '.join(INTERACTION_FORMATS.names())}."
         )
     return INTERACTION_FORMATS.get(name)
 

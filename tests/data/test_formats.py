@@ -123,7 +123,7 @@ def test_a_text_header_that_is_not_known_becomes_a_note(tmp_path):
     path = tmp_path / "g.csv"
     path.write_text("alice,bob\nbob,carl\n")
     graph = load(path)
-    assert graph.n_edges == 2 and "first line was read as an edge" in graph.notes[0]
+    assert graph.n_edges == 2 and "first line was read as an edge" in graph.notes[1]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_features_by_id_are_joined_and_may_add_lonely_nodes(tmp_path, edges):
     assert graph.ids.tolist() == [5, 7, 8, 9]
     assert graph.features.tolist() == [[3, 4], [5, 6], [7, 8], [1, 2]]
     assert graph.degrees.tolist() == [2, 1, 0, 1]
-    assert "1 node(s)" in graph.notes[0] and "have no edges" in graph.notes[0]
+    assert "1 node(s)" in graph.notes[1] and "have no edges" in graph.notes[1]
 
 
 def test_features_by_row_number_stand_for_nodes_from_zero(tmp_path, edges):

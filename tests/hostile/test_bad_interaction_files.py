@@ -45,7 +45,7 @@ LISTS = {
     "UTF-16": ({"train.txt": b"\xff\xfe0\x00 \x001\x00\n\x00"}, "train.txt line 1 | zero byte | UTF-8"),
     "binary garbage": (
         {"train.txt": bytes(range(255, 0, -1))},
-        "train.txt line 1 | is not a whole number",
+        "train.txt line 1 | a return stands there without a newline",
     ),
     "digits of another script": ({"train.txt": "0 ٣\n"}, "train.txt line 1 | '٣' is not a whole number"),
     "facts of two numbers": (GOOD | {"kg_final.txt": "0 0 1\n1 1\n"}, "kg_final.txt line 2 | 2 number(s), but 3"),
@@ -119,7 +119,7 @@ TABLES = {
         {"columns": {"user": 0, "item": 1}},
         "no column 0 for the user | counted from 1",
     ),
-    "a header read as data": (TABLE, {"columns": {"user": 1, "item": 2, "rating": 3}}, "line 1 | rating 'rating'"),
+    "a header read as data": (TABLE, {"columns": {"user": 1, "item": 2, "rating": 3}}, "line 1 | look like a header"),
     "no header to go by": ("a,b\n1,2\n", {"format": "interaction-table"}, "line 1 | no header that names | columns={"),
     "an open quote": ('user,item\n"1,2\n', {}, "r.csv line 2 | several lines | quotes"),
     "a zero byte": ("user,item\n1,\u00002\n", {}, "r.csv line 2 | zero byte"),

@@ -16,7 +16,7 @@ import numpy as np
 from graphforget._core.errors import DataError, UsageError, nearest, unknown
 from graphforget.data.formats.base import existing
 from graphforget.data.formats.delimited import TAB, Delimited, Ids, Sheet, numbered
-from graphforget.data.formats.interaction_table import ROLES, Table, joined_tables, record_files
+from graphforget.data.formats.interaction_table import Table, joined_tables, record_files
 from graphforget.data.formats.raw_interactions import (
     ALL,
     PARTS,
@@ -65,7 +65,7 @@ def _tokens(sheet: Sheet, column: int, what: str) -> Ids:
         return sheet.ids(column, what, as_text=True)
 
 
-def _records(path: Path, how: Reading) -> tuple[Table, str]:
+def _records(path: Path, how: Reading) -> tuple[Table, list[str]]:
     columns = {} if how.columns is None else dict(how.columns)
     stray = next((role for role in columns if role not in FIELDS), None)
     if stray is not None:
@@ -76,11 +76,13 @@ def _records(path: Path, how: Reading) -> tuple[Table, str]:
     table = Table(
         _tokens(sheet, roles.index("user"), "user token"),
         _tokens(sheet, roles.index("item"), "item token"),
-        *(sheet.floats(roles.index(role), role) if role in roles else None for role in ROLES[2:]),
+        sheet.floats(roles.index("rating"), "rating") if "rating" in roles else None,
+        sheet.times(roles.index("time")) if "time" in roles else None,
     )
     left = len(text.first) - len(at)
     read = ", ".join(f"{role} from '{text.first[column]}'" for role, column in at.items())
-    return table, f"{path.name}: {read}" + (f"; {left} further field(s) not read" if left else "")
+    note = f"{path.name}: {read}" + (f"; {left} further field(s) not read" if left else "")
+    return table, [note, *text.notes, *sheet.notes]
 
 
 def _text(words: Sequence[bytes]) -> list[str]:
@@ -171,8 +173,9 @@ class AtomicFiles(InteractionFormat):
             raise DataError("Atomic files: a .kg needs its .link and the other way round. Put both beside the .inter.")
         found = {part: _records(path, how) for part, path in record_files(files, "Atomic files").items()}
         where = ", ".join(str(files[part]) for part in found)
-        raw = joined_tables({part: table for part, (table, _) in found.items()}, where, [n for _, n in found.values()])
+        notes = [note for _, remarks in found.values() for note in remarks]
+        raw = joined_tables({part: table for part, (table, _) in found.items()}, where, notes)
         if "triples" not in files:
             return raw
-        graph, notes = _triples(files, raw)
-        return RawInteractions(**vars(raw) | {"triples": graph, "notes": (*raw.notes, *notes)})
+        graph, more = _triples(files, raw)
+        return RawInteractions(**vars(raw) | {"triples": graph, "notes": (*raw.notes, *more)})

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from graphforget._core.errors import DataError
 
 Features = sp.csr_array | np.ndarray
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,14 @@ class GraphFormat(ABC):
 
 
 def existing(path: Path) -> Path:
-    """Return `path` if it is a readable, non-empty file; raises DataError otherwise."""
+    """Return `path` if it is a readable, non-empty and unpacked file; raises DataError otherwise."""
     if path.is_dir():
         raise DataError(f"{path} is a folder; name a file in it.")
     if not path.is_file():
         raise DataError(f"{path}: no such file. Check the path.")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty. It may be an unfinished copy; fetch or write it again.")
+    with path.open("rb") as file:
+        if file.read(len(_GZIP)) == _GZIP:
+            raise DataError(f"{path}: packed by gzip, which is not read. Unpack it (gunzip), and name what it held.")
     return path

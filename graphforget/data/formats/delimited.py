@@ -10,12 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from graphforget._core.errors import DataError
+from graphforget._core.words import counted
 from graphforget.data.formats.numbers import read_text
+from graphforget.data.formats.raw_interactions import first_line
 from graphforget.kernels.text_scan import cell_decimals, cell_integers, table_cells
 
 COMMA, TAB, COLONS, BLANKS = b",", b"\t", b"::", b""
+QUOTED = b'" \t\r'
+"""What may stand around the name of a column."""
 _UNIT = b"\x1f"
 _SHOWN = 40
+_UNITS = (1e8, 1e11, 1e14, 1e17)
+_UNIT_NAMES = ("seconds", "milliseconds", "microseconds", "nanoseconds")
 Ids = np.ndarray | list[bytes]
 
 
@@ -80,6 +86,26 @@ class Sheet:
             raise self.fault(int(wrong[0]), column, what, "is not a finite number", "Fix the line.")
         return values
 
+    def times(self, column: int) -> np.ndarray:
+        """Return a column of times as float64; raises DataError for text, or where the unit changes on the way.
+
+        Since 1973 seconds, milliseconds, micro- and nanoseconds have numbers of different size.
+        """
+        values = self.floats(column, "time")
+        unit = np.digitize(values, _UNITS)
+        first = np.flatnonzero(unit > 0)
+        other = first[unit[first] != unit[first[:1]]]
+        if len(other):
+            begun = f"is {_UNIT_NAMES[unit[other[0]] - 1]} by its size, after {_UNIT_NAMES[unit[first[0]] - 1]}"
+            raise self.fault(int(other[0]), column, "time", begun, "Bring all times to one unit.")
+        return values
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was passed over between the rows."""
+        blank = int(self.lines[-1] - self.lines[0]) + 1 - self.n_rows
+        return (f"{self.path.name}: {counted(blank, 'blank line')} passed over",) if blank else ()
+
     def ids(self, column: int, what: str, as_text: bool) -> Ids:
         """Return a column of ids: int64 when the first is an integer (and not `as_text`), else its words.
 
@@ -123,14 +149,14 @@ def _unquoted(path: Path, text: np.ndarray, mark: bytes) -> np.ndarray:
 
 
 def _first_line(text: np.ndarray) -> tuple[bytes, int]:
-    """Return the first line that is not blank, and how many lines stand above it."""
+    """Return the first line that is neither blank nor a comment (#), and how many lines stand above it."""
     above = 0
     data = text.tobytes()
     start = 0
     while start < len(data):
         end = data.find(b"\n", start)
         end = len(data) if end < 0 else end
-        if data[start:end].strip():
+        if data[start:end].strip() and data[start : start + 1] != b"#":
             return data[start:end].strip(b"\r"), above
         above, start = above + 1, end + 1
     return b"", above
@@ -155,6 +181,9 @@ class Delimited:
         line, self._above = _first_line(self.text)
         if not line.strip():
             raise DataError(f"{path}: no rows in it. Name a file with one row per record.")
+        above = self.text.tobytes().split(b"\n", self._above)[:-1] if self._above else []
+        comments = sum(line.startswith(b"#") for line in above)
+        self.notes = (f"{path.name}: {counted(comments, 'comment line')} (#) passed over",) if comments else ()
         cells = line.split(self.mark) if self.mark else line.split()
         self.first = [cell.strip().decode("utf-8", "replace") for cell in cells]
 
@@ -182,7 +211,7 @@ def mark_of(path: Path) -> bytes:
     by_suffix = {".csv": COMMA, ".tsv": TAB}.get(path.suffix.lower())
     if by_suffix is not None:
         return by_suffix
-    line, _ = _first_line(read_text(path)[:1_000_000])
+    line = first_line(path)
     return next((mark for mark in (TAB, COLONS, COMMA) if mark in line), BLANKS)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphforget._core.errors import DataError
 from graphforget.data.formats.base import GraphFormat, RawGraph
-from graphforget.data.formats.table import Row, integer, is_integer, rows
+from graphforget.data.formats.table import Row, integer, is_integer, rows, text_note
 
 COLUMN_NAMES = (("source", "target"), ("u", "v"), ("src", "dst"), ("from", "to"), ("node1", "node2"))
 
@@ -63,8 +63,8 @@ class Ids:
         return ids[order], rank
 
 
-def _start(path: Path) -> tuple[Iterator[Row], Row, tuple[int, int], bool]:
-    """Return the edge rows, the first of them, the id columns and whether there was a header."""
+def _start(path: Path) -> tuple[Iterator[Row], Row, tuple[int, int], Row | None]:
+    """Return the edge rows, the first of them, the id columns and the header if there is one."""
     lines = rows(path)
     first = next(lines, None)
     if first is None:
@@ -79,7 +79,7 @@ def _start(path: Path) -> tuple[Iterator[Row], Row, tuple[int, int], bool]:
     if header and second is None:
         raise DataError(f"{path}: only a header and no edges. Add one edge per line.")
     data = [row for row in (first, second) if row is not None][header:]
-    return chain(data, lines), data[0], columns, header
+    return chain(data, lines), data[0], columns, first if header else None
 
 
 def read_edges(path: Path) -> tuple[np.ndarray, Ids, tuple[str, ...]]:
@@ -92,10 +92,12 @@ def read_edges(path: Path) -> tuple[np.ndarray, Ids, tuple[str, ...]]:
         pairs.append(code(row, columns[0]))
         pairs.append(code(row, columns[1]))
     edges = np.frombuffer(pairs, dtype=np.int64).reshape(-1, 2).T
+    unknown = header is not None and named_columns(header.cells) is None
     notes = [f"{len(first.cells) - 2} further column(s) of {path.name} not read"] if len(first.cells) > 2 else []
+    notes += [f"{path.name}: the first line ({', '.join(header.cells)}) was read as a header"] if unknown else []
     if not header and ids.text:
         notes.append(f"{path.name} has no header that is known; its first line was read as an edge")
-    return edges, ids, tuple(notes)
+    return edges, ids, (*notes, *(text_note(list(ids.codes), "node") if ids.text else ()))
 
 
 class EdgeList(GraphFormat):

@@ -15,7 +15,7 @@ import numpy as np
 
 from graphforget._core.errors import DataError, UsageError, nearest, unknown
 from graphforget.data.formats.base import existing
-from graphforget.data.formats.delimited import Delimited, Ids, Sheet, mark_of, numbered
+from graphforget.data.formats.delimited import QUOTED, Delimited, Ids, Sheet, mark_of, numbered
 from graphforget.data.formats.raw_interactions import (
     ALL,
     PARTS,
@@ -25,6 +25,7 @@ from graphforget.data.formats.raw_interactions import (
     Records,
     first_line,
 )
+from graphforget.data.formats.table import is_integer, text_note
 
 ROLES = ("user", "item", "rating", "time")
 KNOWN = {
@@ -118,19 +119,29 @@ class Table(NamedTuple):
         users = sheet.ids(roles.index("user"), "user id", as_text)
         items = sheet.ids(roles.index("item"), "item id", as_text)
         ratings = sheet.floats(roles.index("rating"), "rating") if "rating" in roles else None
-        times = sheet.floats(roles.index("time"), "time") if "time" in roles else None
+        times = sheet.times(roles.index("time")) if "time" in roles else None
         return cls(users, items, ratings, times)
 
 
-def joined_tables(tables: Mapping[str, Table], where: str, notes: Sequence[str]) -> RawInteractions:
-    """Return the records of the tables of one data set, by part, on common user and item numbers."""
+def _text_notes(ids: np.ndarray, what: str) -> tuple[str, ...]:
+    return text_note(ids.tolist(), what) if ids.dtype.kind == "U" else ()
+
+
+def joined_tables(
+    tables: Mapping[str, Table], where: str, notes: Sequence[str], as_text: bool = False
+) -> RawInteractions:
+    """Return the records of the tables of one data set, by part, on common user and item numbers.
+
+    as_text: whether the user asked for ids as text; else a note says where ids that look like numbers became text.
+    """
     user_ids, users = numbered([table.users for table in tables.values()], where)
     item_ids, items = numbered([table.items for table in tables.values()], where)
     parts = {
         part: Records(np.stack([u, i]), table.ratings, table.times)
         for (part, table), u, i in zip(tables.items(), users, items, strict=True)
     }
-    return RawInteractions(len(user_ids), len(item_ids), parts, user_ids, item_ids, notes=tuple(notes))
+    found = () if as_text else (*_text_notes(user_ids, "user"), *_text_notes(item_ids, "item"))
+    return RawInteractions(len(user_ids), len(item_ids), parts, user_ids, item_ids, notes=(*notes, *found))
 
 
 def record_files(files: Mapping[str, Path], what: str) -> dict[str, Path]:
@@ -151,11 +162,33 @@ def _column_note(path: Path, first: Sequence[str], columns: Columns) -> str:
         f"{role} from {first[at]!r}" if columns.header else f"{role} from column {at + 1}"
         for role, at in columns.at.items()
     )
-    left = len(first) - len(columns.at)
-    return f"{path.name}: {read}" + (f"; {left} further column(s) not read" if left else "")
+    others = [name for at, name in enumerate(first) if at not in columns.at.values()]
+    names = f" ({', '.join(others[:8])})" if columns.header and any(others) else ""
+    return f"{path.name}: {read}" + (f"; {len(others)} further column(s) not read{names}" if others else "")
 
 
-def _table(path: Path, how: Reading) -> tuple[Table, str]:
+def _refuse_twice(place: str, first: Sequence[str], columns: Columns) -> None:
+    """Raise DataError when a column that is read has the name of another."""
+    twice = next((first[at] for at in columns.at.values() if first.count(first[at]) > 1), None)
+    if columns.header and twice is not None:
+        raise DataError(f"{place}: {first.count(twice)} columns are called '{twice}'. Rename all but the one you mean.")
+
+
+def _first_record(sheet: Sheet, first: Sequence[str], columns: Columns, how: Reading) -> tuple[str, ...]:
+    """Return a note on the first line of a file whose columns are named by number; refuses one that is a header."""
+    ends = [list(columns.at).index(role) for role in ROLES[:2]]
+    above, below = ([sheet.cell(row, column) for column in ends] for row in (0, min(1, sheet.n_rows - 1)))
+    words = not any(is_integer(cell) for cell in above)
+    numbers = how.ids != "text" and all(is_integer(cell) for cell in below)
+    if known_columns(first) is not None or (words and numbers):
+        raise DataError(
+            f"{sheet.path} line {sheet.lines[0]}: {' and '.join(map(repr, above))} look like a header. Name the "
+            f"columns by it, as columns={dict(zip(ROLES[:2], above, strict=True))}."
+        )
+    return (f"{sheet.path.name}: the first line ({', '.join(above)}) was read as a record",) if words else ()
+
+
+def _table(path: Path, how: Reading) -> tuple[Table, list[str]]:
     text = Delimited(path, mark_of(path))
     if how.columns is not None:
         columns = chosen_columns(f"{path} line 1", text.first, how.columns)
@@ -168,9 +201,11 @@ def _table(path: Path, how: Reading) -> tuple[Table, str]:
                 "{'user': 1, 'item': 2}."
             )
         columns = Columns(known, header=True)
+    _refuse_twice(f"{path} line 1", text.first, columns)
     sheet = text.sheet(list(columns.at.values()), columns.header)
+    remarks = () if columns.header else _first_record(sheet, text.first, columns, how)
     table = Table.of(sheet, list(columns.at), as_text=how.ids == "text")
-    return table, _column_note(path, text.first, columns)
+    return table, [_column_note(path, text.first, columns), *remarks, *text.notes, *sheet.notes]
 
 
 class InteractionTable(InteractionFormat):
@@ -182,13 +217,16 @@ class InteractionTable(InteractionFormat):
     @classmethod
     def recognises(cls, path: Path) -> bool:
         """Return whether a text table has a header that names a user and an item column."""
-        mark = {".csv": b",", ".tsv": b"\t"}.get(path.suffix.lower())
-        cells = [] if mark is None else first_line(path).split(mark)
-        return known_columns([cell.strip().decode("utf-8", "replace") for cell in cells]) is not None
+        if path.suffix.lower() not in (".csv", ".tsv", ".txt", ".dat"):
+            return False
+        line, mark = first_line(path), mark_of(path)
+        cells = line.split(mark) if mark else line.split()
+        return known_columns([cell.strip(QUOTED).decode("utf-8", "replace") for cell in cells]) is not None
 
     def read(self, files: Mapping[str, Path], how: Reading) -> RawInteractions:
         """Return the records; raises DataError with file, line and column of the first fault."""
         found = {part: _table(existing(path), how) for part, path in record_files(files, "Interaction table").items()}
         where = ", ".join(str(files[part]) for part in found)
-        notes = [note for _, note in found.values()]
-        return joined_tables({part: table for part, (table, _) in found.items()}, where, notes)
+        notes = [note for _, remarks in found.values() for note in remarks]
+        tables = {part: table for part, (table, _) in found.items()}
+        return joined_tables(tables, where, notes, as_text=how.ids == "text")

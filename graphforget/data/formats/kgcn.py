@@ -112,9 +112,8 @@ class Kgcn(InteractionFormat):
                 f"{files[ALL]}: none of its items is in {files['links'].name}. Check that they belong together."
             )
         user_ids, users = np.unique(sheet.integers(roles.index("user"), "user id")[linked], return_inverse=True)
-        ratings, times = (
-            sheet.floats(roles.index(role), role)[linked] if role in roles else None for role in ("rating", "time")
-        )
+        ratings = sheet.floats(roles.index("rating"), "rating")[linked] if "rating" in roles else None
+        times = sheet.times(roles.index("time"))[linked] if "time" in roles else None
         dropped = int((~linked).sum())
         notes = [f"{files[ALL].name}: {dropped:,} records of items without an entity not read"] if dropped else []
         return RawInteractions(

@@ -43,4 +43,5 @@ def read_named_triples(path: Path, item_ids: np.ndarray) -> tuple[TripleGraph, t
         len(ids), len(relations), np.stack([place[head], kind, place[tail]]), ids, relations, name=path.name
     )
     bare = len(item_ids) - about
-    return graph, (f"{path.name}: {bare:,} item(s) are in no fact",) if bare else ()
+    alone = (f"{path.name}: {bare:,} item(s) are in no fact",) if bare else ()
+    return graph, (*text.notes, *sheet.notes, *alone)

@@ -29,13 +29,23 @@ def read_text(path: Path) -> np.ndarray:
 
 
 def as_text(data: bytes, place: str) -> np.ndarray:
-    """Return bytes as uint8 (n,) without a byte order mark; raises DataError where a zero byte shows no text."""
+    """Return bytes as uint8 (n,) without a byte order mark.
+
+    Raises DataError where a zero byte shows no text, or a return without a newline leaves open where lines end.
+    """
     text = np.frombuffer(data.removeprefix(_MARK), dtype=np.uint8)
     zeros = np.flatnonzero(text == 0)
     if len(zeros):
         raise DataError(
             f"{place} line {line_of(text, int(zeros[0]))}: holds a zero byte, so this is no text file. Name a text "
             "file, or save it as UTF-8."
+        )
+    returns = np.flatnonzero(text[:-1] == ord("\r"))
+    alone = returns[text[returns + 1] != ord("\n")]
+    if len(alone):
+        raise DataError(
+            f"{place} line {line_of(text, int(alone[0]))}: a return stands there without a newline (old Mac files end "
+            "their lines so). Save the file with newlines."
         )
     return text
 

@@ -75,11 +75,15 @@ class Reading:
 
 
 def first_line(path: Path) -> bytes:
-    """Return the first line of a file, at most 64 KiB of it, without its end and a byte order mark; b"" of no file."""
+    """Return the first line of a file that is neither blank nor a comment (#), b"" where there is none.
+
+    It comes without its end and a byte order mark; only the first 64 KiB of the file are looked at.
+    """
     if not path.is_file():
         return b""
     with path.open("rb") as file:
-        return file.readline(1 << 16).removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n")
+        lines = file.read(1 << 16).removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"\n").split(b"\n")
+    return next((line for line in lines if line.strip() and not line.startswith(b"#")), b"")
 
 
 class InteractionFormat(ABC):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -87,6 +87,22 @@ def rows(path: Path) -> Iterator[Row]:
         ) from None
     except csv.Error as error:
         raise DataError(f"{path} line {last + 1} or after: not a table row ({error}). Fix the quotes there.") from None
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def text_note(ids: Sequence[str], what: str) -> tuple[str, ...]:
+    """Return a note when ids that were read as text look like numbers, all or some of them."""
+    numbers = [word for word in ids if _is_number(word)]
+    if not numbers:
+        return ()
+    return (f"{what} ids are text, but {len(numbers):,} of {len(ids):,} look like numbers (as '{numbers[0]}')",)
 
 
 def integer(path: Path, row: Row, column: int, what: str) -> int:

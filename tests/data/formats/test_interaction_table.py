@@ -40,7 +40,10 @@ def test_what_was_read_is_noted(tmp_path):
     path.write_text("userId,movieId,rating,country\n9,30,4.5,de\n7,10,2,fr\n")
     notes = load(path).notes
     assert notes[0] == "found 2 users, 2 items, 2 records"
-    assert "r.csv: user from 'userId', item from 'movieId', rating from 'rating'; 1 further column(s) not read" in notes
+    assert (
+        "r.csv: user from 'userId', item from 'movieId', rating from 'rating'; 1 further column(s) not read (country)"
+        in notes
+    )
     assert any("no split was named, and this is the default" in note for note in notes)
 
 
