@@ -59,8 +59,8 @@ def _format_of(path: Path, options: LoadOptions) -> InteractionFormat:
         name = "interaction-table"
     if name is None and path.is_dir():
         raise DataError(
-            f"{path} is a folder without train.txt (adjacency lists) and item_index2entity_id.txt (KGCN). Name a "
-            "folder that has one of them, or a file."
+            f"{path} is a folder without train.txt (adjacency lists), trnMat.pkl (pickled matrices) and "
+            "item_index2entity_id.txt (KGCN). Name a folder that has one of them, or a file."
         )
     if name is None:
         existing(path)

@@ -254,11 +254,6 @@ def test_a_matrix_of_objects(refused, tmp_path):
     refused(tmp_path, lambda: load(tmp_path / "m.npz"), DataError, "m.npz | 'data' | Python objects".split(" | "))
 
 
-def test_a_pickled_matrix_is_no_format(refused, tmp_path):
-    (tmp_path / "trnMat.pkl").write_bytes(b"\x80\x04.")
-    refused(tmp_path, lambda: load(tmp_path / "trnMat.pkl"), UsageError, "trnMat.pkl | '.pkl'".split(" | "))
-
-
 def test_options_of_interactions_for_a_named_graph(refused, tmp_path):
     words = ["'core' is for interactions", "sample-citations is a graph"]
     refused(tmp_path, lambda: load("sample-citations", core=5), UsageError, words)

@@ -130,7 +130,7 @@ class AdjacencyList(InteractionFormat):
         found = {key: path / name for key, name in names.items() if (path / name).is_file()}
         facts = [path / name for name in LAYOUTS if (path / name).is_file()]
         found |= {"triples": facts[0]} if facts else {}
-        return found | {f"modality:{p.name.removesuffix(FEATURES)}": p for p in sorted(path.glob(f"*{FEATURES}"))}
+        return found | feature_files(path)
 
     def read(self, files: Mapping[str, Path], how: Reading) -> RawInteractions:
         """Return the interactions; raises DataError with file and line of the first fault."""
@@ -154,6 +154,11 @@ class AdjacencyList(InteractionFormat):
             modalities=feature_tables(files),
             notes=notes,
         )
+
+
+def feature_files(folder: Path) -> dict[str, Path]:
+    """Return the files `<modality>_feat.npy` of a folder, as "modality:<name>"."""
+    return {f"modality:{path.name.removesuffix(FEATURES)}": path for path in sorted(folder.glob(f"*{FEATURES}"))}
 
 
 def feature_tables(files: Mapping[str, Path]) -> dict[str, NodeTable]:

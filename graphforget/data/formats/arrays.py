@@ -62,6 +62,18 @@ def read_npy(path: Path) -> np.ndarray:
         return np.lib.format.read_array(file, allow_pickle=False)
 
 
+def object_start(path: Path) -> int:
+    """Return where the pickle begins in an .npy file that holds one Python object, as `numpy.save` wraps a dict.
+
+    Nothing is unpickled here. Raises DataError when the file holds an array.
+    """
+    with existing(path).open("rb") as file:
+        shape, dtype = _header(file, str(path))
+        if shape != () or not dtype.hasobject or dtype.names is not None:
+            raise DataError(f"{path}: holds an array of {dtype} of shape {shape}, where one Python dict is expected.")
+        return file.tell()
+
+
 class Archive:
     """An .npz file whose arrays are read one at a time; arrays that nobody asks for are never touched.
 

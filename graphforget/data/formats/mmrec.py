@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from graphforget._core.errors import DataError, UsageError, nearest, unknown
-from graphforget.data.formats.adjacency_list import FEATURES, feature_tables
+from graphforget.data.formats.adjacency_list import feature_files, feature_tables
 from graphforget.data.formats.base import existing
 from graphforget.data.formats.delimited import TAB, Delimited, Sheet
 from graphforget.data.formats.numbers import MAX_NUMBER
@@ -67,8 +67,7 @@ class MMRec(InteractionFormat):
 
     def locate(self, path: Path) -> dict[str, Path]:
         """Return the file and the features beside it."""
-        features = sorted(existing(path).parent.glob(f"*{FEATURES}"))
-        return {ALL: path} | {f"modality:{file.name.removesuffix(FEATURES)}": file for file in features}
+        return {ALL: existing(path)} | feature_files(path.parent)
 
     def read(self, files: Mapping[str, Path], how: Reading) -> RawInteractions:
         """Return the interactions; raises DataError with file, line and column of the first fault."""

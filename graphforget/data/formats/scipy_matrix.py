@@ -8,9 +8,9 @@ must be symmetric. Nothing pickled is read.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -35,8 +35,8 @@ def read_matrix(path: Path) -> sp.csr_array:
     return sp.csr_array(read_csr(archive, "", by_column=True).T)
 
 
-def _entries(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
-    matrix = sp.coo_array(read_matrix(path))
+def _entries(path: Path, matrix: Any) -> tuple[np.ndarray, tuple[int, int]]:
+    matrix = sp.coo_array(matrix)
     kept = matrix.data != 0
     if not kept.any():
         raise DataError(f"{path}: every entry of the matrix is zero, so there is no interaction in it. Check the file.")
@@ -63,8 +63,8 @@ def _bipartite(path: Path, entries: np.ndarray, n_nodes: int, n_users: int) -> n
     return pairs - np.array([[0], [n_users]])
 
 
-def _pairs(path: Path, n_users: int | None) -> tuple[np.ndarray, tuple[int, int]]:
-    entries, shape = _entries(path)
+def _pairs(path: Path, matrix: Any, n_users: int | None) -> tuple[np.ndarray, tuple[int, int]]:
+    entries, shape = _entries(path, matrix)
     if n_users is not None:
         if shape[0] != shape[1]:
             raise DataError(
@@ -77,6 +77,26 @@ def _pairs(path: Path, n_users: int | None) -> tuple[np.ndarray, tuple[int, int]
             "Say which rows are users, as n_users=29858."
         )
     return entries, shape
+
+
+def matrix_interactions(files: Mapping[str, Path], read: Callable[[Path], Any], n_users: int | None) -> RawInteractions:
+    """Return the entries of the matrices in `files`, one undivided or one for each part, as interactions.
+
+    Parameters
+    ----------
+    read: returns the sparse matrix in a file.
+    n_users: rows that are users, in a square matrix of users and items together.
+
+    Raises DataError when a matrix is empty or square without `n_users`, or parts differ in shape.
+    """
+    records = record_files(files, "SciPy matrix")
+    found = {part: _pairs(path, read(path), n_users) for part, path in records.items()}
+    shapes = {shape for _, shape in found.values()}
+    if len(shapes) > 1:
+        named = ", ".join(f"{part} {shape[0]:,} x {shape[1]:,}" for part, (_, shape) in found.items())
+        raise DataError(f"{next(iter(records.values()))}: the parts differ in shape ({named}); they must agree.")
+    rows, columns = shapes.pop()
+    return RawInteractions(rows, columns, {part: Records(pairs) for part, (pairs, _) in found.items()})
 
 
 class ScipyMatrix(InteractionFormat):
@@ -98,10 +118,4 @@ class ScipyMatrix(InteractionFormat):
 
     def read(self, files: Mapping[str, Path], how: Reading) -> RawInteractions:
         """Return the entries as interactions; raises DataError for damaged files or parts of different shape."""
-        found = {part: _pairs(path, how.n_users) for part, path in record_files(files, "SciPy matrix").items()}
-        shapes = {shape for _, shape in found.values()}
-        if len(shapes) > 1:
-            named = ", ".join(f"{part} {shape[0]:,} x {shape[1]:,}" for part, (_, shape) in found.items())
-            raise DataError(f"{next(iter(files.values()))}: the parts differ in shape ({named}); they must agree.")
-        (n_users, n_items) = shapes.pop()
-        return RawInteractions(n_users, n_items, {part: Records(pairs) for part, (pairs, _) in found.items()})
+        return matrix_interactions(files, read_matrix, how.n_users)

@@ -105,7 +105,8 @@ def test_what_stands_between_cells(tmp_path):
 
 def test_every_format_describes_itself():
     assert set(INTERACTION_FORMATS.names()) == {
-        *("adjacency-list", "interaction-table", "kgcn", "kgcn-final", "mmrec", "movielens", "recbole", "scipy-npz"),
+        *("adjacency-list", "interaction-table", "kgcn", "kgcn-final", "mmrec", "movielens", "pos-dict", "recbole"),
+        *("scipy-npz", "scipy-pickle"),
     }
     assert all(cls.__doc__ and isinstance(cls.heeds, frozenset) for cls in INTERACTION_FORMATS.classes())
 
