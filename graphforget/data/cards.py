@@ -23,8 +23,8 @@ class CardFile(_Strict):
     path: place below the data folder, with forward slashes.
     url: where it was published; None for a file that ships with the package, or that the user must supply.
     sha256: digest of what the url serves, where it is known.
-    holds: what an interaction format finds in it: "all" or "train", "valid", "test"; "users" and "items" (lists of
-        ids), "triples", "links", "modality:<name>"; "beside" for a file that another one takes along.
+    holds: what an interaction format finds in it: "all" or "train", "valid", "test"; "users", "items", "entities" and
+        "relations" (lists of ids), "triples", "links", "modality:<name>"; "beside" for a file that another one takes along.
     optional: the set loads without it.
     also: other places below the data folder where the same contents may be, as a zip archive.
     """
@@ -33,7 +33,8 @@ class CardFile(_Strict):
     url: str | None = None
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     holds: str = Field(
-        default="", pattern="^(|all|train|valid|test|users|items|triples|links|beside|modality:[a-z-]+)$"
+        default="",
+        pattern="^(|all|train|valid|test|users|items|entities|relations|triples|links|beside|modality:[a-z-]+)$",
     )
     optional: bool = False
     also: tuple[str, ...] = ()

@@ -35,6 +35,17 @@ def feature_table(given: Any, modality: str) -> tuple[NodeTable, tuple[str, ...]
     return checked_features(NodeTable(f"modality '{modality}'", values)), ()
 
 
+def _by_number(raw: RawInteractions, table: NodeTable, modality: str) -> tuple[RawInteractions, np.ndarray]:
+    """Return the rows of a table whose row i is item number i of the files, where items have ids of their own."""
+    n_rows = table.values.shape[0]
+    if n_rows != raw.n_items:
+        raise DataError(
+            f"{table.source}: {n_rows:,} rows of '{modality}' for {raw.n_items:,} items with ids of their own; give one "
+            "row for each, in the order of the item numbers."
+        )
+    return raw, np.arange(n_rows)
+
+
 def _by_row(raw: RawInteractions, table: NodeTable, modality: str) -> tuple[RawInteractions, np.ndarray]:
     """Return the rows of a table without ids: row i is item number i, or the item with the integer id i."""
     n_rows = table.values.shape[0]
@@ -97,16 +108,21 @@ def _values(raw: RawInteractions, table: NodeTable, rows: np.ndarray) -> np.ndar
     return values
 
 
-def with_features(raw: RawInteractions, tables: dict[str, NodeTable]) -> tuple[RawInteractions, dict[str, np.ndarray]]:
+def with_features(
+    raw: RawInteractions, tables: dict[str, NodeTable], numbered: bool = False
+) -> tuple[RawInteractions, dict[str, np.ndarray]]:
     """Return each table as (n_items, d) float32, a row of NaN where an item has none, and what was noted.
 
     Numbers of items grow to the rows of a table without ids when the items are numbers.
+
+    numbered: the files have numbers beside the ids of items, and tables without ids follow the numbers.
 
     Raises DataError when rows do not match the items.
     """
     rows = {}
     for name, table in sorted(tables.items(), key=lambda entry: entry[1].ids is not None):
-        raw, rows[name] = (_by_row if table.ids is None else _by_id)(raw, table, name)
+        by_rows = _by_number if numbered and raw.item_ids is not None else _by_row
+        raw, rows[name] = (by_rows if table.ids is None else _by_id)(raw, table, name)
     lengths = {name: len(row) for name, row in rows.items() if tables[name].ids is None}
     if len(set(lengths.values())) > 1:
         raise DataError(f"Modalities differ in their number of rows ({lengths}); each has one row per item.")

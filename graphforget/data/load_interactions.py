@@ -135,7 +135,7 @@ def built(raw: RawInteractions, options: LoadOptions, name: str) -> Interactions
     """
     raw = replace(raw, notes=(_found(raw), *raw.notes))
     raw, tables = _tables(_with_triples(raw, options), options.modalities or {})
-    raw, features = with_features(raw, tables)
+    raw, features = with_features(raw, tables, numbered=options.ids == "original")
     raw, items = filtered(raw, options)
     features = features if items is None else {key: values[items] for key, values in features.items()}
     parts, notes = divided(raw, options)

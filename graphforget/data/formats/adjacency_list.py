@@ -2,7 +2,8 @@
 
 A line is a user number and the numbers of the user's items, all from 0, without a header. Users without items,
 missing users, blanks at the end of a line, users on several lines and repeated items are accepted and counted.
-`user_list.txt` and `item_list.txt` (header `org_id remap_id`, perhaps `freebase_id`) give the ids behind the numbers.
+`user_list.txt` and `item_list.txt` (header `org_id remap_id`, perhaps `freebase_id`) give the ids behind the numbers,
+KGAT's `entity_list.txt` and `relation_list.txt` those of the facts.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ import numpy as np
 
 from graphforget._core.errors import DataError, UsageError
 from graphforget.data.formats.base import existing
+from graphforget.data.formats.id_lists import own_ids
 from graphforget.data.formats.integer_triples import LAYOUTS, read_integer_triples
 from graphforget.data.formats.node_table import NodeTable, read_features
 from graphforget.data.formats.numbers import NumberRows, check_range, number_rows, read_text
 from graphforget.data.formats.raw_interactions import PARTS, InteractionFormat, RawInteractions, Reading, Records
-from graphforget.data.formats.table import is_integer
+from graphforget.data.triples import TripleGraph
 
 LAYOUT = "A line is a user number and the numbers of the user's items, whole numbers from 0"
 FILES = {"train": "train.txt", "valid": "valid.txt", "test": "test.txt"}
 LISTS = {"users": "user_list.txt", "items": "item_list.txt"}
+FACT_LISTS = {"entities": "entity_list.txt", "relations": "relation_list.txt"}
 FEATURES = "_feat.npy"
 
 
@@ -50,45 +53,6 @@ def read_lists(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     return np.stack([np.repeat(users, counts), rows.values[~is_user]]), users, tuple(notes)
 
 
-def _original(path: Path, row: int, words: list[str]) -> tuple[str, int]:
-    """Return the own id and the number in a line of a list; row counts from 0 below the header.
-
-    KGAT's Yelp list writes `org_id remap_id` and a repetition of `org_id` without the blank between the last two.
-    """
-    glued = len(words) == 2 and words[1] == f"{row}{words[0]}"
-    number = str(row) if glued else words[1] if len(words) in (2, 3) else ""
-    if not is_integer(number) or int(number) < 0:
-        raise DataError(
-            f"{path} line {row + 2}: '{' '.join(words)[:60]}' is not an own id and its number ('org_id remap_id'). "
-            "Fix the line."
-        )
-    return words[0], int(number)
-
-
-def read_id_list(path: Path) -> np.ndarray:
-    """Return the own ids in the order of their numbers: int64 when all are integers, else text.
-
-    Raises DataError when a line does not hold an id and its number, or numbers are not 0 .. n - 1, each once.
-    """
-    try:
-        lines = [line.split() for line in read_text(path).tobytes().decode("utf-8").splitlines() if line.strip()]
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: byte {error.start} is not UTF-8 text. Save the list as UTF-8.") from None
-    if not lines or lines[0][:2] != ["org_id", "remap_id"]:
-        found = " ".join(lines[0])[:60] if lines else ""
-        raise DataError(f"{path} line 1: the header must be 'org_id remap_id'; found '{found}'.")
-    ids, numbers = zip(*(_original(path, *row) for row in enumerate(lines[1:])), strict=True) if lines[1:] else ((), ())
-    order = np.argsort(np.array(numbers, dtype=object), kind="stable")
-    off = next((row for row, at in enumerate(order) if numbers[at] != row), None)
-    if off is not None or not ids:
-        raise DataError(
-            f"{path}: the numbers must be 0 to {len(ids) - 1}, each once; {off or 0} is missing or repeated."
-        )
-    if all(is_integer(key) for key in ids):
-        return np.array([int(ids[at]) for at in order], dtype=np.int64)
-    return np.array([ids[at] for at in order], dtype=np.str_)
-
-
 def _check_ids(files: Mapping[str, Path], how: Reading) -> None:
     if how.ids not in (None, "original"):
         raise UsageError(f"ids: adjacency lists have numbers, or ids='original' from their lists; got '{how.ids}'.")
@@ -96,14 +60,18 @@ def _check_ids(files: Mapping[str, Path], how: Reading) -> None:
         raise DataError(f"ids='original': {' and '.join(LISTS.values())} are not beside the lists. Put one there.")
 
 
-def _ids(files: Mapping[str, Path], how: Reading, what: str, count: int) -> np.ndarray | None:
-    """Return the own ids of users or items if they are asked for and there."""
-    if how.ids is None or what not in files:
+def _triples(files: Mapping[str, Path], how: Reading, n_items: int) -> TripleGraph | None:
+    """Return the facts, under the own ids of entities and relations if they are asked for and there."""
+    if "triples" not in files:
         return None
-    ids = read_id_list(files[what])
-    if len(ids) < count:
-        raise DataError(f"{files[what]}: {len(ids):,} ids, but the lists name {what[:-1]} number {count - 1:,}.")
-    return ids
+    facts = read_integer_triples(files["triples"], n_items)
+    entities = own_ids(files, how, "entities", facts.n_entities)
+    relations = own_ids(files, how, "relations", facts.n_relations)
+    if entities is None and relations is None:
+        return facts
+    n_entities = facts.n_entities if entities is None else len(entities)
+    n_relations = facts.n_relations if relations is None else len(relations)
+    return TripleGraph.build(n_entities, n_relations, facts.triples, entities, relations, facts.name, facts.notes)
 
 
 def _missing(n_users: int, train_users: np.ndarray) -> tuple[str, ...]:
@@ -126,7 +94,7 @@ class AdjacencyList(InteractionFormat):
         """Return the files of a folder; of a single file, that file as the train part."""
         if not path.is_dir():
             return {"train": existing(path)}
-        names = FILES | LISTS
+        names = FILES | LISTS | FACT_LISTS
         found = {key: path / name for key, name in names.items() if (path / name).is_file()}
         facts = [path / name for name in LAYOUTS if (path / name).is_file()]
         found |= {"triples": facts[0]} if facts else {}
@@ -140,7 +108,8 @@ class AdjacencyList(InteractionFormat):
         lists = {part: read_lists(files[part]) for part in PARTS if part in files}
         n_users = 1 + max(int(users.max()) for _, users, _ in lists.values())
         n_items = 1 + max(int(pairs[1].max(initial=-1)) for pairs, _, _ in lists.values())
-        user_ids, item_ids = (_ids(files, how, *side) for side in (("users", n_users), ("items", n_items)))
+        user_ids = own_ids(files, how, "users", n_users)
+        item_ids = own_ids(files, how, "items", n_items)
         n_users = n_users if user_ids is None else len(user_ids)
         n_items = n_items if item_ids is None else len(item_ids)
         notes = (*(note for _, _, found in lists.values() for note in found), *_missing(n_users, lists["train"][1]))
@@ -150,7 +119,7 @@ class AdjacencyList(InteractionFormat):
             parts={part: Records(pairs) for part, (pairs, _, _) in lists.items()},
             user_ids=user_ids,
             item_ids=item_ids,
-            triples=read_integer_triples(files["triples"], n_items) if "triples" in files else None,
+            triples=_triples(files, how, n_items),
             modalities=feature_tables(files),
             notes=notes,
         )

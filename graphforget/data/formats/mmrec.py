@@ -1,6 +1,7 @@
 """MMRec's `<name>.inter`: tab-separated, with a column `x_label` (0 train, 1 valid, 2 test), features beside it.
 
-User and item ids are numbers from 0, as row i of `image_feat.npy` and `text_feat.npy` belongs to item i.
+User and item ids are numbers from 0, as row i of `image_feat.npy` and `text_feat.npy` belongs to item i. The ids behind
+them stand in `u_id_mapping.csv` and `i_id_mapping.csv`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from graphforget._core.errors import DataError, UsageError, nearest, unknown
 from graphforget.data.formats.adjacency_list import feature_files, feature_tables
 from graphforget.data.formats.base import existing
 from graphforget.data.formats.delimited import TAB, Delimited, Sheet
+from graphforget.data.formats.id_lists import enough, read_id_table
 from graphforget.data.formats.numbers import MAX_NUMBER
 from graphforget.data.formats.raw_interactions import (
     ALL,
@@ -27,6 +29,7 @@ from graphforget.data.formats.raw_interactions import (
 )
 
 FIELDS = {"user": "userID", "item": "itemID", "label": "x_label"}
+IDS = {"users": "u_id_mapping.csv", "items": "i_id_mapping.csv"}
 
 
 def _sheet(path: Path, how: Reading) -> Sheet:
@@ -54,11 +57,24 @@ def _numbers(sheet: Sheet, column: int, what: str) -> np.ndarray:
     return values
 
 
+def _ids(files: Mapping[str, Path], how: Reading, what: str, count: int) -> np.ndarray | None:
+    """Return the own ids of users or items if they are asked for and there."""
+    if how.ids is None:
+        return None
+    if how.ids != "original":
+        raise UsageError(f"ids: an MMRec file has numbers, or ids='original' from its tables; got '{how.ids}'.")
+    if not set(IDS) & set(files):
+        raise DataError(f"ids='original': {' and '.join(IDS.values())} are not beside the file. Put one there.")
+    if what not in files:
+        return None
+    return enough(files[what], read_id_table(files[what], FIELDS[what[:-1]]), what, count)
+
+
 class MMRec(InteractionFormat):
     """Reader of a labelled `.inter` file and the `<modality>_feat.npy` files beside it."""
 
     name = "mmrec"
-    heeds: ClassVar[frozenset[str]] = frozenset({"columns"})
+    heeds: ClassVar[frozenset[str]] = frozenset({"columns", "ids"})
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -66,8 +82,9 @@ class MMRec(InteractionFormat):
         return path.suffix.lower() == ".inter" and FIELDS["label"].encode() in first_line(path).split()
 
     def locate(self, path: Path) -> dict[str, Path]:
-        """Return the file and the features beside it."""
-        return {ALL: existing(path)} | feature_files(path.parent)
+        """Return the file, and the features and the tables of own ids beside it."""
+        ids = {what: path.with_name(name) for what, name in IDS.items() if path.with_name(name).is_file()}
+        return {ALL: existing(path)} | ids | feature_files(path.parent)
 
     def read(self, files: Mapping[str, Path], how: Reading) -> RawInteractions:
         """Return the interactions; raises DataError with file, line and column of the first fault."""
@@ -81,4 +98,7 @@ class MMRec(InteractionFormat):
         parts = {part: Records(pairs[:, labels == label]) for label, part in enumerate(PARTS)}
         parts = {part: records for part, records in parts.items() if part == "train" or records.pairs.shape[1]}
         n_users, n_items = int(users.max()) + 1, int(items.max()) + 1
-        return RawInteractions(n_users, n_items, parts, modalities=feature_tables(files))
+        user_ids, item_ids = _ids(files, how, "users", n_users), _ids(files, how, "items", n_items)
+        n_users = n_users if user_ids is None else len(user_ids)
+        n_items = n_items if item_ids is None else len(item_ids)
+        return RawInteractions(n_users, n_items, parts, user_ids, item_ids, modalities=feature_tables(files))

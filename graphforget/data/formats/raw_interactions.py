@@ -64,8 +64,8 @@ class Reading:
     ----------
     columns: which column is the "user", "item", "rating", "time" (or "label"): its name in the header, or its number
         from 1 in a file without a header.
-    ids: "text" keeps ids as text even where they look like integers; "original" takes the ids of
-        `user_list.txt` and `item_list.txt`.
+    ids: "text" keeps ids as text even where they look like integers; "original" takes those of the lists of ids beside
+        the files.
     n_users: number of users, where a square matrix holds users and items together.
     """
 

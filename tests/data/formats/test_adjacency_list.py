@@ -8,7 +8,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from graphforget.data.formats.adjacency_list import AdjacencyList, read_id_list, read_lists
+from graphforget._core.errors import DataError
+from graphforget.data.formats.adjacency_list import AdjacencyList, read_lists
+from graphforget.data.formats.id_lists import read_id_list
 from graphforget.data.formats.raw_interactions import Reading
 from graphforget.data.load import load
 
@@ -89,6 +91,33 @@ def test_one_list_alone_gives_its_ids(folder):
 def test_a_list_may_name_more_than_the_files(folder):
     (folder / "item_list.txt").write_text("org_id remap_id\n" + "".join(f"{10 * n} {n}\n" for n in range(9)))
     assert load(folder, ids="original").n_items == 9
+
+
+@pytest.mark.parametrize("ids", [[f"A{n}" for n in range(7)], [3, 2, 1, 0, 6, 5, 4]])
+def test_rows_of_features_follow_the_numbers_not_the_own_ids(folder, ids):
+    (folder / "item_list.txt").write_text("org_id remap_id\n" + "".join(f"{key} {n}\n" for n, key in enumerate(ids)))
+    np.save(folder / "image_feat.npy", np.arange(7.0)[:, None])
+    data = load(folder, ids="original")
+    assert data.item_ids.tolist() == ids
+    assert data.modalities["image"][:, 0].tolist() == load(folder).modalities["image"][:, 0].tolist() == list(range(7))
+    np.save(folder / "image_feat.npy", np.ones((9, 1)))
+    with pytest.raises(DataError, match="9 rows of 'image' for 7 items with ids of their own"):
+        load(folder, ids="original")
+
+
+def test_ids_of_entities_and_relations(folder):
+    (folder / "kg_final.txt").write_text("0 0 7\n7 1 1\n")
+    (folder / "item_list.txt").write_text("org_id remap_id\n" + "".join(f"A{n} {n}\n" for n in range(7)))
+    (folder / "entity_list.txt").write_text("org_id remap_id\n" + "".join(f"m.{n} {n}\n" for n in range(9)))
+    (folder / "relation_list.txt").write_text("org_id remap_id\nwriter 0\ngenre 1\n")
+    graph = load(folder, ids="original").triples
+    assert (graph.n_entities, graph.n_relations) == (9, 2)
+    assert graph.triples.tolist() == [[0, 7], [0, 1], [7, 1]]
+    assert graph.index_of_entities(["m.7"]).tolist() == [7] and graph.relation_ids.tolist() == ["writer", "genre"]
+    assert load(folder).triples.entity_ids is None
+    (folder / "entity_list.txt").write_text("org_id remap_id\nm.0 0\n")
+    with pytest.raises(DataError, match="entity_list.txt: 1 ids, but the files name entity number 7"):
+        load(folder, ids="original")
 
 
 def test_lists_in_any_order_and_kgats_glued_rows(tmp_path):
