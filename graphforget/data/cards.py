@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from graphforget._core.errors import DataError, UsageError, unknown
 from graphforget._core.resources import datasets_folder
+
+_PROSE = ("licence", "citation", "note")
+_HELD = ("all", "train", "valid", "test", "users", "items", "entities", "relations", "triples", "links", "beside")
 
 
 class _Strict(BaseModel):
@@ -24,7 +28,7 @@ class CardFile(_Strict):
     url: where it was published; None for a file that ships with the package, or that the user must supply.
     sha256: digest of what the url serves, where it is known.
     holds: what an interaction format finds in it: "all" or "train", "valid", "test"; "users", "items", "entities" and
-        "relations" (lists of ids), "triples", "links", "modality:<name>"; "beside" for a file that another one takes along.
+        "relations" (lists of ids), "triples", "links", "modality:<name>"; "beside" for a file that another takes along.
     optional: the set loads without it.
     also: other places below the data folder where the same contents may be, as a zip archive.
     """
@@ -32,10 +36,7 @@ class CardFile(_Strict):
     path: str
     url: str | None = None
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
-    holds: str = Field(
-        default="",
-        pattern="^(|all|train|valid|test|users|items|entities|relations|triples|links|beside|modality:[a-z-]+)$",
-    )
+    holds: str = Field(default="", pattern=f"^(|{'|'.join(_HELD)}|modality:[a-z-]+)$")
     optional: bool = False
     also: tuple[str, ...] = ()
 
@@ -107,6 +108,9 @@ class AnyCard(_Strict):
     format: name of the file format (`graphforget.data.formats`).
     bundled: the files ship with the package, beside the card.
     note: what a user must know, for instance which graph a paper means by this name.
+    expected: what must be counted in the files.
+    unverified: what was compared neither with the files nor with a publisher's statement: counts of `expected` (files
+        that differ are loaded, with a note), or "licence", "citation" or "note".
     source: where files come from that are not downloaded by themselves.
     """
 
@@ -120,6 +124,36 @@ class AnyCard(_Strict):
     bundled: bool = False
     note: str = ""
     source: str = ""
+    unverified: tuple[str, ...] = ()
+    expected: Counts | InteractionCounts
+
+    @model_validator(mode="after")
+    def _names_what_it_has(self) -> Self:
+        known = [*_PROSE, *self.expected.model_dump(exclude_none=True)]
+        stray = next((name for name in self.unverified if name not in known), None)
+        if stray is not None:
+            raise ValueError(f"'unverified' names '{stray}', which the card does not state ({', '.join(known)})")
+        return self
+
+    def caveats(self) -> tuple[str, ...]:
+        """Return a note on what is unverified, for those who load the set."""
+        return (f"unverified in the card of {self.name}: {', '.join(self.unverified)}",) if self.unverified else ()
+
+    def compare(self, found: Mapping[str, int], remark: str = "") -> tuple[str, ...]:
+        """Return notes on unverified counts that the files do not have; raises DataError for any other that differs.
+
+        found: counts in the files; one that is absent is not compared. remark: how to read the counts.
+        """
+        wanted = self.expected.model_dump(exclude_none=True)
+        differ = {name: count for name, count in wanted.items() if found.get(name, count) != count}
+        told = {name: f"{found[name]:,} {name} where {count:,} are expected" for name, count in differ.items()}
+        wrong = [text for name, text in told.items() if name not in self.unverified]
+        if wrong:
+            raise DataError(
+                f"{self.name}: the files hold {'; '.join(wrong)}{remark}. They are not the published ones; fetch them "
+                "again, or load your own by their path."
+            )
+        return tuple(f"the files hold {text} by an unverified count" for text in told.values())
 
 
 class Card(AnyCard):
@@ -154,7 +188,7 @@ def read_card(path: Path) -> Card | InteractionCard:
     try:
         return _built(path.stem, tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        first = error.errors()[0]
+        first = min(error.errors(), key=lambda fault: fault["loc"] != ("kind",))  # of an unknown kind all else is wrong
         field = ".".join(str(part) for part in first["loc"])
         raise DataError(f"{path}: field '{field}' of the card is wrong: {first['msg']}. Correct the card.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:

@@ -40,8 +40,8 @@ def _by_number(raw: RawInteractions, table: NodeTable, modality: str) -> tuple[R
     n_rows = table.values.shape[0]
     if n_rows != raw.n_items:
         raise DataError(
-            f"{table.source}: {n_rows:,} rows of '{modality}' for {raw.n_items:,} items with ids of their own; give one "
-            "row for each, in the order of the item numbers."
+            f"{table.source}: {n_rows:,} rows of '{modality}' for {raw.n_items:,} items with ids of their own; give "
+            "one row for each, in the order of the item numbers."
         )
     return raw, np.arange(n_rows)
 

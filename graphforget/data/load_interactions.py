@@ -163,23 +163,14 @@ def load_path(path: Path, options: LoadOptions) -> Interactions:
     return built(reader.read(files, options.reading), options, path.stem if path.is_file() else path.name)
 
 
-def _checked_counts(card: InteractionCard, raw: RawInteractions) -> None:
-    """Check that the files hold what their card says; raises DataError with every count that differs."""
+def _counts(raw: RawInteractions) -> dict[str, int]:
+    """Return what the files hold, by the names that cards use."""
     parts = {part: _distinct(records.pairs, raw.n_items) for part, records in raw.parts.items()}
     found = {"users": raw.n_users, "items": raw.n_items, "pairs": sum(parts.values())} | parts
     if raw.triples is not None:
         facts = raw.triples
         found |= {"entities": facts.n_entities, "relations": facts.n_relations, "triples": facts.n_triples}
-    wrong = [
-        f"{found[key]:,} {key} where {wanted:,} are expected"
-        for key, wanted in card.expected.model_dump(exclude_none=True).items()
-        if key in found and found[key] != wanted
-    ]
-    if wrong:
-        raise DataError(
-            f"{card.name}: the files hold {'; '.join(wrong)}. They are not the published ones; fetch them again, or "
-            "load your own by their path."
-        )
+    return found
 
 
 def _distinct(pairs: np.ndarray, n_items: int) -> int:
@@ -248,8 +239,8 @@ def load_card(card: InteractionCard, folder: Path, options: LoadOptions) -> Inte
     _check_heeded(reader, options)
     files, features = _card_files(card, folder, options)
     raw = reader.read(files, options.reading)
-    _checked_counts(card, raw)
-    raw = replace(raw, notes=(*_absent(card, folder), *raw.notes))
+    told = card.compare(_counts(raw))
+    raw = replace(raw, notes=(*_absent(card, folder), *card.caveats(), *told, *raw.notes))
     return built(raw, replace(options, modalities={**features, **(options.modalities or {})}), card.name)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from graphforget._core.errors import DataError, UsageError
 from graphforget.data.cards import cards, find_card, read_card
-from graphforget.data.load import FORMATS
+from graphforget.data.load import FORMATS, load
 
 WANTED = {
     *("cora", "citeseer", "pubmed", "cora-full", "dblp", "cora-ml", "citeseer-full"),
@@ -68,6 +69,7 @@ def test_a_good_card(tmp_path):
         ('licence = "l"', 'licence = "l"\nlicense = "l"', "license"),
         ('title = "t"', "title = ", "TOML"),
         ('title = "t"', 'title = "t"\nname = "u"', "TOML"),
+        ('title = "t"', 'title = "t"\nunverified = ["edge"]', "'unverified' names 'edge', .* note, nodes, edges"),
     ],
 )
 def test_a_wrong_card_is_refused_with_its_field(tmp_path, old, new, says):
@@ -75,3 +77,32 @@ def test_a_wrong_card_is_refused_with_its_field(tmp_path, old, new, says):
     path.write_text(GOOD.replace(old, new))
     with pytest.raises(DataError, match=says):
         read_card(path)
+
+
+def test_an_unverified_count_that_differs_is_told_and_any_other_refused(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD.replace('title = "t"', 'title = "t"\nunverified = ["edges", "licence"]'))
+    card = read_card(path)
+    assert card.caveats() == ("unverified in the card of mine: edges, licence",)
+    assert card.compare({"nodes": 1, "edges": 0}) == ()
+    assert card.compare({"nodes": 1, "edges": 8}) == (
+        "the files hold 8 edges where 0 are expected by an unverified count",
+    )
+    with pytest.raises(DataError, match="mine: the files hold 2 nodes where 1 are expected\\. They are not the publ"):
+        card.compare({"nodes": 2, "edges": 8})
+
+
+def test_a_set_of_unverified_counts_says_so_when_it_is_loaded(tmp_path):
+    folder = tmp_path / "mmrec/clothing"
+    folder.mkdir(parents=True)
+    (folder / "clothing.inter").write_text("userID\titemID\tx_label\n0\t0\t0\n1\t1\t2\n")
+    for name in ("image", "text"):
+        np.save(folder / f"{name}_feat.npy", np.ones((2, 3)))
+    notes = load("clothing", data_dir=tmp_path).notes
+    assert "unverified in the card of clothing: users, items, pairs" in notes
+    assert "the files hold 2 users where 39,387 are expected by an unverified count" in notes
+    (tmp_path / "mmrec/baby").mkdir()
+    for file in folder.iterdir():
+        file.rename(tmp_path / "mmrec/baby" / file.name.replace("clothing", "baby"))
+    with pytest.raises(DataError, match="baby: the files hold 2 users where 19,445 are expected"):
+        load("baby", data_dir=tmp_path)
