@@ -13,7 +13,7 @@ from graphforget._core.errors import DataError, UsageError
 from graphforget.data.formats.arrays import Archive, read_npy
 from graphforget.data.formats.base import Features, existing
 from graphforget.data.formats.npz import read_csr
-from graphforget.data.formats.table import Row, is_integer, rows
+from graphforget.data.formats.table import Row, is_integer, is_number, rows
 
 _ID_NAMES = ("id", "node", "node_id", "name")
 _TEXT = (".csv", ".tsv", ".txt")
@@ -38,16 +38,8 @@ class NodeTable:
         return f"{self.source} line {self.lines[row]}" if self.lines is not None else f"{self.source} row {row}"
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
 def _is_finite(cell: str) -> bool:
-    return _is_number(cell) and abs(float(cell)) <= float(np.finfo(np.float32).max)
+    return is_number(cell) and abs(float(cell)) <= float(np.finfo(np.float32).max)
 
 
 def _body(path: Path, is_header: Callable[[Row], bool], wanted: str) -> tuple[int, Row, list[Row]]:
@@ -96,7 +88,7 @@ def _numbers(path: Path, row: Row, skip: int) -> np.ndarray:
 
 def _features_text(path: Path) -> NodeTable:
     def is_header(row: Row) -> bool:
-        return not any(_is_number(cell) for cell in row.cells[1:]) or row.cells[0].lower() in _ID_NAMES
+        return not any(is_number(cell) for cell in row.cells[1:]) or row.cells[0].lower() in _ID_NAMES
 
     column, _, body = _body(path, is_header, "a node id and numbers in each row")
     matrix = np.stack([_numbers(path, row, column) for row in body])

@@ -89,7 +89,8 @@ def rows(path: Path) -> Iterator[Row]:
         raise DataError(f"{path} line {last + 1} or after: not a table row ({error}). Fix the quotes there.") from None
 
 
-def _is_number(word: str) -> bool:
+def is_number(word: str) -> bool:
+    """Return whether a word is a number to Python, infinite ones and NaN included."""
     try:
         float(word)
     except ValueError:
@@ -99,7 +100,7 @@ def _is_number(word: str) -> bool:
 
 def text_note(ids: Sequence[str], what: str) -> tuple[str, ...]:
     """Return a note when ids that were read as text look like numbers, all or some of them."""
-    numbers = [word for word in ids if _is_number(word)]
+    numbers = [word for word in ids if is_number(word)]
     if not numbers:
         return ()
     return (f"{what} ids are text, but {len(numbers):,} of {len(ids):,} look like numbers (as '{numbers[0]}')",)
