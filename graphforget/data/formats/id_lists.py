@@ -57,8 +57,8 @@ def read_id_list(path: Path) -> np.ndarray:
     if not lines or lines[0][:2] != ["org_id", "remap_id"]:
         found = " ".join(lines[0])[:60] if lines else ""
         raise DataError(f"{path} line 1: the header must be 'org_id remap_id'; found '{found}'.")
-    found = [_original(path, *row) for row in enumerate(lines[1:])]
-    return _in_order(path, [key for key, _ in found], [number for _, number in found])
+    entries = [_original(path, *row) for row in enumerate(lines[1:])]
+    return _in_order(path, [key for key, _ in entries], [number for _, number in entries])
 
 
 def read_id_table(path: Path, column: str) -> np.ndarray:
