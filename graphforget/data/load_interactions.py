@@ -43,11 +43,14 @@ def recognised(path: Path) -> str | None:
 def _beginning(path: Path) -> str:
     """Return the first line of a text file for a message, with what parts its cells where that is not read."""
     line = first_line(path)[:60].decode("utf-8", "replace").strip()
-    if not line.isprintable() or not line:
+    shown = line.replace("\t", " ")
+    if not shown.isprintable() or not shown:
         return ""
-    mark = next((mark for mark in ";|" if mark in line), None)
-    hint = "" if mark is None else f", with '{mark}' between the cells where a comma, a tab or blanks are read"
-    return f" (the first line is '{line}'{hint})"
+    read = {".csv": "a comma", ".tsv": "a tab"}.get(path.suffix.lower(), "a comma, a tab or blanks")
+    marks = {"tabs": "\t", "commas": ",", "semicolons": ";", "bars": "|"}
+    found = next((name for name, mark in marks.items() if mark in line and name[:-1] not in read), None)
+    hint = "" if found is None else f", with {found} between the cells where {read} is read"
+    return f" (the first line is '{shown}'{hint})"
 
 
 def _format_of(path: Path, options: LoadOptions) -> InteractionFormat:

@@ -89,7 +89,27 @@ REFUSED: dict[str, tuple[str, bytes, dict[str, Any], type, str]] = {
     "gzip": ("a.csv.gz", gzip.compress(b"user,item\n1,2\n"), ALL, DataError, "a.csv.gz | packed by gzip | Unpack"),
     "gzip under another name": ("a.csv", gzip.compress(b"user,item\n1,2\n"), {}, DataError, "packed by gzip"),
     "gzipped lists": ("train.txt", gzip.compress(b"0 1\n"), {"format": "adjacency-list"}, DataError, "packed by gzip"),
-    "semicolons": ("a.csv", b"user;item\n1;2\n", ALL, UsageError, "'user;item' | ';' between the cells | comma"),
+    "semicolons": (
+        "a.csv",
+        b"user;item\n1;2\n",
+        ALL,
+        UsageError,
+        "'user;item', with semicolons between the cells where a comma is",
+    ),
+    "tabs under .csv": (
+        "a.csv",
+        b"user\titem\n1\t2\n",
+        ALL,
+        UsageError,
+        "with tabs between the cells where a comma is",
+    ),
+    "commas under .tsv": (
+        "a.tsv",
+        b"user,item\n1,2\n",
+        ALL,
+        UsageError,
+        "with commas between the cells where a tab is",
+    ),
     "JSON": ("a.json", b"[]", ALL, UsageError, "the first line is '[]' | columns={"),
 }
 
