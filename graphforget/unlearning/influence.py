@@ -18,7 +18,7 @@ from graphforget.tasks.recommend import Recommendation
 from graphforget.tasks.recommend_batches import Triples
 from graphforget.unlearning.embedding_rows import EmbeddingRows, RankingLoss
 from graphforget.unlearning.linear_solve import Solution, conjugate_gradients
-from graphforget.unlearning.method import Problem
+from graphforget.unlearning.method import Problem, count, not_negative, positive
 
 BLOCKS = ("users+items", "users", "items")
 CURVATURES = ("gauss_newton", "hessian")
@@ -27,6 +27,16 @@ CURVATURES = ("gauss_newton", "hessian")
 def hops(value: Any) -> bool:
     """an integer of at least 0"""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+STEP_RULES = {
+    "curvature": CURVATURES,
+    "damping": not_negative,
+    "iterations": count,
+    "negatives": count,
+    "scale": positive,
+}
+"""What the fields that all influence steps have may be, for `Method.check`."""
 
 
 def spread(data: Interactions, gone: Forgotten, hops: int) -> np.ndarray:
@@ -104,6 +114,20 @@ def removal_gradient(
     kept = triples.items(~triples.forgotten)
     before, after = (RankingLoss(rows, full, task.graph, kept, batch=batch) for task in (full, problem.retained))
     return g + before.gradient() - after.gradient()
+
+
+def removal_step(
+    problem: Problem, rows: EmbeddingRows, triples: FixedTriples, settings: Any, weights: Tensor | None = None
+) -> Tensor:
+    """Return the step that takes a deletion's share out of the rows: (C + damping I)^-1 `removal_gradient`.
+
+    C is the curvature of the loss of all triples, forgotten ones included. settings: a method with `curvature`,
+    `damping` and `iterations`. weights: of the forgotten triples in the gradient.
+    """
+    full = problem.full
+    everything = RankingLoss(rows, full, full.graph, triples.items(), batch=problem.recipe.batch)
+    g = removal_gradient(problem, rows, triples, weights)
+    return influence_step(problem, everything, settings.curvature, g, settings.damping, settings.iterations)
 
 
 def influence_step(

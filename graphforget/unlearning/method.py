@@ -91,6 +91,16 @@ class Problem:
         made = getattr(self.original, "provenance", None)
         return made.recipe if made else default_recipe(self._full.name)
 
+    def recipe_for(self, method: Any, validate_every: int, **more: Any) -> Recipe:
+        """Return the recipe of a method's fields `epochs`, `lr` and `selection`; `more` adds or replaces fields.
+
+        An `lr` of None is the original's; the selection "auto" is the task's own validation metric.
+        """
+        lr = self.recipe.lr if method.lr is None else method.lr
+        selection = self._full.selection if method.selection == "auto" else method.selection
+        own = {"epochs": method.epochs, "lr": lr, "validate_every": validate_every, "selection": selection}
+        return Recipe(**{**own, **more})
+
     @contextmanager
     def preparation(self) -> Iterator[None]:
         """Count the time inside apart: work that is done once, before any deletion is asked for."""
@@ -243,8 +253,3 @@ def count(value: Any) -> bool:
 def count_or_none(value: Any) -> bool:
     """an integer of at least 1, or left out"""
     return value is None or count(value)
-
-
-def task_selection(task: Task, selection: str) -> str:
-    """Return the validation metric for `selection`: "auto" is the task's own, anything else stays."""
-    return task.selection if selection == "auto" else selection

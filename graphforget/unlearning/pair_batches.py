@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from graphforget.models.recommender import Recommender
 from graphforget.tasks.base import Forgotten, Items
 from graphforget.tasks.recommend import Recommendation
 from graphforget.tasks.recommend_batches import Triples, negative_weights
+from graphforget.training.loop import Phase
 from graphforget.unlearning.method import Problem
 
 
@@ -110,6 +111,21 @@ def reverse_bpr(responses: Tensor) -> Tensor:
     negated, -softplus(-d), has no lower bound.
     """
     return F.softplus(responses)
+
+
+def reverse_phase(
+    model: Model, data: Interactions, batches: PairBatches, added: Callable[[], Tensor] | None = None
+) -> Phase:
+    """Return the phase that minimises the mean reverse BPR of each batch of forgotten pairs, plus `added()`.
+
+    data: what messages pass over.
+    """
+
+    def loss(items: Items) -> Tensor:
+        lose = reverse_bpr(batches.full.responses(model(data), items)).mean()
+        return lose if added is None else lose + added()
+
+    return Phase("forget", lambda epoch: [lambda items=items: loss(items) for items in batches.forgotten(epoch)])
 
 
 def regulariser(model: Model, layers: list[Tensor], z: Tensor, items: Items) -> Tensor:

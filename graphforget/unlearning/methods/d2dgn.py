@@ -12,7 +12,7 @@ from torch import Tensor
 
 from graphforget.models.base import Model
 from graphforget.tasks.base import Forgotten, Items, Task, as_index, weighted_mean
-from graphforget.training.recipe import Recipe, default_recipe
+from graphforget.training.recipe import default_recipe
 from graphforget.training.train import run_training
 from graphforget.unlearning.method import (
     Method,
@@ -21,7 +21,6 @@ from graphforget.unlearning.method import (
     positive,
     positive_or_none,
     share_or_none,
-    task_selection,
 )
 
 DEFAULT_ALPHA = {"link": 0.9875, "node": 0.5, "recommend": 0.5}
@@ -123,7 +122,7 @@ class D2DGN(Method):
         student = problem.original.clone() if self.student_init == "trained" else problem.original.fresh(streams)
         graph = retained.graph if self.graph == "retained" else full.graph
         loss = self._response_loss(problem) if self.knowledge == "response" else self._feature_loss(problem)
-        recipe = Recipe(self.epochs, self.lr, 0.0, self.validate_every, task_selection(retained, self.selection))
+        recipe = problem.recipe_for(self, self.validate_every)
         problem.fit(student, lambda epoch: loss(student, student.layers(graph), epoch), recipe, self)
         return student
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graphforget.models.base import Model
-from graphforget.training.recipe import Recipe
 from graphforget.training.train import phases
-from graphforget.unlearning.method import KINDS, Method, Problem, count, count_or_none, positive, task_selection
+from graphforget.unlearning.method import KINDS, Method, Problem, count, count_or_none, positive
 
 DEFAULT_EPOCHS = {"link": 100, "node": 100, "recommend": 10}
 
@@ -46,7 +45,6 @@ class FineTune(Method):
         """Return the fine-tuned model."""
         task, model, streams = problem.retained, problem.original.clone(), problem.streams.child(self.name)
         epochs = DEFAULT_EPOCHS[task.name] if self.epochs is None else self.epochs
-        selection = task_selection(task, self.selection)
-        recipe = Recipe(epochs, self.lr, 0.0, self.validate_every, selection, batch=problem.recipe.batch)
+        recipe = problem.recipe_for(self, self.validate_every, epochs=epochs, batch=problem.recipe.batch)
         problem.fit(model, phases(model, task, recipe, streams), recipe, self)
         return model

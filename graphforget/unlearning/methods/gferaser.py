@@ -18,7 +18,6 @@ from graphforget.models.recommender import triple_rows
 from graphforget.models.shifted import Shifted
 from graphforget.tasks.base import Items
 from graphforget.training.loop import Phase
-from graphforget.training.recipe import Recipe
 from graphforget.unlearning.method import (
     PAIR_KINDS,
     Method,
@@ -26,7 +25,6 @@ from graphforget.unlearning.method import (
     count,
     not_negative,
     positive,
-    task_selection,
 )
 from graphforget.unlearning.pair_batches import pair_batches, reverse_bpr
 
@@ -141,7 +139,7 @@ class GFEraser(Method):
         start = problem.original.embed(retained.graph)
         streams = problem.streams.child(self.name)
         model = _Filtered(problem.original, start, problem.original.embed(full.graph), streams)
-        recipe = Recipe(self.epochs, self.lr, 0.0, self.validate_every, task_selection(retained, self.selection))
+        recipe = problem.recipe_for(self, self.validate_every)
         problem.fit(model, [Phase("filter", self.steps(problem, model, start))], recipe, self)
         with torch.no_grad():
             return Shifted(problem.original, model(retained.graph) - start)

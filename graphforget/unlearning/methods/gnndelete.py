@@ -15,7 +15,6 @@ from graphforget.data.graph import Graph
 from graphforget.models.base import Model
 from graphforget.models.edited import Edited, identity_operator, ones_operator, under_operators
 from graphforget.tasks.base import Forgotten, Task, as_index
-from graphforget.training.recipe import Recipe
 from graphforget.unlearning.block_pairs import sigmoid_pairs_mse
 from graphforget.unlearning.method import (
     Method,
@@ -25,7 +24,6 @@ from graphforget.unlearning.method import (
     not_negative,
     positive,
     share,
-    task_selection,
 )
 
 
@@ -150,14 +148,8 @@ class GNNDelete(Method):
         learn = self._embedding_loss if self.objective == "embedding" else self._probability_loss
         loss = learn(problem, targets, sets)
         first = _no_grad_layers(under_operators(problem.original), graph)[0]
-        recipe = Recipe(
-            self.epochs,
-            self.lr,
-            self.weight_decay,
-            self.validate_every,
-            task_selection(task, self.selection),
-            self.patience,
-        )
+        more = {"weight_decay": self.weight_decay, "patience": self.patience}
+        recipe = problem.recipe_for(self, self.validate_every, **more)
         problem.fit(model, lambda epoch: loss(self._layers(model, graph, first), epoch), recipe, self)
         return model
 

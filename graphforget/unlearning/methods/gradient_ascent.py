@@ -8,9 +8,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from graphforget.models.base import Model
-from graphforget.tasks.base import Forgotten, Task
-from graphforget.training.recipe import Recipe
-from graphforget.unlearning.method import Method, Problem, count, positive, positive_or_none, task_selection
+from graphforget.tasks.base import Items, Task
+from graphforget.unlearning.method import Method, Problem, count, positive, positive_or_none
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,12 @@ class GradientAscent(Method):
     def unlearn(self, problem: Problem) -> Model:
         """Return the ascended model."""
         task, gone, model = problem.full, problem.gone, problem.original.clone()
-        selection = task_selection(task, self.selection)
-        recipe = Recipe(self.epochs, self.lr, 0.0, 1, selection, max_grad_norm=self.max_grad_norm)
-        problem.fit(model, lambda epoch: -forgotten_loss(task, model(task.graph), gone), recipe, self)
+        recipe = problem.recipe_for(self, 1, max_grad_norm=self.max_grad_norm)
+        items = task.forgotten_items(gone)
+        problem.fit(model, lambda epoch: -mean_loss(task, model(task.graph), items), recipe, self)
         return model
 
 
-def forgotten_loss(task: Task, z: Tensor, gone: Forgotten) -> Tensor:
-    """Return the mean training loss of the forgotten items."""
-    items = task.forgotten_items(gone)
+def mean_loss(task: Task, z: Tensor, items: Items) -> Tensor:
+    """Return the mean training loss of the items."""
     return task.item_losses(task.responses(z, items), items).mean()

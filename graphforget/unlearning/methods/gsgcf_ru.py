@@ -18,7 +18,6 @@ from graphforget.models.base import Hook, Model, fan_in
 from graphforget.models.shifted import Shifted
 from graphforget.tasks.base import as_index
 from graphforget.tasks.recommend import Recommendation
-from graphforget.training.recipe import Recipe
 from graphforget.unlearning.influence import hops
 from graphforget.unlearning.method import (
     PAIR_KINDS,
@@ -28,7 +27,6 @@ from graphforget.unlearning.method import (
     not_negative,
     positive,
     share,
-    task_selection,
 )
 
 
@@ -159,9 +157,7 @@ class GSGCFRU(Method):
                 total = total + (1 - self.alpha) * F.mse_loss(_scores(after, seen), _scores(before, seen))
             return total + self.reg * model.size()
 
-        selection = task_selection(retained, self.selection)
-        recipe = Recipe(self.epochs, self.lr, 0.0, self.validate_every, selection)
-        problem.fit(model, loss, recipe, self)
+        problem.fit(model, loss, problem.recipe_for(self, self.validate_every), self)
         return Shifted(problem.original, model.shift())
 
     def _random_scores(

@@ -7,18 +7,17 @@ from typing import Any, ClassVar
 
 from graphforget.models.base import Model
 from graphforget.tasks.base import Forgotten, Task
-from graphforget.unlearning.embedding_rows import EmbeddingRows, RankingLoss
+from graphforget.unlearning.embedding_rows import EmbeddingRows
 from graphforget.unlearning.influence import (
     BLOCKS,
-    CURVATURES,
+    STEP_RULES,
     FixedTriples,
     chosen_nodes,
     hops,
-    influence_step,
-    removal_gradient,
+    removal_step,
     spread,
 )
-from graphforget.unlearning.method import PAIR_KINDS, Method, Problem, count, not_negative, positive, share
+from graphforget.unlearning.method import PAIR_KINDS, Method, Problem, share
 
 
 @dataclass(frozen=True)
@@ -74,16 +73,7 @@ class IFRU(Method):
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        self.check(
-            hops=hops,
-            clip=share,
-            block=BLOCKS,
-            curvature=CURVATURES,
-            damping=not_negative,
-            iterations=count,
-            negatives=count,
-            scale=positive,
-        )
+        self.check(hops=hops, clip=share, block=BLOCKS, **STEP_RULES)
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the original, one influence step on."""
@@ -91,10 +81,7 @@ class IFRU(Method):
         nodes = chosen_nodes(spread(full.graph, gone, self.hops), self.clip, self.block, full.graph.n_users)
         rows = EmbeddingRows(problem.original, nodes, full.graph.n_users)
         triples = FixedTriples.of(full, gone, self.negatives, problem.streams.child(self.name)("negatives"))
-        everything = RankingLoss(rows, full, full.graph, triples.items(), batch=problem.recipe.batch)
-        g = removal_gradient(problem, rows, triples)
-        step = influence_step(problem, everything, self.curvature, g, self.damping, self.iterations)
-        return rows.write(self.scale * step)
+        return rows.write(self.scale * removal_step(problem, rows, triples, self))
 
     def refusal(self, task: Task, gone: Forgotten) -> str | None:
         """Return why a deletion on one side does not move the other side's rows."""

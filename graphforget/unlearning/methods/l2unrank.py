@@ -15,17 +15,16 @@ from graphforget.tasks.base import Forgotten, as_index
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.recipe import Recipe
 from graphforget.training.train import phases
-from graphforget.unlearning.embedding_rows import EmbeddingRows, RankingLoss
+from graphforget.unlearning.embedding_rows import EmbeddingRows
 from graphforget.unlearning.influence import (
-    CURVATURES,
+    STEP_RULES,
     FixedTriples,
     chosen_nodes,
     hops,
-    influence_step,
-    removal_gradient,
+    removal_step,
     spread,
 )
-from graphforget.unlearning.method import PAIR_KINDS, Method, Problem, count, not_negative, positive, share
+from graphforget.unlearning.method import PAIR_KINDS, Method, Problem, positive, share
 
 USERS = 512
 """Users whose scores of all items are held at once."""
@@ -85,13 +84,9 @@ class L2UnRank(Method):
             hops=hops,
             clip=share,
             rank_weighted=(True, False),
-            curvature=CURVATURES,
-            damping=not_negative,
-            iterations=count,
-            negatives=count,
-            scale=positive,
             repair_epochs=hops,
             repair_rate=positive,
+            **STEP_RULES,
         )
 
     def unlearn(self, problem: Problem) -> Model:
@@ -104,9 +99,7 @@ class L2UnRank(Method):
         z = problem.original.embed(full.graph)
         rho = np.repeat(rank_weights(problem.retained, z, gone), self.negatives) if self.rank_weighted else None
         weights = None if rho is None else torch.from_numpy(rho.astype(np.float32))
-        everything = RankingLoss(rows, full, full.graph, triples.items(), batch=problem.recipe.batch)
-        g = removal_gradient(problem, rows, triples, weights)
-        step = influence_step(problem, everything, self.curvature, g, self.damping, self.iterations)
+        step = removal_step(problem, rows, triples, self, weights)
         model = rows.write(self.scale * rows.spread_over(influence(z, structural, gone, full.graph.n_users)) * step)
         if self.repair_epochs:
             self._repair(problem, model)

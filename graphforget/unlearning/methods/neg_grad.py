@@ -12,7 +12,6 @@ from graphforget.models.base import Model
 from graphforget.tasks.base import Forgotten, Items, Task
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.loop import Phase
-from graphforget.training.recipe import Recipe
 from graphforget.unlearning.method import (
     Method,
     Problem,
@@ -21,8 +20,8 @@ from graphforget.unlearning.method import (
     positive,
     positive_or_none,
     share,
-    task_selection,
 )
+from graphforget.unlearning.methods.gradient_ascent import mean_loss
 from graphforget.unlearning.pair_batches import pair_batches
 
 
@@ -72,8 +71,7 @@ class NegGradPlus(Method):
     def unlearn(self, problem: Problem) -> Model:
         """Return the model that descended and ascended."""
         model, task = problem.original.clone(), problem.retained
-        selection = task_selection(task, self.selection)
-        recipe = Recipe(self.epochs, self.lr, 0.0, 1, selection, max_grad_norm=self.max_grad_norm)
+        recipe = problem.recipe_for(self, 1, max_grad_norm=self.max_grad_norm)
         make = self._pair_steps if isinstance(task, Recommendation) else self._whole_step
         problem.fit(model, [Phase("both", make(problem, model))], recipe, self)
         return model
@@ -98,8 +96,3 @@ class NegGradPlus(Method):
             return self.beta * keep - (1 - self.beta) * mean_loss(full, model(full.graph), forgotten)
 
         return lambda epoch: [lambda pair=pair: loss(*pair, epoch) for pair in batches.both(epoch)]
-
-
-def mean_loss(task: Task, z: Tensor, items: Items) -> Tensor:
-    """Return the mean training loss of the items."""
-    return task.item_losses(task.responses(z, items), items).mean()

@@ -12,7 +12,6 @@ from graphforget.models.attention_ensemble import AttentionEnsemble, join_refusa
 from graphforget.models.base import Model
 from graphforget.models.edited import under_operators
 from graphforget.models.ensemble import Ensemble
-from graphforget.training.recipe import Recipe
 from graphforget.training.train import phases
 from graphforget.unlearning.method import (
     PAIR_KINDS,
@@ -23,7 +22,6 @@ from graphforget.unlearning.method import (
     not_negative,
     positive,
     share,
-    task_selection,
 )
 from graphforget.unlearning.methods.sisa import several
 from graphforget.unlearning.shards.partition import clustered_map, drawn_map
@@ -126,15 +124,8 @@ class RecEraser(Method):
         models, shard_map = retrained(problem, self.name, before)
         streams = problem.streams.child(self.name).child("attention")
         model = AttentionEnsemble(models, shard_map, self.keep, self.reg, streams)
-        selection = task_selection(problem.retained, self.selection)
-        recipe = Recipe(
-            self.epochs,
-            self.lr,
-            validate_every=self.validate_every,
-            selection=selection,
-            patience=self.patience,
-            batch=problem.recipe.batch,
-        )
+        more = {"patience": self.patience, "batch": problem.recipe.batch}
+        recipe = problem.recipe_for(self, self.validate_every, **more)
         problem.fit(model, phases(model, problem.retained, recipe, streams), recipe, self)
         return with_provenance(model, problem)
 

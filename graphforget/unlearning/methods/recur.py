@@ -14,7 +14,6 @@ from torch import Tensor
 from graphforget.models.base import Model
 from graphforget.tasks.base import Items, as_index
 from graphforget.training.loop import Phase
-from graphforget.training.recipe import Recipe
 from graphforget.unlearning.method import (
     PAIR_KINDS,
     Method,
@@ -23,7 +22,6 @@ from graphforget.unlearning.method import (
     positive,
     positive_or_none,
     share,
-    task_selection,
 )
 from graphforget.unlearning.pair_batches import pair_batches
 
@@ -81,9 +79,8 @@ class ReCUR(Method):
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the fine-tuned model."""
-        model, task = problem.original.clone(), problem.retained
-        lr = problem.recipe.lr if self.lr is None else self.lr
-        recipe = Recipe(self.epochs, lr, 0.0, self.validate_every, task_selection(task, self.selection))
+        model = problem.original.clone()
+        recipe = problem.recipe_for(self, self.validate_every)
         problem.fit(model, [Phase("both", self.steps(problem, model))], recipe, self)
         return model
 

@@ -5,22 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from torch import Tensor
-
 from graphforget.data.interactions import Interactions
 from graphforget.models.base import Model
-from graphforget.tasks.base import Items, Task
-from graphforget.training.loop import Phase
-from graphforget.training.recipe import Recipe
-from graphforget.unlearning.method import (
-    PAIR_KINDS,
-    Method,
-    Problem,
-    count,
-    positive_or_none,
-    task_selection,
-)
-from graphforget.unlearning.pair_batches import learning_graph, pair_batches, reverse_bpr
+from graphforget.tasks.base import Task
+from graphforget.unlearning.method import PAIR_KINDS, Method, Problem, count, positive_or_none
+from graphforget.unlearning.pair_batches import learning_graph, pair_batches, reverse_phase
 
 
 @dataclass(frozen=True)
@@ -76,17 +65,8 @@ class ReverseBPR(Method):
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the model that learned the reverse."""
-        model, task = problem.original.clone(), problem.retained
-        data, batches = (
-            self.answers_from(problem.full, task),
-            pair_batches(problem, self.name, self.batch, min_steps=self.min_steps),
-        )
-
-        def loss(items: Items) -> Tensor:
-            return reverse_bpr(task.responses(model(data), items)).mean()
-
-        steps = Phase("forget", lambda epoch: [lambda items=items: loss(items) for items in batches.forgotten(epoch)])
-        lr = problem.recipe.lr if self.lr is None else self.lr
-        recipe = Recipe(self.epochs, lr, 0.0, self.validate_every, task_selection(task, self.selection))
-        problem.fit(model, [steps], recipe, self)
+        model, data = problem.original.clone(), self.answers_from(problem.full, problem.retained)
+        batches = pair_batches(problem, self.name, self.batch, min_steps=self.min_steps)
+        phase = reverse_phase(model, data, batches)
+        problem.fit(model, [phase], problem.recipe_for(self, self.validate_every), self)
         return model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,9 +10,7 @@ from torch import Tensor
 
 from graphforget.data.interactions import Interactions
 from graphforget.models.base import Model
-from graphforget.tasks.base import Items, Task
-from graphforget.training.loop import Phase
-from graphforget.training.recipe import Recipe
+from graphforget.tasks.base import Task
 from graphforget.unlearning.fisher import diagonal_fisher, training_batches
 from graphforget.unlearning.method import (
     PAIR_KINDS,
@@ -21,9 +20,8 @@ from graphforget.unlearning.method import (
     count_or_none,
     not_negative,
     positive_or_none,
-    task_selection,
 )
-from graphforget.unlearning.pair_batches import learning_graph, pair_batches, reverse_bpr
+from graphforget.unlearning.pair_batches import learning_graph, pair_batches, reverse_phase
 
 
 @dataclass(frozen=True)
@@ -98,11 +96,14 @@ class RRL(Method):
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the model that learned the reverse, near the original where that matters."""
-        model, task = problem.original.clone(), problem.retained
-        data, batches = (
-            self.answers_from(problem.full, task),
-            pair_batches(problem, self.name, self.batch, min_steps=self.min_steps),
-        )
+        model, data = problem.original.clone(), self.answers_from(problem.full, problem.retained)
+        batches = pair_batches(problem, self.name, self.batch, min_steps=self.min_steps)
+        phase = reverse_phase(model, data, batches, self._pull(problem, model, data) if self.weight else None)
+        problem.fit(model, [phase], problem.recipe_for(self, self.validate_every), self)
+        return model
+
+    def _pull(self, problem: Problem, model: Model, data: Interactions) -> Callable[[], Tensor]:
+        """Return the function that gives (weight / 2) sum_p F_p (theta_p - theta0_p)^2."""
         importance = self._importance(problem, model, data)
         start = {name: value.detach() for name, value in problem.original.named_parameters()}
 
@@ -110,15 +111,7 @@ class RRL(Method):
             named = dict(model.named_parameters())
             return sum((f * (named[name] - start[name]).square()).sum() for name, f in importance.items())
 
-        def loss(items: Items) -> Tensor:
-            lose = reverse_bpr(task.responses(model(data), items)).mean()
-            return lose + self.weight / 2 * distance() if self.weight else lose
-
-        steps = Phase("forget", lambda epoch: [lambda items=items: loss(items) for items in batches.forgotten(epoch)])
-        lr = problem.recipe.lr if self.lr is None else self.lr
-        recipe = Recipe(self.epochs, lr, 0.0, self.validate_every, task_selection(task, self.selection))
-        problem.fit(model, [steps], recipe, self)
-        return model
+        return lambda: self.weight / 2 * distance()
 
     def _importance(self, problem: Problem, model: Model, data: Interactions) -> dict[str, Tensor]:
         """Return the (scaled) Fisher information of every parameter."""

@@ -15,7 +15,7 @@ from graphforget.tasks.base import Forgotten, Task
 from graphforget.unlearning.embedding_rows import EmbeddingRows, RankingLoss
 from graphforget.unlearning.influence import (
     BLOCKS,
-    CURVATURES,
+    STEP_RULES,
     FixedTriples,
     chosen_nodes,
     influence_step,
@@ -25,10 +25,7 @@ from graphforget.unlearning.method import (
     PAIR_KINDS,
     Method,
     Problem,
-    count,
     count_or_none,
-    not_negative,
-    positive,
     share,
 )
 
@@ -95,11 +92,7 @@ class SCIF(Method):
             newton=(True, False),
             retain_per_forget=count_or_none,
             block=BLOCKS,
-            curvature=CURVATURES,
-            damping=not_negative,
-            iterations=count,
-            negatives=count,
-            scale=positive,
+            **STEP_RULES,
         )
 
     def refusal(self, task: Task, gone: Forgotten) -> str | None:
