@@ -214,6 +214,12 @@ class Method(ABC):
             if not isinstance(rule, tuple) and not rule(value):
                 raise UsageError(f"{self.name}: '{key}' must be {rule.__doc__}; got {value!r}.")
 
+    def refuse_idle(self, because: str, *keys: str) -> None:
+        """Raise UsageError for the first of these fields that was set although, for a reason, it has no effect."""
+        for key in keys:
+            if getattr(self, key) != self.options()[key]:
+                raise UsageError(f"{self.name}: '{key}' has no effect {because}; leave it out.")
+
     @classmethod
     def options(cls) -> dict[str, Any]:
         """Return the hyper-parameters and their defaults."""

@@ -122,7 +122,7 @@ def unlearn(
         problem.original.provenance = model.provenance
     with PeakMemory() as memory, one_torch_thread():
         start = time.perf_counter()
-        unlearned = chosen.unlearn(problem).frozen()
+        unlearned = _unlearned(chosen, problem).frozen()
         seconds = time.perf_counter() - start - problem.preparation_seconds
     answer_from(unlearned, task, retained, gone)
     result = Result(
@@ -159,13 +159,25 @@ def _chosen(method: str | Method, changes: dict[str, Any]) -> Method:
     raise UsageError(f"Give hyper-parameters inside {name} or as keywords, not both.")
 
 
+def _unlearned(method: Method, problem: Problem) -> Model:
+    """Return the method's model; what its parts refuse is said in its name."""
+    try:
+        return method.unlearn(problem)
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{method.name}: {error}") from error
+
+
 def check_supported(method: Method, task: Task, gone: Forgotten) -> None:
     """Raise UnsupportedError when the method does not serve the task or the kind of deletion."""
     if task.name not in method.tasks:
-        raise UnsupportedError(f"{method.name} serves {' and '.join(method.tasks)} tasks; this is a {task.name} task.")
+        raise UnsupportedError(
+            f"{method.name} serves {' and '.join(method.tasks)} tasks; this is a {task.name} task. "
+            + _instead(task, gone)
+        )
     if gone.kind not in method.kinds:
         raise UnsupportedError(
-            f"{method.name} deletes {', '.join(method.kinds)}; asked for was a deletion of {gone.kind}."
+            f"{method.name} deletes {', '.join(method.kinds)}; asked for was a deletion of {gone.kind}. "
+            + _instead(task, gone)
         )
     selection = getattr(method, "selection", "auto")
     if selection not in ("auto", "last", *task.selections):
@@ -181,6 +193,14 @@ def check_supported(method: Method, task: Task, gone: Forgotten) -> None:
     refused = method.refusal(task, gone)
     if refused is not None:
         raise UnsupportedError(f"{method.name}: {refused}")
+
+
+def _instead(task: Task, gone: Forgotten) -> str:
+    """Return a sentence with the methods that serve a deletion of this kind on such a task."""
+    able = [cls.name for cls in methods().classes() if task.name in cls.tasks and gone.kind in cls.kinds]
+    if not able:
+        return f"No method does that on a {task.name} task; delete one kind after the other."
+    return f"Methods that serve it: {', '.join(able)}."
 
 
 def check_forgetting(result: Result) -> None:

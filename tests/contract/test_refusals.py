@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from graphforget._core.errors import UnsupportedError, UsageError
+from graphforget.data.deletion import Deletion
 from graphforget.unlearning.method import Problem
 from graphforget.unlearning.methods.d2dgn import D2DGN
 from graphforget.unlearning.methods.gnndelete import GNNDelete
 from graphforget.unlearning.methods.gradient_ascent import GradientAscent
-from graphforget.unlearning.run import check_supported
+from graphforget.unlearning.methods.l2unrank import L2UnRank
+from graphforget.unlearning.methods.rrl import RRL
+from graphforget.unlearning.run import check_supported, unlearn
 
 
 @pytest.mark.parametrize(
@@ -33,6 +36,13 @@ def test_settings_for_edges_are_refused_on_node_tasks_alone(problems, method, se
     [
         (GNNDelete, {"patience": 0}, "'patience' must be an integer of at least 1"),
         (GNNDelete, {"weight_decay": -1.0}, "'weight_decay' must be a number of at least 0"),
+        (
+            D2DGN,
+            {"knowledge": "feature", "temperature": 2.0},
+            "d2dgn: 'temperature' has no effect with knowledge=feature",
+        ),
+        (RRL, {"weight": 0, "fisher_batch": 9}, "rrl: 'fisher_batch' has no effect with weight=0; leave it out"),
+        (L2UnRank, {"repair_epochs": 0, "repair_rate": 0.5}, "l2unrank: 'repair_rate' has no effect with"),
         (GradientAscent, {"max_grad_norm": -1.0}, "'max_grad_norm' must be a number above 0"),
     ],
 )
@@ -55,3 +65,21 @@ def test_targets_of_a_class_deletion_are_not_of_that_class(problems, monkeypatch
     assert len(drawn) == sum(len(rows) for rows, _ in seen) > 0
     assert not np.isin(drawn, gone.touched).any()
     assert len(np.unique(drawn)) > 20
+
+
+def test_a_refusal_names_the_method_the_kind_and_what_to_do_instead(problems):
+    model, task, deletion = problems("gcn", "link", "edges")
+    with pytest.raises(UnsupportedError, match="rrl serves recommend tasks; this is a link task. .*: d2dgn, .*unlink"):
+        unlearn(model, task, deletion, RRL())
+    mixed = Deletion(edges=task.graph.edges[:, :1].T.tolist(), nodes=[5])
+    with pytest.raises(UnsupportedError, match="deletion of mixed. No method does .* delete one kind after the other"):
+        unlearn(model, task, mixed, D2DGN())
+
+
+def test_what_a_part_of_a_method_refuses_is_said_in_its_name(problems, monkeypatch):
+    def refuse(self, problem):
+        raise UnsupportedError("there are no rows for a step. Use a method that trains.")
+
+    monkeypatch.setattr(D2DGN, "unlearn", refuse)
+    with pytest.raises(UnsupportedError, match="^d2dgn: there are no rows"):
+        unlearn(*problems("gcn", "link", "edges"), D2DGN())

@@ -53,7 +53,8 @@ class GNNDelete(Method):
     init: start of W, "identity" or "ones_1000" (1/1000 everywhere).
     targets: original embeddings from the "full" or the "retained" graph.
     resample_negatives: draw new random pairs in every epoch.
-    layer_gradient: "own" trains each W on its layer's loss; "shared" lets later losses reach earlier W.
+    layer_gradient: "own" trains each W on its layer's loss; "shared" lets later losses reach earlier W. The loss of
+        "edge_probability" is on the last layer alone, so "own" there leaves all other W at their start.
     train_graph: messages while learning pass over "sdf", the edges within 2 hops of the deletion, deleted ones
         included, or over the "retained" graph. At inference it is always the retained graph.
     epochs, lr, weight_decay, validate_every, selection, patience: see `Recipe`.
@@ -174,7 +175,7 @@ class GNNDelete(Method):
         rest = [as_index(np.setdiff1d(nodes, pairs)) for nodes in sets]
         if self.alpha == 0 and not any(len(nodes) for nodes in rest):
             raise UnsupportedError(
-                f"{self.name}: alpha is 0, which leaves neighbourhood influence alone, and no layer of this backbone "
+                "alpha is 0, which leaves neighbourhood influence alone, and no layer of this backbone "
                 "reaches a neighbour of the deletion. Use an alpha above 0."
             )
         others_only = np.setdiff1d(np.arange(task.graph.n_nodes), gone.touched) if len(gone.classes) else None

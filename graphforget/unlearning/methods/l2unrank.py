@@ -88,6 +88,8 @@ class L2UnRank(Method):
             repair_rate=positive,
             **STEP_RULES,
         )
+        if self.repair_epochs == 0:
+            self.refuse_idle("with repair_epochs=0", "repair_rate")
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the original, one weighted step on, and repaired."""

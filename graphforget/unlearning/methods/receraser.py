@@ -62,6 +62,7 @@ class RecEraser(Method):
     ----------
     shards: number of shards, k.
     partition: "inbp" clusters interactions, "ubp" users, "ibp" items; "random" draws the shard of each interaction.
+    slack, iterations, dim and weight are of the clustering; "random" does not take them.
     slack: a shard holds at most slack * N / k units.
     iterations: of the clustering, at most.
     dim, weight: width of the vectors and weight of missing entries in their least squares.
@@ -112,13 +113,15 @@ class RecEraser(Method):
             validate_every=count,
             patience=count_or_none,
         )
+        if self.partition == "random":
+            self.refuse_idle("with partition=random, which draws shards", "slack", "iterations", "dim", "weight")
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the joined shards, the touched ones and the attention trained anew."""
         original = under_operators(problem.original)
         refused = join_refusal(original.shards[0] if isinstance(original, Ensemble) else original)
         if refused is not None:
-            raise UnsupportedError(f"{self.name}: {refused}")
+            raise UnsupportedError(refused)
         unit, drawn = UNITS[self.partition], self.partition == "random"
         before = prepared(problem, self.name, self.shards, unit, lambda data: self._map(problem, data), drawn=drawn)
         models, shard_map = retrained(problem, self.name, before)

@@ -89,6 +89,8 @@ class RRL(Method):
             graph=("retained", "full"),
             validate_every=count,
         )
+        if self.weight == 0:
+            self.refuse_idle("with weight=0", "fisher_scale", "fisher_batch", "fisher_batches")
 
     def answers_from(self, task: Task, retained: Task) -> Interactions:
         """Return the data that the messages passed over while learning."""
