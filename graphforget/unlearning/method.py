@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -226,9 +227,13 @@ class Method(ABC):
         return {item.name: item.default for item in fields(cls)}
 
 
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def share(value: Any) -> bool:
     """a number in [0, 1]"""
-    return isinstance(value, int | float) and 0 <= value <= 1
+    return _number(value) and 0 <= value <= 1
 
 
 def share_or_none(value: Any) -> bool:
@@ -238,7 +243,7 @@ def share_or_none(value: Any) -> bool:
 
 def positive(value: Any) -> bool:
     """a number above 0"""
-    return isinstance(value, int | float) and value > 0
+    return _number(value) and value > 0
 
 
 def positive_or_none(value: Any) -> bool:
@@ -248,12 +253,12 @@ def positive_or_none(value: Any) -> bool:
 
 def not_negative(value: Any) -> bool:
     """a number of at least 0"""
-    return isinstance(value, int | float) and value >= 0
+    return _number(value) and value >= 0
 
 
 def count(value: Any) -> bool:
     """an integer of at least 1"""
-    return isinstance(value, int) and value >= 1
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def count_or_none(value: Any) -> bool:

@@ -43,6 +43,8 @@ def test_settings_for_edges_are_refused_on_node_tasks_alone(problems, method, se
         ),
         (RRL, {"weight": 0, "fisher_batch": 9}, "rrl: 'fisher_batch' has no effect with weight=0; leave it out"),
         (L2UnRank, {"repair_epochs": 0, "repair_rate": 0.5}, "l2unrank: 'repair_rate' has no effect with"),
+        (GradientAscent, {"epochs": True}, "'epochs' must be an integer of at least 1; got True"),
+        (GradientAscent, {"lr": float("inf")}, "'lr' must be a number above 0; got inf"),
         (GradientAscent, {"max_grad_norm": -1.0}, "'max_grad_norm' must be a number above 0"),
     ],
 )

@@ -80,7 +80,8 @@ def shaken(model, dense, edges, features):
 def test_loss_and_gradients(
     six, trained, spy, dense, negatives, destroyer, assert_gradients, knowledge, graph, alpha, temperature, scale
 ):
-    method = D2DGN(knowledge=knowledge, graph=graph, alpha=alpha, temperature=temperature, destroyer_scale=scale)
+    given = None if knowledge == "feature" else temperature
+    method = D2DGN(knowledge=knowledge, graph=graph, alpha=alpha, temperature=given, destroyer_scale=scale)
     _, model, objective, _ = spy(method, prepare=lambda p: setattr(p.original, "fresh", lambda streams: destroyer))
     x, full = six.graph.features, six.graph.edges
     student = shaken(model, dense, RETAINED if graph == "retained" else full, x)
