@@ -56,7 +56,8 @@ class D2DGN(Method):
     alpha: weight of the retained part, in [0, 1]; None takes 0.9875 for link and 0.5 for node tasks.
     temperature: of the distributions; KL terms are multiplied by its square. None takes 0.7 for link and 1 for node
         tasks.
-    resample_negatives: draw new negatives in every epoch. Neither this nor temperature is for knowledge="feature".
+    resample_negatives: draw new negatives in every epoch. With
+        knowledge="feature" nothing is sampled, and temperature is refused.
     epochs, lr, validate_every, selection: of Adam and of the choice of the epoch, see `Recipe`; "auto" selects on
         the task's validation metric.
     """
@@ -108,7 +109,7 @@ class D2DGN(Method):
             validate_every=count,
         )
         if self.knowledge == "feature":
-            self.refuse_idle("with knowledge=feature, which compares embeddings", "temperature", "resample_negatives")
+            self.refuse_idle("with knowledge=feature, which compares embeddings", "temperature")
 
     def refusal(self, task: Task, gone: Forgotten) -> str | None:
         """Return why a destroyer of non-edges is not for this task."""
