@@ -23,6 +23,7 @@ class LightGCN(MF):
     layers: number of propagations.
     init, std: of the learned embeddings; the authors' PyTorch code draws from N(0, 0.1^2), their TensorFlow code
         (lightgcn-tf) from N(0, 0.01^2), the paper says Xavier.
+    loss, temperature, candidates: see `MF`.
     dim, reg, reg_form, reg_on, reg_per_batch: see `Recommender`; the official values are the defaults.
     """
 
@@ -42,8 +43,11 @@ class LightGCN(MF):
         reg_form: str = "half_squared",
         reg_on: str = "layer0",
         reg_per_batch: bool = True,
+        loss: str = "bpr",
+        temperature: float = 0.2,
+        candidates: int = 2048,
     ) -> None:
-        super().__init__(dim, reg, init, std, reg_form, reg_on, reg_per_batch)
+        super().__init__(dim, reg, init, std, reg_form, reg_on, reg_per_batch, loss, temperature, candidates)
         self.check_count("layers", layers, 16)
         self.n_layers = layers
 

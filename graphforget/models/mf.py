@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.models.base import Hook
+from graphforget.models.ranking_losses import sampled_softmax
 from graphforget.models.recommender import Recommender, normal, xavier
+from graphforget.tasks.base import Items
 
 
 def embedding_table(rows: int, dim: int, init: str, std: float, generator: torch.Generator) -> nn.Parameter:
@@ -21,6 +23,7 @@ def embedding_table(rows: int, dim: int, init: str, std: float, generator: torch
 
 
 INITS = ("xavier", "xavier_normal", "normal")
+LOSSES = ("bpr", "softmax")
 
 
 class MF(Recommender):
@@ -32,6 +35,8 @@ class MF(Recommender):
     ----------
     init: "xavier" (KGAT's BPR-MF), "xavier_normal" (MMRec) or "normal" (LightGCN's).
     std: deviation of "normal".
+    loss: "bpr", or "softmax": each item against `candidates` others at once, see `ranking_losses.sampled_softmax`.
+    temperature, candidates: of the softmax.
     dim, reg, reg_form, reg_on, reg_per_batch: see `Recommender`.
     """
 
@@ -51,15 +56,27 @@ class MF(Recommender):
         reg_form: str = "half_squared",
         reg_on: str = "layer0",
         reg_per_batch: bool = True,
+        loss: str = "bpr",
+        temperature: float = 0.2,
+        candidates: int = 2048,
     ) -> None:
         super().__init__(dim, reg, reg_form, reg_on, reg_per_batch)
         self.check_choice("init", init, INITS)
         self.check_number("std", std)
-        self.init, self.std = init, std
+        self.check_choice("loss", loss, LOSSES)
+        self.check_positive("temperature", temperature)
+        self.check_count("candidates", candidates, 1 << 20)
+        self.init, self.std, self.loss, self.temperature, self.candidates = init, std, loss, temperature, candidates
 
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**super().config(), "init": self.init, "std": self.std}
+        keys = ("init", "std", "loss", "temperature", "candidates")
+        return {**super().config(), **{key: getattr(self, key) for key in keys}}
+
+    def ranking_loss(self, data: Interactions, z: Tensor, items: Items) -> Tensor | None:
+        """Return the sampled softmax of a batch; None for BPR, the task's own."""
+        del data
+        return sampled_softmax(z, items, self.temperature, self.candidates) if self.loss == "softmax" else None
 
     def build(self, streams: Streams) -> None:
         """Create the tables of users and of items."""
