@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -57,6 +58,14 @@ class Model(nn.Module):
     def ranking_loss(self, data: Any, z: Tensor, items: Any) -> Tensor | None:
         """Return a recommender's own ranking loss of a batch of triples; None to be trained with the task's."""
         del data, z, items  # backbones with a loss of their own need them
+        return None
+
+    def at_rows(self, data: Any, rows: np.ndarray) -> tuple[Tensor, Tensor] | None:
+        """Return the given rows, (k,) node numbers, of the learned and of the final embeddings: a shorter way to them.
+
+        None where there is none; a batch then computes every row.
+        """
+        del data, rows  # linear recommenders have one
         return None
 
     def side_phases(self, graph: Graph, streams: Streams) -> dict[str, Steps]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from graphforget.data.interactions import Interactions
+from graphforget.kernels.mean_propagation import mean_propagation
 from graphforget.kernels.propagate import propagate
 from graphforget.models.base import Hook
 from graphforget.models.mf import MF, with_entities
+from graphforget.tasks.base import as_index
 
 
 class LightGCN(MF):
@@ -61,6 +64,13 @@ class LightGCN(MF):
         for layer in range(2, self.n_layers + 2):
             found.append(hook(layer, propagate(data.normalised, found[-1])))
         return found
+
+    def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[Tensor, Tensor] | None:
+        """Return the rows of E^(0) and of the mean of all layers, without the rows that nobody asked for."""
+        if self.users.device.type != "cpu":
+            return None
+        learned = with_entities(self, data)
+        return learned.index_select(0, as_index(rows)), mean_propagation(data.normalised, learned, rows, self.n_layers)
 
     def readout(self, layers: list[Tensor]) -> Tensor:
         """Return the mean of all layers."""

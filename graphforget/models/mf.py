@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,7 +13,7 @@ from graphforget.data.interactions import Interactions
 from graphforget.models.base import Hook
 from graphforget.models.ranking_losses import sampled_softmax
 from graphforget.models.recommender import Recommender, normal, xavier
-from graphforget.tasks.base import Items
+from graphforget.tasks.base import Items, as_index
 
 
 def embedding_table(rows: int, dim: int, init: str, std: float, generator: torch.Generator) -> nn.Parameter:
@@ -93,6 +94,12 @@ class MF(Recommender):
     def propagated(self, data: Interactions, hook: Hook) -> list[Tensor]:
         """Return the one layer there is."""
         return [hook(1, with_entities(self, data))]
+
+    def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[Tensor, Tensor] | None:
+        """Return the rows of the learned embeddings, which are the final ones."""
+        del data
+        found = torch.cat([self.users, self.items]).index_select(0, as_index(rows).to(self.users.device))
+        return found, found
 
     def flops(self, graph: Interactions) -> int:
         """Return 0: nothing is computed but scores."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -37,7 +38,7 @@ class NGCF(MF):
     slope: of the leaky ReLU; 0.2 is TensorFlow's default, which the published numbers come from (torch's is 0.01);
         1 leaves the non-linearity out (NGCF-n of the LightGCN paper).
     bias_init: "xavier", as TensorFlow starts biases of shape (1, d), or "zeros".
-    init, std: of the learned embeddings, see `MF`.
+    init, std: of the learned embeddings, see `MF`. loss, temperature, candidates: likewise.
     dim, reg, reg_form, reg_on, reg_per_batch: see `Recommender`.
     """
 
@@ -57,8 +58,11 @@ class NGCF(MF):
         reg_form: str = "half_squared",
         reg_on: str = "final",
         reg_per_batch: bool = True,
+        loss: str = "bpr",
+        temperature: float = 0.2,
+        candidates: int = 2048,
     ) -> None:
-        super().__init__(dim, reg, init, std, reg_form, reg_on, reg_per_batch)
+        super().__init__(dim, reg, init, std, reg_form, reg_on, reg_per_batch, loss, temperature, candidates)
         self.widths = layer_widths(self.name, layers)
         self.check_number("dropout", dropout, below=1)
         self.check_number("slope", slope)
@@ -94,6 +98,10 @@ class NGCF(MF):
             )
             found.append(hook(layer + 2, F.dropout(total, self.dropout, self.training)))
         return found
+
+    def at_rows(self, data: Interactions, rows: np.ndarray) -> None:
+        """Return None: its layers are not linear, so there is no shorter way."""
+        del data, rows
 
     def readout(self, layers: list[Tensor]) -> Tensor:
         """Return the first embeddings beside the row-normalised ones of every layer."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from graphforget._core.errors import DataError, UsageError
 from graphforget._core.streams import Stream, Streams
 from graphforget.data.deletion import Deletion
+from graphforget.data.interaction_parts import among
 from graphforget.data.interactions import Interactions
 from graphforget.data.resolve_interactions import resolve_interactions
 from graphforget.data.splits import hold_out
@@ -24,7 +25,14 @@ from graphforget.kernels.ranked_metrics import ranking_metrics
 from graphforget.kernels.row_sets import RowSets
 from graphforget.kernels.topk import top_items
 from graphforget.tasks.base import Forgotten, Items, Task, bernoulli_divergence, check_data, check_seed, check_share
-from graphforget.tasks.recommend_batches import NEGATIVES, SAMPLERS, Triples, epoch_triples, negative_weights
+from graphforget.tasks.recommend_batches import (
+    NEGATIVES,
+    SAMPLERS,
+    Triples,
+    epoch_triples,
+    near_items,
+    negative_weights,
+)
 from graphforget.tasks.recommend_lists import list_length, rows_of
 
 CUTOFFS = (10, 20, 50)
@@ -135,11 +143,9 @@ class Recommendation(Task):
     def without(self, gone: Forgotten) -> Self:
         """Return the task on the retained data; forgotten users and items leave validation and test as well."""
         users, items = self.parted(gone.nodes)
-        keys = self.graph.edges[0] * np.int64(self.graph.n_nodes) + self.graph.edges[1]
-        dead = gone.edges[0] * np.int64(self.graph.n_nodes) + gone.edges[1]
         retained = copy.copy(self)
         retained.graph = self.graph.without(
-            interactions=np.isin(keys, dead),
+            interactions=self._goes(gone),
             users=users,
             items=items,
             triples=gone.triples,
@@ -149,6 +155,11 @@ class Recommendation(Task):
         if not retained.graph.n_edges:
             raise DataError("The deletion removes every training interaction; nothing is left to retain. Delete less.")
         return retained
+
+    def _goes(self, gone: Forgotten) -> np.ndarray:
+        """Return the mask of the training pairs that a deletion takes."""
+        keys, dead = (pairs[0] * np.int64(self.graph.n_nodes) + pairs[1] for pairs in (self.graph.edges, gone.edges))
+        return among(keys, np.sort(dead))
 
     def parted(self, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the users and the items among node numbers, each in its own numbers."""
@@ -164,8 +175,13 @@ class Recommendation(Task):
 
     def batch_loss(self, model: Any, items: Items, epoch: int) -> Tensor:
         """Return mean BPR of a batch (or the backbone's own ranking loss) and what the backbone adds to it."""
-        layers = model.layers(self.graph)
-        z = model.readout(layers)
+        rows, near = near_items(items)
+        found = model.at_rows(self.graph, rows)
+        if found is not None:
+            layers, z, items = [found[0]], found[1], near
+        else:
+            layers = model.layers(self.graph)
+            z = model.readout(layers)
         own = model.ranking_loss(self.graph, z, items)
         ranking = self.item_losses(self.responses(z, items), items).mean() if own is None else own
         return ranking + model.extra_loss(self.graph, layers, z, items, epoch)
@@ -179,11 +195,7 @@ class Recommendation(Task):
 
     def training_items(self, stream: Stream, gone: Forgotten | None = None, negatives: int = 2) -> Items:
         """Return every training pair with `negatives` other items each, without the forgotten pairs if given."""
-        u, v = self.graph.edges
-        if gone is not None:
-            n = np.int64(self.graph.n_nodes)
-            keep = ~np.isin(u * n + v, gone.edges[0] * n + gone.edges[1])
-            u, v = u[keep], v[keep]
+        u, v = self.graph.edges if gone is None else self.graph.edges[:, ~self._goes(gone)]
         return self.paired(np.repeat(u, negatives), np.repeat(v, negatives), stream)
 
     def forgotten_items(self, gone: Forgotten, stream: Stream | None = None) -> Items:

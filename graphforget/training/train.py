@@ -24,7 +24,7 @@ from graphforget.training.checkpoint import Checkpoint
 from graphforget.training.loop import Phase, Progress, State, fit
 from graphforget.training.recipe import Recipe, default_recipe
 
-REVISION = 2
+REVISION = 3
 """Raised when a change of the code changes the bytes of trained models: run folders of older code are then refused."""
 
 

@@ -165,3 +165,28 @@ def test_it_learns_the_groups(market, name):
     task = Recommendation(market, sampler="kgat" if name.startswith("kgat") else "edges")
     model = train(make_backbone(name, **LEARNERS[name]), task, epochs=30, lr=0.02, batch=64, validate_every=10)
     assert task.metrics(model.embed(market), "test", ks=(10,))["recall@10"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("backbone", "options"),
+    [
+        ("mf", {}),
+        ("lightgcn", {}),
+        ("lightgcn", {"reg_on": "final"}),
+        ("mf", {"loss": "softmax"}),
+        ("lightgcn", {"loss": "softmax", "layers": 1}),
+    ],
+)
+def test_the_shorter_way_to_a_batchs_rows_gives_the_same_loss_and_gradient(market, backbone, options):
+    task = Recommendation(market, seed=1)
+    model = make_backbone(backbone, dim=8, reg=0.1, **options).initialised_for(task.graph, task.streams)
+    found = []
+    for shorter in (True, False):
+        model.zero_grad()
+        if not shorter:
+            model.at_rows = lambda data, rows: None
+        loss = task.steps(model, task.streams, 0, 64)[1]()
+        loss.backward()
+        found.append([loss.detach(), *(p.grad.clone() for p in model.parameters())])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-7)
