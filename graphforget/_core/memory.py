@@ -1,13 +1,35 @@
-"""Peak memory of a block of code."""
+"""Memory of the process: its peak in a block of code, and whether what is freed stays at hand."""
 
 from __future__ import annotations
 
+import ctypes
 import re
 from contextlib import suppress
 from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
+
+
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # mallopt(3)
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep freed blocks, large ones, too, for the next allocation; glibc only, elsewhere nothing.
+
+    By default every array of some megabytes is mapped anew and zeroed page by page, which costs a training step on
+    Gowalla 45 % of its time. The price: memory that training freed stays with the process.
+    """
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        for option, value in ((_MMAP_THRESHOLD, 1 << 30), (_TRIM_THRESHOLD, (1 << 31) - 1), (_TOP_PAD, 1 << 26)):
+            library.mallopt(option, value)
+
+
+def return_freed_memory() -> None:
+    """Give back to the system what is freed and kept; glibc only, elsewhere nothing."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class PeakMemory:
@@ -20,6 +42,7 @@ class PeakMemory:
     peak: int | None = None
 
     def __enter__(self) -> PeakMemory:
+        return_freed_memory()
         self._resettable = _reset()
         return self
 

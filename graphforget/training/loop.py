@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from graphforget._core.errors import DivergedError, UsageError
+from graphforget._core.memory import keep_freed_memory
 from graphforget._core.streams import Streams
 from graphforget.models.base import Steps
 from graphforget.training.checkpoint import Checkpoint
@@ -73,6 +74,7 @@ def fit(
 
     Raises DivergedError when the loss is NaN or infinite.
     """
+    keep_freed_memory()
     phases = [_one_step(work)] if callable(work) else list(work)
     optimisers = [_adam(model, recipe) for _ in phases]
     state, best = State(), snapshot(model)
