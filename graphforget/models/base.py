@@ -60,12 +60,12 @@ class Model(nn.Module):
         del data, z, items  # backbones with a loss of their own need them
         return None
 
-    def at_rows(self, data: Any, rows: np.ndarray) -> tuple[Tensor, Tensor] | None:
-        """Return the given rows, (k,) node numbers, of the learned and of the final embeddings: a shorter way to them.
+    def at_rows(self, data: Any, rows: np.ndarray) -> tuple[list[Tensor], Tensor] | None:
+        """Return rows, (k,) node numbers, of the layers that `extra_loss` reads and of the readout: a shorter way.
 
-        None where there is none; a batch then computes every row.
+        The first layer is the learned one. None where there is no such way; a batch then computes every row.
         """
-        del data, rows  # linear recommenders have one
+        del data, rows  # recommenders that are linear in what they propagate have one
         return None
 
     def side_phases(self, graph: Graph, streams: Streams) -> dict[str, Steps]:

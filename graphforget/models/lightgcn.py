@@ -65,12 +65,13 @@ class LightGCN(MF):
             found.append(hook(layer, propagate(data.normalised, found[-1])))
         return found
 
-    def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[Tensor, Tensor] | None:
+    def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[list[Tensor], Tensor] | None:
         """Return the rows of E^(0) and of the mean of all layers, without the rows that nobody asked for."""
         if self.users.device.type != "cpu":
             return None
         learned = with_entities(self, data)
-        return learned.index_select(0, as_index(rows)), mean_propagation(data.normalised, learned, rows, self.n_layers)
+        first = learned.index_select(0, as_index(rows))
+        return [first], mean_propagation(data.normalised, learned, rows, self.n_layers)
 
     def readout(self, layers: list[Tensor]) -> Tensor:
         """Return the mean of all layers."""

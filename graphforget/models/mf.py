@@ -95,11 +95,11 @@ class MF(Recommender):
         """Return the one layer there is."""
         return [hook(1, with_entities(self, data))]
 
-    def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[Tensor, Tensor] | None:
+    def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[list[Tensor], Tensor] | None:
         """Return the rows of the learned embeddings, which are the final ones."""
         del data
         found = torch.cat([self.users, self.items]).index_select(0, as_index(rows).to(self.users.device))
-        return found, found
+        return [found], found
 
     def flops(self, graph: Interactions) -> int:
         """Return 0: nothing is computed but scores."""

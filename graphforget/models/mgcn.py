@@ -9,16 +9,18 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.kernels.csr import CSR
+from graphforget.kernels.mean_propagation import mean_propagation
 from graphforget.kernels.propagate import Sparse, propagate
 from graphforget.models.base import Hook, fan_in
 from graphforget.models.mf import with_entities
 from graphforget.models.modality import check_names, features, item_graph, modality_widths
 from graphforget.models.recommender import Recommender, triple_rows, xavier
-from graphforget.tasks.base import Items
+from graphforget.tasks.base import Items, as_index
 
 
 def user_block(data: Interactions) -> Sparse:
@@ -32,13 +34,32 @@ def user_block(data: Interactions) -> Sparse:
     return data.memo("user-block", build)
 
 
+class _InfoNCE(torch.autograd.Function):
+    """The loss of normalised rows; one (b, b) matrix serves value and gradient, where autograd makes ten."""
+
+    @staticmethod
+    def forward(ctx, first: Tensor, second: Tensor, temperature: float) -> Tensor:
+        shares = (first / temperature) @ second.T
+        own, highest = shares.diagonal().clone(), shares.amax(dim=1, keepdim=True)
+        total = shares.sub_(highest).exp_().sum(dim=1, keepdim=True)
+        ctx.save_for_backward(first, second, shares.div_(total))
+        ctx.scale = 1.0 / (temperature * len(first))
+        return (total.log() + highest).squeeze(1).sub(own).mean()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        first, second, shares = ctx.saved_tensors
+        scale = grad * ctx.scale
+        return scale * (shares @ second - second), scale * (shares.T @ first - first), None
+
+
 def info_nce(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     """Return -log of the softmax, over the rows of `second`, of the cosine similarity at the row's own place; a mean.
 
     Shapes: first, second (b, d).
     """
-    logits = F.normalize(first) @ F.normalize(second).T / temperature
-    return (logits.logsumexp(dim=1) - logits.diagonal()).mean()
+    return _InfoNCE.apply(F.normalize(first), F.normalize(second), temperature)
 
 
 class MGCN(Recommender):
@@ -170,6 +191,16 @@ class MGCN(Recommender):
         side = self.side(self.views(data, found[0][first:last]), both)
         return [*found, hook(self.n_layers + 2, F.pad(side, (0, 0, 0, data.n_nodes - last)))]
 
+    def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[list[Tensor], Tensor] | None:
+        """Return the learned rows and their side information, and the final rows; gates see these rows alone."""
+        if self.users.device.type != "cpu":
+            return None
+        learned, index = with_entities(self, data), as_index(rows)
+        both = mean_propagation(data.normalised, learned, rows, self.n_layers)
+        views = self.views(data, learned[data.n_users : data.n_users + data.n_items])
+        side = self.side([view.index_select(0, index) for view in views], both)
+        return [learned.index_select(0, index), side], both + side
+
     def readout(self, layers: list[Tensor]) -> Tensor:
         """Return the mean of the propagated embeddings plus the side information."""
         return torch.stack(layers[:-1]).mean(dim=0) + layers[-1]
@@ -180,7 +211,7 @@ class MGCN(Recommender):
         if self.contrast == 0:
             return loss
         users, chosen, _ = (rows.to(z.device) for rows in triple_rows(items))
-        behaviour = torch.stack(layers[:-1]).mean(dim=0)
+        behaviour = z - layers[-1]
         views = [(layers[-1].index_select(0, rows), behaviour.index_select(0, rows)) for rows in (chosen, users)]
         return loss + self.contrast * sum(info_nce(side, both, self.temperature) for side, both in views)
 

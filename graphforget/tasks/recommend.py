@@ -178,7 +178,7 @@ class Recommendation(Task):
         rows, near = near_items(items)
         found = model.at_rows(self.graph, rows)
         if found is not None:
-            layers, z, items = [found[0]], found[1], near
+            (layers, z), items = found, near
         else:
             layers = model.layers(self.graph)
             z = model.readout(layers)
