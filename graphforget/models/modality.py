@@ -45,6 +45,22 @@ def features(data: Interactions, name: str, like: Tensor) -> Tensor:
     return data.memo(key, lambda: torch.from_numpy(np.array(data.modalities[name])).to(like.device, like.dtype))
 
 
+def standard_features(data: Interactions, name: str, like: Tensor) -> Tensor:
+    """Return the features less the mean of every column, over the root mean square of the whole; kept with the data.
+
+    Where all items share a large mean, raw features tell them apart slowly: what cancels in a comparison of two items
+    is then most of what a learning rate must cope with.
+    """
+
+    def build() -> Tensor:
+        raw = data.modalities[name].astype(np.float64)
+        centred = raw - raw.mean(axis=0)
+        size = np.sqrt(np.square(centred).mean())
+        return torch.from_numpy(centred / (size if size > 0 else 1.0)).to(like.device, like.dtype)
+
+    return data.memo(f"modality-standard/{like.device}/{like.dtype}/{name}", build)
+
+
 def unit_rows(values: np.ndarray) -> np.ndarray:
     """Return the rows divided by their norm, float32; a row of zeros stays."""
     norms = np.linalg.norm(values.astype(np.float64), axis=1, keepdims=True)

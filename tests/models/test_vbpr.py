@@ -16,7 +16,7 @@ from graphforget.training.train import train
 
 def made(data, **arguments) -> VBPR:
     """Return a VBPR for the data."""
-    return VBPR(**{"dim": 5, **arguments}).initialised_for(data, Streams(3))
+    return VBPR(**{"dim": 5, "scale": "raw", **arguments}).initialised_for(data, Streams(3))
 
 
 def oracle(data, own: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray:
@@ -34,6 +34,17 @@ def test_embeddings_equal_the_equation(shop, values, named, names):
     wanted = oracle(shop, values(model), names)
     np.testing.assert_allclose(model.embed(shop).numpy(), wanted, rtol=1e-5, atol=1e-6)
     assert model.weight.shape == (sum({"image": 4, "text": 3}[name] for name in names), 5)
+
+
+def test_standard_features_are_centred_and_of_one_size(shop, values):
+    model = made(shop, scale="standard")
+    own, blocks = values(model), []
+    for name in ("image", "text"):
+        x = shop.modalities[name].astype(np.float64)
+        x = x - x.mean(axis=0)
+        blocks.append(x / np.sqrt((x**2).mean()))
+    items = np.hstack([own["items"], np.hstack(blocks) @ own["weight"] + own["bias"]])
+    np.testing.assert_allclose(model.embed(shop).numpy()[7:13], items, rtol=1e-4, atol=1e-5)
 
 
 def test_gradients_equal_autograd_through_dense_operations(shop, values, batch_of):
@@ -99,6 +110,7 @@ def test_other_features_than_trained_on_are_refused(shop):
         ({"modalities": ""}, "vbpr: 'modalities' must list names once each, as image,text; got ''"),
         ({"modalities": "text,text"}, "vbpr: 'modalities' must list names once each"),
         ({"modalities": ["text"]}, "vbpr: 'modalities' must list names"),
+        ({"scale": "unit"}, "vbpr: 'scale' must be one of standard, raw; got 'unit'"),
         ({"init": "ones"}, "vbpr: 'init' must be one of"),
         ({"dim": -1}, "vbpr: 'dim' must be an integer"),
     ],
