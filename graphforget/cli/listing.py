@@ -12,7 +12,7 @@ from graphforget.cli.output import print_json, print_table
 
 ONLY_JSON = ("options",)
 """Too long for a table; --json has them."""
-What = Literal["methods", "backbones", "datasets", "metrics"]
+What = Literal["methods", "backbones", "datasets", "formats", "metrics"]
 
 
 def show(
@@ -21,7 +21,7 @@ def show(
     *,
     json: Annotated[bool, Flag, Parameter(help="Print JSON.")] = False,
 ) -> int:
-    """List methods, backbones, datasets or metrics."""
+    """List methods, backbones, datasets, file formats or metrics."""
     entries = LISTS[what]()
     if json:
         print_json(entries)
@@ -39,6 +39,10 @@ def _cell(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return ", ".join(value) or "–" if isinstance(value, list) else str(value) or "–"
+
+
+def _first_sentence(cls: type) -> str:
+    return " ".join((cls.__doc__ or "").split("\n\n")[0].split())
 
 
 def methods() -> list[dict[str, Any]]:
@@ -70,7 +74,7 @@ def backbones() -> list[dict[str, Any]]:
             "name": cls.name,
             "tasks": list(cls.tasks),
             "presets": sorted(vars(cls).get("presets", {})),
-            "what": " ".join((cls.__doc__ or "").split("\n\n")[0].split()),
+            "what": _first_sentence(cls),
             "recipe": dict(cls.published),
             "options": cls().config(),
         }
@@ -96,6 +100,24 @@ def datasets() -> list[dict[str, Any]]:
     ]
 
 
+def formats() -> list[dict[str, Any]]:
+    """Return a description of every file format; a name may be passed as --format where the path does not tell it."""
+    from graphforget.data.load import FORMATS
+    from graphforget.data.load_interactions import INTERACTION_FORMATS
+
+    kinds = {"graph": FORMATS, "interactions": INTERACTION_FORMATS}
+    return [
+        {
+            "name": cls.name,
+            "kind": kind,
+            "endings": list(cls.suffixes),
+            "what": _first_sentence(cls).removeprefix("Reader of "),
+        }
+        for kind, registry in kinds.items()
+        for cls in registry.classes()
+    ]
+
+
 def metrics() -> list[dict[str, Any]]:
     """Return a description of every metric."""
     from graphforget.evaluation.metrics import METRICS
@@ -117,5 +139,6 @@ LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "methods": methods,
     "backbones": backbones,
     "datasets": datasets,
+    "formats": formats,
     "metrics": metrics,
 }

@@ -108,7 +108,7 @@ def unlearn(
         print_json({"receipt": receipt(case, result), "report": json.loads(report.to_json()), **facts})
         return 0
     print_report(report)
-    print(f"\nThe parameters moved by {result.parameter_change:.2e} of their norm.")
+    print(f"\nThe parameters moved by {100 * result.parameter_change:.3g} % of their norm.")
     print(f"Model, receipt and report are in {out}.")
     print(_kept(len(case.deletions)) if keep_deletion else NOT_KEPT)
     return 0

@@ -53,7 +53,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for number, column in enumerate(columns):
         side = "left" if number < left else "right"
         word = max(map(len, column.split()), default=1)
@@ -62,6 +62,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         table.add_row(*(Text(cell) for cell in row))
     console = Console()
     console = console if console.is_terminal else Console(width=WIDE)
+    console.print(Text(title, style="table.title"), soft_wrap=True)
     console.print(table)
 
 

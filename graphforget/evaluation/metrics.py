@@ -131,7 +131,7 @@ def _recommend() -> Iterator[Metric]:
 
 
 def _forgotten_ranking() -> Iterator[Metric]:
-    what = "a user's forgotten items, which are never hidden"
+    what = "a user's forgotten items (never hidden)"
     yield from _ranked("forgotten", what, "gold", "forgetting", ("recall@20",))
     near = partial(Metric, direction="lower", group="forgetting", tasks=("recommend",))
     meaning = "Distance of the forgotten recall@20 to gold's."

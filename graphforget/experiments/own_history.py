@@ -114,9 +114,9 @@ def _kept(folder: Path, records: Sequence[dict[str, Any]]) -> list[Deletion]:
     files = [folder / deletion_file(number) for number in range(len(records))]
     if not all(file.is_file() for file in files):
         raise DataError(
-            f"{folder}: this model has forgotten something that its data still hold, and the folder does not say what. "
-            f"Give the deletion with --forgotten FILE{' (one for each)' if len(files) > 1 else ''}; unlearn with "
-            f"--keep-deletion, and the folder keeps it as {files[0].name}."
+            f"{folder}: this model has forgotten a part of the data that it was trained on, and the folder does not "
+            f"say which. Give the deletion with --forgotten FILE{' (one for each)' if len(files) > 1 else ''}; unlearn "
+            f"with --keep-deletion, and the folder keeps it as {files[0].name}."
         )
     found = [Deletion.read(file) for file in files]
     for file, deletion, record in zip(files, found, records, strict=True):

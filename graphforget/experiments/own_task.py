@@ -70,7 +70,8 @@ def same_task(folder: Path, graph: Graph | Interactions) -> Task:
         also = "--columns and the split" if made["task"] == "recommend" else "--features and --labels"
         raise DataError(
             f"--data {graph.name}: not the data that the model in {folder} was trained on ('{made['data']}', digest "
-            f"{made['data_digest'][:12]}; here {graph.digest[:12]}). Give the same files, {also} too."
+            f"{made['data_digest'][:12]}; here {graph.digest[:12]}). Give the same files, {also} too, and with what "
+            "must be forgotten (or was) still in them: it is left out here, so that the split stays as it was."
         )
     try:
         task = TASKS[made["task"]](graph, made["seed"], **made["task_options"])

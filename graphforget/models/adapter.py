@@ -44,7 +44,7 @@ class Adapter(Model):
         if missing or not self.layer_names:
             raise UsageError(
                 f"Adapter: {type(module).__name__} has no submodule {missing or 'of type MessagePassing'}; "
-                f"name its layers, of {', '.join(name for name in known if name)}."
+                f"name its layers, of {', '.join(name for name in known if name)}, in layers=[...]."
             )
 
     def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:

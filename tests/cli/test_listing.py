@@ -9,6 +9,8 @@ import json
 import pytest
 
 from graphforget.data.cards import cards
+from graphforget.data.load import FORMATS
+from graphforget.data.load_interactions import INTERACTION_FORMATS
 from graphforget.evaluation.metrics import METRICS
 from graphforget.models.zoo import backbones
 from graphforget.unlearning.run import methods
@@ -17,6 +19,7 @@ NAMES = {
     "methods": lambda: [cls.name for cls in methods().classes()],
     "backbones": lambda: [cls.name for cls in backbones().classes()],
     "datasets": lambda: list(cards()),
+    "formats": lambda: [cls.name for registry in (FORMATS, INTERACTION_FORMATS) for cls in registry.classes()],
     "metrics": lambda: list(METRICS),
 }
 
@@ -42,6 +45,13 @@ def test_the_list_of_backbones_says_how_their_authors_trained_them(run):
     found = {entry["name"]: entry["recipe"] for entry in json.loads(run("list", "backbones", "--json").out)}
     assert found["kgat"]["lr"] == 1e-4 and found["gcn"] == {}
     assert "batch=1024" in run("list", "backbones").out
+
+
+def test_the_list_of_formats_says_what_each_reads(run):
+    found = {entry["name"]: entry for entry in json.loads(run("list", "formats", "--json").out)}
+    assert found["edge-list"]["kind"] == "graph" and ".csv" in found["edge-list"]["endings"]
+    assert found["scipy-pickle"]["kind"] == "interactions" and "pickled matrix" in found["scipy-pickle"]["what"]
+    assert all(entry["what"] for entry in found.values())
 
 
 def test_doctor_finds_a_working_installation(run, monkeypatch):

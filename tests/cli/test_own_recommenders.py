@@ -89,6 +89,7 @@ def test_an_unlearned_model_needs_the_deletion_it_forgot(run, trained, shop, tmp
     words = ["unlearn", "--model", trained, "--delete", shop / "people.csv", "--method", "unlink"]
     done = run(*words, "--out", tmp_path / "m")
     assert done.code == 0 and "The deletion itself is not kept (--keep-deletion keeps it)." in done.out
+    assert "The parameters moved by 0 % of their norm." in done.out
     assert not (tmp_path / "m/deletion.json").exists()
     ask = ["recommend", "--model", tmp_path / "m", "--users", "p3,p8", "-k", 2]
     refused = run(*ask)
@@ -98,6 +99,8 @@ def test_an_unlearned_model_needs_the_deletion_it_forgot(run, trained, shop, tmp
     done = run(*ask, "--delete", shop / "people.csv", "--json")
     notes = {entry["user"]: entry["note"] for entry in json.loads(done.out)}
     assert notes == {"p3": "forgotten: the model knows nothing of this user", "p8": ""}
+    table = run(*ask, "--delete", shop / "people.csv").out
+    assert "user p3 (forgotten: the model knows nothing of this user)" in table.splitlines()
 
 
 def test_the_deletion_is_kept_on_request_and_a_report_always(unlearned):
@@ -128,7 +131,7 @@ def test_other_data_are_refused(run, trained, shop, tmp_path):
     (tmp_path / "ratings.csv").write_text("\n".join(lines[:-60]) + "\n")
     done = run("recommend", "--model", trained, "--data", tmp_path / "ratings.csv", "--users", "p3")
     assert done.code == 3 and "not the data that the model in" in done.err
-    assert "Give the same files, --columns and the split too." in done.err
+    assert "Give the same files, --columns and the split too, and with what must be forgotten" in done.err
     moved = tmp_path / "moved.csv"
     moved.write_text((shop / "ratings.csv").read_text())
     assert run("recommend", "--model", trained, "--data", moved, "--users", "p3", "-k", 1).code == 0
