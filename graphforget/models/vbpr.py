@@ -40,7 +40,7 @@ class VBPR(Recommender):
 
     name: ClassVar[str] = "vbpr"
     reads_side: ClassVar[tuple[str, ...]] = ("modalities",)
-    published: ClassVar[dict[str, Any]] = {"lr": 1e-3, "batch": 2048, "epochs": 1000, "validate_every": 1, "patience": 20}
+    published: ClassVar[dict[str, Any]] = {"batch": 2048, "epochs": 1000, "validate_every": 1, "patience": 20}
     presets: ClassVar[dict[str, dict[str, Any]]] = {"vbpr-mmrec": {"scale": "raw"}}
 
     def __init__(
