@@ -71,7 +71,12 @@ def _sort_key(value: Id) -> tuple[int, int, str]:
     return (0, int(text), "") if is_integer(text) else (1, 0, text)
 
 
-@dataclass(frozen=True)
+def _shortened(values: Sequence[Any], most: int = 4) -> str:
+    shown = ", ".join(repr(value) for value in values[:most])
+    return f"[{shown}]" if len(values) <= most else f"[{shown}, ... {len(values):,} in all]"
+
+
+@dataclass(frozen=True, repr=False)
 class Deletion:
     """What a model must forget, in the user's own ids.
 
@@ -120,6 +125,10 @@ class Deletion:
 
     def __len__(self) -> int:
         return sum(len(getattr(self, kind)) for kind in KINDS)
+
+    def __repr__(self) -> str:
+        filled = {kind: getattr(self, kind) for kind in KINDS if getattr(self, kind)}
+        return f"Deletion({', '.join(f'{kind}={_shortened(values)}' for kind, values in filled.items())})"
 
     @property
     def kind(self) -> str:

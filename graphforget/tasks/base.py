@@ -47,7 +47,7 @@ class Items:
         return len(self.targets)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Forgotten:
     """A deletion resolved against a task: node numbers and pairs instead of the user's ids.
 
@@ -89,6 +89,9 @@ class Forgotten:
     def count(self) -> int:
         """Number of forgotten items."""
         return self.items.shape[-1]
+
+    def __repr__(self) -> str:
+        return f"Forgotten({self.describe()}, digest {self.digest[:12]})"
 
     def describe(self) -> str:
         """Return one phrase for tables and logs."""

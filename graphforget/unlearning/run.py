@@ -30,7 +30,7 @@ TOLERANCE = 1e-6
 """Relative change of the parameters below which a method counts as having changed nothing."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Result:
     """What `unlearn` returns.
 
@@ -62,6 +62,12 @@ class Result:
     history: list[dict[str, float]] = field(default_factory=list)
     preparation_seconds: float = 0.0
     details: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return (
+            f"Result({self.label}: {self.gone.describe()} forgotten in {self.seconds:.3g} s, parameters moved by "
+            f"{100 * self.parameter_change:.3g} %)"
+        )
 
     @cached_property
     def graph(self) -> Graph:

@@ -144,3 +144,8 @@ def test_it_is_a_frozen_value():
     with pytest.raises(AttributeError):
         gone.nodes = (2,)
     assert gone == Deletion(nodes=(1,)) and hash(gone) == hash(Deletion(nodes=(1,)))
+
+
+def test_it_is_shown_in_one_line_however_long_it_is():
+    assert repr(Deletion(users=[12, 40], items=["Heat"])) == "Deletion(users=[12, 40], items=['Heat'])"
+    assert repr(Deletion(nodes=range(5_000))) == "Deletion(nodes=[0, 1, 2, 3, ... 5,000 in all])"
