@@ -239,10 +239,12 @@ def check_seed(owner: str, seed: object) -> None:
         raise UsageError(f"{owner}: 'seed' must be an integer; got {seed!r}.")
 
 
-def check_share(owner: str, key: str, value: object, low: float, below: float) -> None:
-    """Raise UsageError unless `value` is a number of at least `low` and below `below`."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value < below:
-        raise UsageError(f"{owner}: '{key}' must be at least {low:g} and below {below:g}; got {value!r}.")
+def check_share(owner: str, key: str, value: object, below: float, none: bool = False) -> None:
+    """Raise UsageError unless `value` is a number above 0 (or, where `none` may be held out, 0) and below `below`."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value < below or (value == 0 and not none):
+        low = "at least 0" if none else "above 0"
+        raise UsageError(f"{owner}: '{key}' must be {low} and below {below:g}; got {value!r}.")
 
 
 def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:

@@ -86,7 +86,7 @@ class LinkPrediction(Task):
     ) -> None:
         check_data("LinkPrediction", graph, Graph, "is no graph of nodes and edges; give a Graph.")
         check_seed("LinkPrediction", seed)
-        check_share("LinkPrediction", "holdout", holdout, 0, 0.5)
+        check_share("LinkPrediction", "holdout", holdout, 0.5)
         self.seed = seed
         self.hop = _choose(
             "hop", hop, "directed_compat" if graph.benchmark else "undirected", ("directed_compat", "undirected")
@@ -100,8 +100,6 @@ class LinkPrediction(Task):
                 f"LinkPrediction: graph '{graph.name}' has no node features. Give a file or an array with "
                 "features=, or features='one-hot' for one feature per node."
             )
-        if not 0 < holdout < 0.5:
-            raise UsageError(f"LinkPrediction: 'holdout' must be above 0 and below 0.5; got {holdout}.")
         prepared = graph.row_normalised() if normalise else graph
         train, val, test = divided(prepared, holdout, self.seed)
         negatives = [self._held_out_negatives(prepared, part, name) for part, name in ((val, "val"), (test, "test"))]

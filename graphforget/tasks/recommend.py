@@ -85,7 +85,7 @@ class Recommendation(Task):
     ) -> None:
         check_data("Recommendation", data, Interactions, "holds no users and items; give Interactions.")
         check_seed("Recommendation", seed)
-        check_share("Recommendation", "holdout", holdout, 0, 1)
+        check_share("Recommendation", "holdout", holdout, 1, none=True)
         self.seed = seed
         for key, value, allowed in (
             ("sampler", sampler, SAMPLERS),

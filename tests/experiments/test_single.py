@@ -90,7 +90,7 @@ def test_reused_stages_give_the_same_report(make_plan, tmp_path):
         file.unlink()
     told: list[Event] = []
     second = run_plan(plan, told.append).report
-    assert {event.state for event in told if event.stage != "evaluation"} == {"reused"}
+    assert {event.state for event in told if event.stage != "evaluation"} - {"told"} == {"reused"}
     assert values(second) == values(first)
 
 
