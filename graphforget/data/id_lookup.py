@@ -82,7 +82,9 @@ def _plain_numbers(keys: list[Any], count: int, what: str, owner: str) -> np.nda
         rows = [_integer(key) for key in keys]
     except ValueError:
         bad = next(key for key in keys if not _is_integer(key))
-        raise DataError(f"{owner}: {what} ids are integers 0 to {count - 1}; got {bad!r}.") from None
+        raise DataError(
+            f"{owner}: {what} ids are integers 0 to {count - 1}; got {bad!r}. Correct it, or take it off the list."
+        ) from None
     outside = next((row for row in rows if not 0 <= row < count), None)
     if outside is not None:
         raise DataError(f"{owner} has no {what} with id {outside}; ids go from 0 to {count - 1}. Take it off the list.")
