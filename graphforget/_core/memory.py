@@ -22,7 +22,10 @@ def keep_freed_memory() -> None:
     """
     with suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)
-        for option, value in ((_MMAP_THRESHOLD, 1 << 30), (_TRIM_THRESHOLD, (1 << 31) - 1), (_TOP_PAD, 1 << 26)):
+        # Older versions refuse more than 32 MiB; setting the others without it would make things worse.
+        if not any(library.mallopt(_MMAP_THRESHOLD, size) for size in (1 << 30, 32 << 20)):
+            return
+        for option, value in ((_TRIM_THRESHOLD, (1 << 31) - 1), (_TOP_PAD, 1 << 26)):
             library.mallopt(option, value)
 
 

@@ -78,13 +78,15 @@ def _wide_parts(path: Path, header: Row, lines: Iterator[Row], renamed: Mapping[
 
 
 def _refuse_half(path: Path, header: Row, kind: str | None) -> None:
-    """Raise DataError for users or items beside columns that say nothing known: it may be a pair misspelt."""
+    """Raise DataError for a list beside columns that say nothing known: it may be a pair misspelt."""
     others = header.cells[1:]
-    if kind in ("users", "items") and others:
-        raise DataError(
-            f"{path} line {header.line}: a list of {kind} has one column; found '{others[0]}' beside it."
-            f"{nearest(others[0], ('user', 'item'))} Interactions have the header user,item."
-        )
+    if kind is None or not others:
+        return
+    words, pair = (("user", "item"), "Interactions") if kind in ("users", "items") else (("source", "target"), "Edges")
+    raise DataError(
+        f"{path} line {header.line}: a list of {kind} has one column; found '{others[0]}' beside it."
+        f"{nearest(others[0], words)} {pair} have the header {','.join(words)}."
+    )
 
 
 def table_parts(path: Path, columns: Mapping[str, str] | None = None) -> dict[str, Any]:

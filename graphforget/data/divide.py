@@ -13,8 +13,6 @@ from graphforget.data.load_options import SEED, SPLIT, TEST, VALID, LoadOptions
 from graphforget.data.splits import RATIOS, Events, first_events, in_core, parts_of, rated_at_least, split
 from graphforget.data.triples import TripleGraph
 
-_RANDOM = ("random", "user", "leave-one-out-random", "mmrec")
-
 
 def _events(records: Records) -> Events:
     return Events(records.pairs[0], records.pairs[1], records.ratings, records.times)
@@ -120,9 +118,9 @@ def filtered(raw: RawInteractions, options: LoadOptions) -> tuple[RawInteraction
 
 def _split_note(rule: str, shares: tuple[float, float], seed: int, chosen: bool) -> str:
     how = [f"{1 - sum(shares):.4g} / {shares[0]:g} / {shares[1]:g}"] if rule in RATIOS else []
-    how += [f"seed {seed}"] if rule in _RANDOM else []
+    how += [f"seed {seed}"]
     default = "" if chosen else "; no split was named, and this is the default"
-    return f"divided into train, valid and test by '{rule}'" + (f" ({', '.join(how)})" if how else "") + default
+    return f"divided into train, valid and test by '{rule}'" + f" ({', '.join(how)})" + default
 
 
 def divided(raw: RawInteractions, options: LoadOptions) -> tuple[dict[str, np.ndarray | None], tuple[str, ...]]:

@@ -80,7 +80,7 @@ def numbers_of(
 def _plain_numbers(keys: list[Any], count: int, what: str, owner: str) -> np.ndarray:
     try:
         rows = [_integer(key) for key in keys]
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         bad = next(key for key in keys if not _is_integer(key))
         raise DataError(
             f"{owner}: {what} ids are integers 0 to {count - 1}; got {bad!r}. Correct it, or take it off the list."
@@ -92,8 +92,9 @@ def _plain_numbers(keys: list[Any], count: int, what: str, owner: str) -> np.nda
 
 
 def _integer(key: Any) -> int:
+    """Return a number as an integer; raises for what is none: int() would take "1_0" for 10 and 1.5 for 1."""
     number = int(key)
-    if isinstance(key, float) and number != key:
+    if (isinstance(key, str) and str(number) != key) or (isinstance(key, float | np.floating) and number != key):
         raise ValueError(key)
     return number
 
@@ -101,7 +102,7 @@ def _integer(key: Any) -> int:
 def _is_integer(key: Any) -> bool:
     try:
         _integer(key)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         return False
     return True
 

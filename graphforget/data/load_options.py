@@ -33,7 +33,7 @@ class LoadOptions:
     core: users and items need at least so many pairs, to a fixed point; one number, or (users, items).
     split: rule by which records are divided (`graphforget.data.splits`); divided files are joined first.
     valid, test: shares of the rules that have them.
-    seed: of the random rules.
+    seed: of the random rules, and of ties in time.
     modalities: item features by name, each a path or an array.
     triples: file of facts about items.
     """

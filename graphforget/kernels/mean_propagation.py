@@ -66,7 +66,7 @@ class _MeanRows(torch.autograd.Function):
     """The last product is needed in the rows alone, and so is the first one of the gradient in the columns.
 
     With G the gradient of the rows, the gradient of x is h / (L + 1), h = G + A (G + A (... (G + A G)))
-    (speed.md, section 5: the Horner form of G + A G + ... + A^L G).
+    (the Horner form of G + A G + ... + A^L G).
     """
 
     @staticmethod

@@ -149,3 +149,19 @@ def test_it_is_a_frozen_value():
 def test_it_is_shown_in_one_line_however_long_it_is():
     assert repr(Deletion(users=[12, 40], items=["Heat"])) == "Deletion(users=[12, 40], items=['Heat'])"
     assert repr(Deletion(nodes=range(5_000))) == "Deletion(nodes=[0, 1, 2, 3, ... 5,000 in all])"
+
+
+def test_a_list_with_a_second_column_is_refused_for_it_may_be_a_pair_misspelt(tmp_path):
+    file = tmp_path / "gone.csv"
+    file.write_text("node,targt\n1,2\n")
+    with pytest.raises(
+        DataError, match="a list of nodes has one column; found 'targt' beside it. Did you mean 'target'"
+    ):
+        Deletion.read(file)
+
+
+@pytest.mark.parametrize("wrong", ["1_0", " 7 ", None, float("inf"), np.float32(1.5)])
+def test_a_plain_id_is_an_integer_as_written(wrong):
+    graph = Graph.build(20, np.array([[0, 1], [1, 2]]).T)
+    with pytest.raises(DataError, match="ids are integers 0 to 19"):
+        graph.index_of([wrong])

@@ -67,12 +67,13 @@ def named_columns(place: str, first: Sequence[str], columns: Mapping[str, str | 
     _check_roles(columns)
     at = {}
     for role, name in columns.items():
-        if name not in first:
+        wanted = str(name)
+        if wanted not in first:
             raise DataError(
-                f"{place}: there is no column '{name}' for the {role}.{nearest(name, first)} Columns: "
+                f"{place}: there is no column '{wanted}' for the {role}.{nearest(wanted, first)} Columns: "
                 f"{', '.join(first)}."
             )
-        at[role] = first.index(str(name))
+        at[role] = first.index(wanted)
     return at
 
 
