@@ -63,10 +63,14 @@ class Model(nn.Module):
     def at_rows(self, data: Any, rows: np.ndarray) -> tuple[list[Tensor], Tensor] | None:
         """Return rows, (k,) node numbers, of the layers that `extra_loss` reads and of the readout: a shorter way.
 
-        The first layer is the learned one. None where there is no such way; a batch then computes every row.
+        The first layer is the learned one. The losses of a batch then get items that number these rows, not nodes.
+        None where there is no such way; a batch then computes every row.
         """
-        del data, rows  # recommenders that are linear in what they propagate have one
+        del data, rows  # some recommenders have one
         return None
+
+    def check_data(self, data: Any) -> None:
+        """Raise DataError when the model was made for other data; a recommender can tell."""
 
     def side_phases(self, graph: Graph, streams: Streams) -> dict[str, Steps]:
         """Return what is trained in every epoch beside the task's objective: name -> epoch -> losses; here nothing."""
@@ -74,7 +78,7 @@ class Model(nn.Module):
         return {}
 
     def embed(self, graph: Graph) -> Tensor:
-        """Return the last layer's output without gradients, in evaluation mode."""
+        """Return the readout without gradients, in evaluation mode."""
         was_training = self.training
         self.eval()
         try:

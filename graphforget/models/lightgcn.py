@@ -67,7 +67,8 @@ class LightGCN(MF):
 
     def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[list[Tensor], Tensor] | None:
         """Return the rows of E^(0) and of the mean of all layers, without the rows that nobody asked for."""
-        if self.users.device.type != "cpu":
+        changed = type(self).propagated is not LightGCN.propagated or type(self).readout is not LightGCN.readout
+        if changed or self.users.device.type != "cpu":
             return None
         learned = with_entities(self, data)
         first = learned.index_select(0, as_index(rows))

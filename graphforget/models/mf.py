@@ -96,8 +96,10 @@ class MF(Recommender):
         return [hook(1, with_entities(self, data))]
 
     def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[list[Tensor], Tensor] | None:
-        """Return the rows of the learned embeddings, which are the final ones."""
+        """Return the rows of the learned embeddings, which are the final ones; None where a subclass changes them."""
         del data
+        if type(self).propagated is not MF.propagated or type(self).readout is not Recommender.readout:
+            return None
         found = torch.cat([self.users, self.items]).index_select(0, as_index(rows).to(self.users.device))
         return [found], found
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -98,10 +97,6 @@ class NGCF(MF):
             )
             found.append(hook(layer + 2, F.dropout(total, self.dropout, self.training)))
         return found
-
-    def at_rows(self, data: Interactions, rows: np.ndarray) -> None:
-        """Return None: its layers are not linear, so there is no shorter way."""
-        del data, rows
 
     def readout(self, layers: list[Tensor]) -> Tensor:
         """Return the first embeddings beside the row-normalised ones of every layer."""

@@ -42,7 +42,6 @@ class Recommender(Model):
 
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)
     reads_side: ClassVar[tuple[str, ...]] = ()
-    defaults: ClassVar[dict[str, Any]] = {}
 
     def __init__(
         self,
@@ -134,7 +133,7 @@ class Recommender(Model):
 
     def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
         """Return the (n_nodes, width) embeddings after each layer; the learned ones are layer 1."""
-        self._check_data(graph)
+        self.check_data(graph)
 
         def through(layer: int, h: Tensor) -> Tensor:
             h = first if layer == 1 and first is not None else h
@@ -142,7 +141,8 @@ class Recommender(Model):
 
         return self.propagated(graph, through)
 
-    def _check_data(self, data: Any) -> None:
+    def check_data(self, data: Any) -> None:
+        """Raise DataError when the model was made for other users, items or modalities."""
         if not isinstance(data, Interactions):
             raise UsageError(f"{self.name} recommends items to users; graph '{data.name}' has neither. Use a GCN.")
         found = self.sizes_of(data)

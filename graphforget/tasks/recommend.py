@@ -175,6 +175,7 @@ class Recommendation(Task):
 
     def batch_loss(self, model: Any, items: Items, epoch: int) -> Tensor:
         """Return mean BPR of a batch (or the backbone's own ranking loss) and what the backbone adds to it."""
+        model.check_data(self.graph)
         rows, near = near_items(items)
         found = model.at_rows(self.graph, rows)
         if found is not None:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from graphforget._core.errors import UsageError
+from graphforget._core.errors import DataError, UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.models.edited import Edited, identity_operator
+from graphforget.models.lightgcn import LightGCN
 from graphforget.models.recommender import Recommender
 from graphforget.models.zoo import backbones, load_model, make_backbone, save_model
 from graphforget.tasks.recommend import Recommendation
@@ -190,3 +191,21 @@ def test_the_shorter_way_to_a_batchs_rows_gives_the_same_loss_and_gradient(marke
         found.append([loss.detach(), *(p.grad.clone() for p in model.parameters() if p.grad is not None)])
     for ours, theirs in zip(*found, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["mf", "lightgcn"])
+def test_a_batch_of_a_model_made_for_other_data_is_refused(market, shop, name):
+    task = Recommendation(market, seed=1)
+    model = make_backbone(name, dim=8).initialised_for(shop, task.streams)
+    with pytest.raises(DataError, match="was made for"):
+        task.steps(model, task.streams, 0, 64)[0]()
+
+
+def test_a_subclass_that_propagates_otherwise_has_no_shorter_way(market):
+    class Doubled(LightGCN):
+        def readout(self, layers):
+            return 2 * super().readout(layers)
+
+    task = Recommendation(market, seed=1)
+    model = Doubled(dim=8).initialised_for(task.graph, task.streams)
+    assert model.at_rows(task.graph, np.arange(3)) is None
