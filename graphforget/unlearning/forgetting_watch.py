@@ -41,11 +41,12 @@ class ForgettingWatch:
     tolerance: float = 0.98
 
     def __call__(self) -> dict[str, float]:
-        """Return `val_recall`, `forgotten_recall`, and as `margin` the first less what is left to forget."""
+        """Return `val_recall`, `forgotten_recall`, and `margin`: the first, less 1 + what is left while any is."""
         z = self.model.embed(self.graph)
         found = self.retained.validate(z)
         found["forgotten_recall"] = self._recall(z)
-        return found | {"margin": found["val_recall"] - max(found["forgotten_recall"] - self.target, 0.0)}
+        left = max(found["forgotten_recall"] - self.target, 0.0)
+        return found | {"margin": found["val_recall"] - (1.0 + left if left else 0.0)}
 
     def enough(self, metrics: dict[str, float]) -> bool:
         """Return whether the forgotten pairs rank low enough, and the others still high enough."""
@@ -59,7 +60,7 @@ class ForgettingWatch:
     @property
     def target(self) -> float:
         """Recall that the forgotten pairs must come down to."""
-        return max(self._unseen, self.gold_recall or 0.0)
+        return self._unseen if self.gold_recall is None else self.gold_recall
 
     @cached_property
     def _unseen(self) -> float:

@@ -26,14 +26,14 @@ def renew_rows(model: Model, nodes: np.ndarray, n_users: int, streams: Streams) 
 
     Raises UnsupportedError for a model that is no recommender of the zoo.
     """
+    if not len(nodes):
+        return
     base = under_operators(model)
     if not isinstance(base, Recommender):
         raise UnsupportedError(
             f"A {type(base).__name__} has no embedding rows of its own to draw anew. Use reset=false, or the method "
             "on a single recommender."
         )
-    if not len(nodes):
-        return
     tables, fresh = dict(base.named_parameters()), dict(base.fresh(streams).named_parameters())
     with torch.no_grad():
         for name, rows in EmbeddingRows(base, nodes, n_users).rows.items():

@@ -73,7 +73,8 @@ class MMRecUn(Method):
     reset: rows of users and items without a retained training pair are drawn anew, from the original's seed.
     others: how the other items of forgotten pairs are drawn, by "popularity" among the retained pairs or "uniform".
     stop: "forgotten" is the rule above; "never" learns from both parts in all epochs, or until `patience`.
-    keep: the epoch kept has the largest "margin" (validation recall less what is left to forget), or is the "last".
+    keep: the epoch kept has the largest "margin" (validation recall; one with something left to forget comes after all
+        without, by how much is left), or is the "last".
     patience: epochs without a larger margin after which training ends; None waits for the end. With keep="last" every
         epoch counts as better.
     tolerance: share of the original's validation recall@20 that stopping asks for.
@@ -86,7 +87,7 @@ class MMRecUn(Method):
     reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
     kinds: ClassVar[tuple[str, ...]] = PAIR_KINDS
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
     presets: ClassVar[dict[str, dict[str, Any]]] = {"mmrecun-weights-only": {"graph": "full"}}
     search: ClassVar[dict[str, tuple[Any, ...]]] = {
         "alpha": (0.1, 0.3, 0.5, 0.7, 0.9),
@@ -164,6 +165,7 @@ class MMRecUn(Method):
     ) -> Callable[[int], list[Callable[[], Tensor]]]:
         """Return epoch -> the losses of its steps."""
         task = problem.full
+        learning = problem.retained if self.graph == "retained" else task
         batches = pair_batches(problem, self.name, self.batch, self.retain_per_forget, self.min_steps, self.others)
 
         def loss(forgotten: Items, kept: Items, epoch: int) -> Tensor:
@@ -174,14 +176,9 @@ class MMRecUn(Method):
             added = model.extra_loss(data, layers, z, kept, epoch) + regulariser(model, layers, z, forgotten)
             return (1 - self.alpha) * keep + self.alpha * lose + added
 
-        def repair(kept: Items, epoch: int) -> Tensor:
-            layers = model.layers(data)
-            z = model.readout(layers)
-            return F.softplus(-task.responses(z, kept)).mean() + model.extra_loss(data, layers, z, kept, epoch)
-
         def losses(epoch: int) -> list[Callable[[], Tensor]]:
             if self.stop == "forgotten" and watch.forgotten():
-                return [lambda kept=kept: repair(kept, epoch) for kept in batches.kept(epoch)]
+                return [lambda kept=kept: learning.batch_loss(model, kept, epoch) for kept in batches.kept(epoch)]
             return [lambda pair=pair: loss(*pair, epoch) for pair in batches.both(epoch)]
 
         return losses

@@ -33,7 +33,7 @@ UNITS = {"inbp": "interaction", "ubp": "user", "ibp": "item", "random": "interac
 
 def at_least_one(value: Any) -> bool:
     """a number of at least 1"""
-    return isinstance(value, int | float) and value >= 1
+    return positive(value) and value >= 1
 
 
 def part_kept(value: Any) -> bool:

@@ -77,7 +77,8 @@ def test_what_is_watched(task, problem, trained):
     assert seen["forgotten_recall"] == made.retained.metrics(z, "forgotten", made.gone, ks=(20,))["recall@20"]
     assert seen["val_recall"] == made.retained.validate(z)["val_recall"]
     left = max(seen["forgotten_recall"] - seen["val_recall"], 0)
-    assert seen["margin"] == seen["val_recall"] - left, "the original itself: its validation pairs are the unseen ones"
+    assert left > 0, "the original itself: its validation pairs are the unseen ones"
+    assert seen["margin"] == seen["val_recall"] - (1 + left)
 
 
 def test_enough_is_the_recall_of_unseen_pairs_or_gold_with_validation_kept(task, problem, trained):
