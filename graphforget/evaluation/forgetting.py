@@ -25,6 +25,7 @@ GAPS = (
 """Scores whose distance to gold's is a number of the report."""
 NOTHING = "nothing that was trained on is forgotten, so no forgetting is measured."
 FACTS_ALONE = "no interaction is forgotten, so forgetting is measured on the triples alone, of models that learn them."
+FEATURES_ALONE = "no interaction is forgotten, only features of items, so forgetting shows in distances to gold alone."
 
 
 def forgetting(case: Case, subject: Subject, original: Subject) -> Findings:
@@ -33,7 +34,8 @@ def forgetting(case: Case, subject: Subject, original: Subject) -> Findings:
     Source: Ed of GNNDelete (Cheng et al. 2023); its target is gold's value, a larger one is over-forgetting.
     """
     if "forgotten" not in case.parts:
-        return Findings(notes=[NOTHING if not len(case.gone.triples) else FACTS_ALONE])
+        features = any(len(rows) for rows in case.gone.modalities.values())
+        return Findings(notes=[FACTS_ALONE if len(case.gone.triples) else FEATURES_ALONE if features else NOTHING])
     recommends = isinstance(case.retained, Recommendation)
     found = forgotten_ranking(case, subject) if recommends else _forgotten_auc(case, subject)
     if subject.kind not in ("original", "baseline") and "test" in case.parts:

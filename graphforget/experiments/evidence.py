@@ -8,6 +8,7 @@ from graphforget.evaluation.forgetting import forgetting
 from graphforget.evaluation.names import caveats, title
 from graphforget.evaluation.recommend_case import deleted_share
 from graphforget.evaluation.records import Record
+from graphforget.evaluation.triple_plausibility import triple_plausibility
 from graphforget.evaluation.utility import utility
 from graphforget.models.base import Model
 from graphforget.tasks.base import Task
@@ -47,6 +48,7 @@ def beside_original(result: Result) -> Report:
 def _record(case: Case, subject: Subject, original: Subject, notes: list[str]) -> Record:
     found = utility(case, subject)
     found.add(forgetting(case, subject, original))
+    found.add(triple_plausibility(case, subject))
     if subject.seconds is not None:
         found.values["seconds"] = subject.seconds
     return Record(subject.row, case.task.seed, found.values, subject.kind, "\n".join([*found.notes, *notes]))
