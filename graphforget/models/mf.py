@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.models.base import Hook
-from graphforget.models.ranking_losses import sampled_softmax
+from graphforget.models.ranking_losses import cosine_softmax, sampled_softmax
 from graphforget.models.recommender import Recommender, normal, xavier
 from graphforget.tasks.base import Items, as_index
 
@@ -24,7 +24,8 @@ def embedding_table(rows: int, dim: int, init: str, std: float, generator: torch
 
 
 INITS = ("xavier", "xavier_normal", "normal")
-LOSSES = ("bpr", "softmax")
+LOSSES = {"bpr": None, "softmax": sampled_softmax, "ssm": cosine_softmax}
+"""Ranking losses by name; BPR is the task's own."""
 
 
 class MF(Recommender):
@@ -36,8 +37,9 @@ class MF(Recommender):
     ----------
     init: "xavier" (KGAT's BPR-MF), "xavier_normal" (MMRec) or "normal" (LightGCN's).
     std: deviation of "normal".
-    loss: "bpr", or "softmax": each item against `candidates` others at once, see `ranking_losses.sampled_softmax`.
-    temperature, candidates: of the softmax.
+    loss: "bpr"; or each item against `candidates` others at once: "softmax" (uniform others, inner products) or "ssm"
+        (others of the batch, cosines), see `ranking_losses`.
+    temperature, candidates: of the last two.
     dim, reg, reg_form, reg_on, reg_per_batch: see `Recommender`.
     """
 
@@ -64,7 +66,7 @@ class MF(Recommender):
         super().__init__(dim, reg, reg_form, reg_on, reg_per_batch)
         self.check_choice("init", init, INITS)
         self.check_number("std", std)
-        self.check_choice("loss", loss, LOSSES)
+        self.check_choice("loss", loss, tuple(LOSSES))
         self.check_positive("temperature", temperature)
         self.check_count("candidates", candidates, 1 << 20)
         self.init, self.std, self.loss, self.temperature, self.candidates = init, std, loss, temperature, candidates
@@ -75,9 +77,10 @@ class MF(Recommender):
         return {**super().config(), **{key: getattr(self, key) for key in keys}}
 
     def ranking_loss(self, data: Interactions, z: Tensor, items: Items) -> Tensor | None:
-        """Return the sampled softmax of a batch; None for BPR, the task's own."""
+        """Return the loss of a batch; None for BPR, the task's own."""
         del data
-        return sampled_softmax(z, items, self.temperature, self.candidates) if self.loss == "softmax" else None
+        loss = LOSSES[self.loss]
+        return None if loss is None else loss(z, items, self.temperature, self.candidates)
 
     def build(self, streams: Streams) -> None:
         """Create the tables of users and of items."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from graphforget.models.recommender import triple_rows
 from graphforget.tasks.base import Items
+
+NEVER = -1e9
+"""A logit that adds nothing to a softmax, and no NaN to its gradient where there is no other."""
 
 
 def sampled_softmax(z: Tensor, items: Items, temperature: float, candidates: int) -> Tensor:
     """Return the mean of -log softmax(s(u, i) / t) over i and the other items of the batch's first triples.
 
-    The sampled softmax of Wu et al. 2022 (arXiv 2201.02327) on raw scores, without their cosine and without a
+    The softmax of inner products over items drawn uniformly (ours; `cosine_softmax` is the published form), without a
     correction for how others are drawn. One triple's other item serves all users of the batch, so now and then it is
     one that a user chose; the share of such cases is that of the training pairs among all.
 
@@ -27,4 +31,27 @@ def sampled_softmax(z: Tensor, items: Items, temperature: float, candidates: int
     user = z.index_select(0, users)
     own = (user * z.index_select(0, chosen)).sum(dim=1) / temperature
     other = user @ z.index_select(0, others[:candidates]).T / temperature
+    return (torch.logaddexp(own, other.logsumexp(dim=1)) - own).mean()
+
+
+def cosine_softmax(z: Tensor, items: Items, temperature: float, candidates: int) -> Tensor:
+    """Return the mean of -log softmax(cos(u, i) / t) over i and the items that the batch's first users chose.
+
+    SSM of Wu et al. 2022 (arXiv 2201.02327): others come from the batch itself, so the popular ones come often, and
+    the cosine stands in training alone; ranking is by the inner product, whose lengths carry popularity. Deviation: a
+    batch may be larger than the number of others.
+
+    Parameters
+    ----------
+    z: (n_nodes, width) final embeddings.
+    items: m triples (user, item, other item); the other items are not looked at.
+    temperature: t, what cosines are divided by.
+    candidates: how many items of the batch each item is compared with, at most m.
+    """
+    users, chosen, _ = (rows.to(z.device) for rows in triple_rows(items))
+    user = F.normalize(z.index_select(0, users))
+    item = F.normalize(z.index_select(0, chosen))
+    own = (user * item).sum(dim=1) / temperature
+    other = user @ item[:candidates].T / temperature
+    other.fill_diagonal_(NEVER)  # an item is no other of itself
     return (torch.logaddexp(own, other.logsumexp(dim=1)) - own).mean()

@@ -175,6 +175,7 @@ def test_it_learns_the_groups(market, name):
         ("lightgcn", {}),
         ("lightgcn", {"reg_on": "final"}),
         ("mf", {"loss": "softmax"}),
+        ("mf", {"loss": "ssm"}),
         ("lightgcn", {"loss": "softmax", "layers": 1}),
     ],
 )
