@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Self
@@ -139,14 +139,15 @@ class AnyCard(_Strict):
         """Return a note on what is unverified, for those who load the set."""
         return (f"unverified in the card of {self.name}: {', '.join(self.unverified)}",) if self.unverified else ()
 
-    def compare(self, found: Mapping[str, int], remark: str = "") -> tuple[str, ...]:
+    def compare(self, found: Mapping[str, int], remark: str = "", uncounted: Collection[str] = ()) -> tuple[str, ...]:
         """Return notes on unverified counts that the files do not have; raises DataError for any other that differs.
 
-        found: counts in the files; one that is absent is not compared. remark: how to read the counts.
+        found: counts in the files; one that is absent is 0. remark: how to read the counts. uncounted: names that are
+        not compared, because an optional file is not there.
         """
-        wanted = self.expected.model_dump(exclude_none=True)
-        differ = {name: count for name, count in wanted.items() if found.get(name, count) != count}
-        told = {name: f"{found[name]:,} {name} where {count:,} are expected" for name, count in differ.items()}
+        wanted = self.expected.model_dump(exclude_none=True, exclude=set(uncounted))
+        differ = {name: count for name, count in wanted.items() if found.get(name, 0) != count}
+        told = {name: f"{found.get(name, 0):,} {name} where {count:,} are expected" for name, count in differ.items()}
         wrong = [text for name, text in told.items() if name not in self.unverified]
         if wrong:
             raise DataError(

@@ -79,6 +79,8 @@ def from_pandas(
     stray = next((key for key in _FILES_ALONE if key in options), None)
     if stray is not None:
         raise UsageError(f"'{stray}' is for files; a frame has none. Leave it out.")
+    if chosen.ids == "original":
+        raise UsageError("ids='original' takes ids from lists beside files; a frame has its own. Leave it out.")
     names = [str(column) for column in frame.columns]
     at = known_columns(names) if columns is None else named_columns(name, names, columns)
     if at is None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from graphforget._core.errors import DataError, UsageError
 from graphforget._core.registry import Registry
-from graphforget.data.cards import InteractionCard
+from graphforget.data.cards import CardFile, InteractionCard
 from graphforget.data.checks import distinct
 from graphforget.data.divide import divided, filtered
 from graphforget.data.formats.base import existing
@@ -28,6 +28,8 @@ INTERACTION_FORMATS: Registry[InteractionFormat] = Registry(
     "graphforget.data.formats", InteractionFormat, kind="interaction format"
 )
 _SIDES = ("modality:", "triples")
+_OF_FACTS = ("entities", "relations", "triples")
+"""Counts of a card that only a file of facts can have."""
 
 
 def recognised(path: Path) -> str | None:
@@ -82,10 +84,16 @@ def are_interactions(path: Path, options: LoadOptions) -> bool:
 
 def _check_heeded(reader: InteractionFormat, options: LoadOptions) -> None:
     """Refuse an option that the format would pass over."""
-    given = options.given().keys() & {"columns", "ids", "n_users", "parts"}
+    given = options.given().keys() & {"columns", "n_users", "parts"}
     stray = next(iter(sorted(given - reader.heeds)), None)
     if stray is not None:
         raise UsageError(f"'{stray}' means nothing for files of the format '{reader.name}'. Leave it out.")
+    if options.ids is not None and options.ids not in reader.ids:
+        choice = " or ".join(f"ids='{known}'" for known in reader.ids)
+        raise UsageError(
+            f"ids='{options.ids}' means nothing for files of the format '{reader.name}'. Leave it out"
+            + (f", or give {choice}." if choice else ".")
+        )
 
 
 def _with_parts(files: dict[str, Path], options: LoadOptions) -> dict[str, Path]:
@@ -211,14 +219,23 @@ def _card_files(card: InteractionCard, folder: Path, options: LoadOptions) -> tu
     return files, {name: path for name, path in features.items() if name not in given}
 
 
-def _absent(card: InteractionCard, folder: Path) -> tuple[str, ...]:
-    """Return notes on optional files that are not there."""
-    absent = [file for file in card.files if file.optional and file.below(folder) is None]
+def _absent(card: InteractionCard, folder: Path) -> list[CardFile]:
+    """Return the optional files that are not there."""
+    return [file for file in card.files if file.optional and file.below(folder) is None]
+
+
+def _absent_notes(card: InteractionCard, folder: Path) -> tuple[str, ...]:
+    """Return notes on side information that is not there."""
     return tuple(
         f"{file.path} is not in the data folder: no {file.holds.replace('modality:', 'modality ')}"
-        for file in absent
+        for file in _absent(card, folder)
         if file.holds.startswith(_SIDES)
     )
+
+
+def _uncounted(card: InteractionCard, folder: Path) -> tuple[str, ...]:
+    """Return the counts of a card that cannot be compared, because the optional facts are not there."""
+    return _OF_FACTS if any(file.holds == "triples" for file in _absent(card, folder)) else ()
 
 
 def _defaults(card: InteractionCard, options: LoadOptions) -> dict[str, Any]:
@@ -242,8 +259,8 @@ def load_card(card: InteractionCard, folder: Path, options: LoadOptions) -> Inte
     _check_heeded(reader, options)
     files, features = _card_files(card, folder, options)
     raw = reader.read(files, options.reading)
-    told = card.compare(_counts(raw))
-    raw = replace(raw, notes=(*_absent(card, folder), *card.caveats(), *told, *raw.notes))
+    told = card.compare(_counts(raw), uncounted=_uncounted(card, folder))
+    raw = replace(raw, notes=(*_absent_notes(card, folder), *card.caveats(), *told, *raw.notes))
     return built(raw, replace(options, modalities={**features, **(options.modalities or {})}), card.name)
 
 

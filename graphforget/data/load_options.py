@@ -26,7 +26,8 @@ class LoadOptions:
     ----------
     format: name of the file format; else it is recognised by the path.
     columns: column names or numbers by role, as {"user": "userId", "item": "movieId", "rating": "rating"}.
-    ids: "text" keeps ids as text, "original" takes those of the lists beside the files (`user_list.txt` and so on).
+    ids: "text" keeps the ids of a table as text; "original" takes those of the lists beside files of numbers
+        (`user_list.txt` and so on). A format without such a choice refuses it.
     n_users: rows that are users, in a square matrix.
     parts: further files of a divided set, as {"test": "u1.test"}; the path itself is the train part.
     min_rating: only records rated so or higher count.

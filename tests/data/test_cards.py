@@ -8,6 +8,8 @@ import pytest
 from graphforget._core.errors import DataError, UsageError
 from graphforget.data.cards import cards, find_card, read_card
 from graphforget.data.load import FORMATS, load
+from graphforget.data.load_interactions import load_card
+from graphforget.data.load_options import LoadOptions
 
 WANTED = {
     *("cora", "citeseer", "pubmed", "cora-full", "dblp", "cora-ml", "citeseer-full"),
@@ -84,7 +86,7 @@ def test_an_unverified_count_that_differs_is_told_and_any_other_refused(tmp_path
     path.write_text(GOOD.replace('title = "t"', 'title = "t"\nunverified = ["edges", "licence"]'))
     card = read_card(path)
     assert card.caveats() == ("unverified in the card of mine: edges, licence",)
-    assert card.compare({"nodes": 1, "edges": 0}) == ()
+    assert card.compare({"nodes": 1}) == card.compare({"nodes": 1, "edges": 0}) == ()
     assert card.compare({"nodes": 1, "edges": 8}) == (
         "the files hold 8 edges where 0 are expected by an unverified count",
     )
@@ -106,3 +108,29 @@ def test_a_set_of_unverified_counts_says_so_when_it_is_loaded(tmp_path):
         file.rename(tmp_path / "mmrec/baby" / file.name.replace("clothing", "baby"))
     with pytest.raises(DataError, match="baby: the files hold 2 users where 19,445 are expected"):
         load("baby", data_dir=tmp_path)
+
+
+def test_what_is_not_there_is_not_taken_for_equal(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD)
+    with pytest.raises(DataError, match="mine: the files hold 0 nodes where 1 are expected"):
+        read_card(path).compare({"edges": 0})
+    assert read_card(path).compare({}, uncounted=["nodes"]) == ()
+
+
+def test_a_set_without_a_part_or_its_facts_is_not_the_published_one(tmp_path):
+    text = GOOD.replace("expected = {nodes = 1, edges = 0, features = 0, classes = 0}\n", "").replace(
+        'files = [{path = "a.npz"}]',
+        'files = [{path = "t.txt", holds = "train"}, {path = "kg.txt", holds = "triples", optional = OPTIONAL}]',
+    )
+    text += 'kind = "interactions"\nexpected = {users = 2, items = 2, pairs = 2, triples = 7}\n'
+    (tmp_path / "t.txt").write_text("0 0\n1 1\n")
+    for optional in ("true", "false"):
+        path = tmp_path / f"{optional}.toml"
+        path.write_text(text.replace("npz", "adjacency-list").replace("OPTIONAL", optional))
+    assert load_card(read_card(tmp_path / "true.toml"), tmp_path, LoadOptions()).n_pairs == 2
+    with pytest.raises(DataError, match="false: the files hold 0 triples where 7 are expected"):
+        load_card(read_card(tmp_path / "false.toml"), tmp_path, LoadOptions())
+    (tmp_path / "true.toml").write_text((tmp_path / "true.toml").read_text().replace("triples = 7", "valid = 7"))
+    with pytest.raises(DataError, match="true: the files hold 0 valid where 7 are expected"):
+        load_card(read_card(tmp_path / "true.toml"), tmp_path, LoadOptions())

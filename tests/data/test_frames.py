@@ -81,7 +81,12 @@ def test_what_is_not_there_is_named(frame):
 
 
 @pytest.mark.parametrize(
-    ("options", "words"), [({"parts": {"test": "x"}}, "'parts' is for files"), ({"cores": 2}, "Did you mean 'core'")]
+    ("options", "words"),
+    [
+        ({"ids": "original"}, "a frame has its own"),
+        ({"parts": {"test": "x"}}, "'parts' is for files"),
+        ({"cores": 2}, "Did you mean 'core'"),
+    ],
 )
 def test_options_of_files_are_refused(frame, options, words):
     with pytest.raises(UsageError, match=words):

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from graphforget._core.errors import DataError, UsageError
+from graphforget._core.errors import DataError
 from graphforget.data.formats.base import existing
 from graphforget.data.formats.id_lists import own_ids
 from graphforget.data.formats.integer_triples import LAYOUTS, read_integer_triples
@@ -54,8 +54,6 @@ def read_lists(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
 
 
 def _check_ids(files: Mapping[str, Path], how: Reading) -> None:
-    if how.ids not in (None, "original"):
-        raise UsageError(f"ids: adjacency lists have numbers, or ids='original' from their lists; got '{how.ids}'.")
     if how.ids == "original" and not set(LISTS) & set(files):
         raise DataError(f"ids='original': {' and '.join(LISTS.values())} are not beside the lists. Put one there.")
 
@@ -83,7 +81,8 @@ class AdjacencyList(InteractionFormat):
     """Reader of `user item item ...` lines, with KGAT's `kg_final.txt` and `<modality>_feat.npy` beside them."""
 
     name = "adjacency-list"
-    heeds: ClassVar[frozenset[str]] = frozenset({"ids", "parts"})
+    heeds: ClassVar[frozenset[str]] = frozenset({"parts"})
+    ids: ClassVar[tuple[str, ...]] = ("original",)
 
     @classmethod
     def recognises(cls, path: Path) -> bool:

@@ -13,10 +13,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from graphforget._core.errors import DataError, UsageError, nearest, unknown
+from graphforget._core.errors import DataError, nearest
 from graphforget.data.formats.base import existing
 from graphforget.data.formats.delimited import TAB, Delimited, Ids, Sheet, numbered
-from graphforget.data.formats.interaction_table import Table, joined_tables, record_files
+from graphforget.data.formats.interaction_table import Table, joined_tables, record_files, renamed_fields
 from graphforget.data.formats.raw_interactions import (
     ALL,
     PARTS,
@@ -66,12 +66,9 @@ def _tokens(sheet: Sheet, column: int, what: str) -> Ids:
 
 
 def _records(path: Path, how: Reading) -> tuple[Table, list[str]]:
-    columns = {} if how.columns is None else dict(how.columns)
-    stray = next((role for role in columns if role not in FIELDS), None)
-    if stray is not None:
-        raise UsageError(f"columns: {unknown('role', stray, FIELDS)}")
     text = Delimited(existing(path), TAB)
-    at = _columns(text, FIELDS | columns, needed=["user", "item", *columns])
+    names = renamed_fields(FIELDS, how.columns, _fields(text), f"{path} line 1")
+    at = _columns(text, names, needed=["user", "item", *(how.columns or ())])
     sheet, roles = text.sheet(list(at.values()), header=True), list(at)
     table = Table(
         _tokens(sheet, roles.index("user"), "user token"),

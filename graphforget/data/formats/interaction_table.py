@@ -83,7 +83,7 @@ def chosen_columns(place: str, first: Sequence[str], columns: Mapping[str, str |
     Raises UsageError for a role that does not exist or lacks, or names mixed with numbers; DataError for a column that
     the file does not have.
     """
-    counted = {role for role, name in columns.items() if isinstance(name, int) or str(name).isdigit()}
+    counted = {role for role, name in columns.items() if is_number(name)}
     if not counted:
         return Columns(named_columns(place, first, columns), header=True)
     _check_roles(columns)
@@ -96,6 +96,36 @@ def chosen_columns(place: str, first: Sequence[str], columns: Mapping[str, str |
                 "from 1."
             )
     return Columns({role: int(number) - 1 for role, number in columns.items()}, header=False)
+
+
+def renamed_fields(
+    fields: Mapping[str, str], columns: Mapping[str, str | int] | None, header: Sequence[str], place: str
+) -> dict[str, str]:
+    """Return the fields of a format by role, under the user's names for them where there are such.
+
+    Parameters
+    ----------
+    fields: the names that the format has, by role.
+    header: the names in the first line of the file. place: that line, for messages.
+
+    Raises UsageError for a role that the format does not have, or a column given by number: the header names them all.
+    """
+    given = dict(columns or {})
+    stray = next((role for role in given if role not in fields), None)
+    if stray is not None:
+        raise UsageError(f"columns: {unknown('role', stray, fields)}")
+    number = next((role for role, name in given.items() if is_number(name) and str(name) not in header), None)
+    if number is not None:
+        raise UsageError(
+            f"columns: the {number} column is given by its number ({given[number]}), but {place} names the columns. "
+            f"Give one of these names: {', '.join(header)}."
+        )
+    return {**fields, **{role: str(name) for role, name in given.items()}}
+
+
+def is_number(name: str | int) -> bool:
+    """Return whether a column is given by its number, not by its name."""
+    return isinstance(name, int) or str(name).isdigit()
 
 
 def known_columns(first: Sequence[str]) -> dict[str, int] | None:
@@ -213,7 +243,8 @@ class InteractionTable(InteractionFormat):
     """Reader of one record per row."""
 
     name = "interaction-table"
-    heeds: ClassVar[frozenset[str]] = frozenset({"columns", "ids", "parts"})
+    heeds: ClassVar[frozenset[str]] = frozenset({"columns", "parts"})
+    ids: ClassVar[tuple[str, ...]] = ("text",)
 
     @classmethod
     def recognises(cls, path: Path) -> bool:

@@ -12,11 +12,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from graphforget._core.errors import DataError, UsageError, nearest, unknown
+from graphforget._core.errors import DataError, nearest
 from graphforget.data.formats.adjacency_list import feature_files, feature_tables
 from graphforget.data.formats.base import existing
 from graphforget.data.formats.delimited import TAB, Delimited, Sheet
 from graphforget.data.formats.id_lists import enough, read_id_table
+from graphforget.data.formats.interaction_table import renamed_fields
 from graphforget.data.formats.numbers import MAX_NUMBER
 from graphforget.data.formats.raw_interactions import (
     ALL,
@@ -34,18 +35,15 @@ IDS = {"users": "u_id_mapping.csv", "items": "i_id_mapping.csv"}
 
 def _sheet(path: Path, how: Reading) -> Sheet:
     """Return the user, item and label columns."""
-    names = FIELDS | (how.columns or {})
-    stray = next((role for role in names if role not in FIELDS), None)
-    if stray is not None:
-        raise UsageError(f"columns: {unknown('role', stray, FIELDS)}")
     text = Delimited(existing(path), TAB)
+    names = renamed_fields(FIELDS, how.columns, text.first, f"{path} line 1")
     missing = next((name for name in names.values() if name not in text.first), None)
     if missing is not None:
         raise DataError(
             f"{path} line 1: there is no column '{missing}'.{nearest(missing, text.first)} An MMRec file has the "
             f"columns {', '.join(FIELDS.values())}, separated by tabs; found {', '.join(text.first[:8])}."
         )
-    return text.sheet([text.first.index(str(names[role])) for role in FIELDS], header=True)
+    return text.sheet([text.first.index(names[role]) for role in FIELDS], header=True)
 
 
 def _numbers(sheet: Sheet, column: int, what: str) -> np.ndarray:
@@ -61,8 +59,6 @@ def _ids(files: Mapping[str, Path], how: Reading, what: str, count: int) -> np.n
     """Return the own ids of users or items if they are asked for and there."""
     if how.ids is None:
         return None
-    if how.ids != "original":
-        raise UsageError(f"ids: an MMRec file has numbers, or ids='original' from its tables; got '{how.ids}'.")
     if not set(IDS) & set(files):
         raise DataError(f"ids='original': {' and '.join(IDS.values())} are not beside the file. Put one there.")
     if what not in files:
@@ -74,7 +70,8 @@ class MMRec(InteractionFormat):
     """Reader of a labelled `.inter` file and the `<modality>_feat.npy` files beside it."""
 
     name = "mmrec"
-    heeds: ClassVar[frozenset[str]] = frozenset({"columns", "ids"})
+    heeds: ClassVar[frozenset[str]] = frozenset({"columns"})
+    ids: ClassVar[tuple[str, ...]] = ("original",)
 
     @classmethod
     def recognises(cls, path: Path) -> bool:

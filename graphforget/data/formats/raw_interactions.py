@@ -91,12 +91,15 @@ class InteractionFormat(ABC):
 
     name: what a card writes after `format =`, and a user as `format=`.
     suffixes: the file name endings by which a path is recognised (none: only `format=` or a file name does it).
-    heeds: the fields of `Reading` that it uses, and "parts" where a further file may be a part; any other is refused.
+    heeds: the fields of `Reading` that it uses, but `ids`, and "parts" where a further file may be a part; any other is
+        refused.
+    ids: the choices of `Reading.ids` that mean something in it; any other is refused.
     """
 
     name: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]] = ()
     heeds: ClassVar[frozenset[str]] = frozenset()
+    ids: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def recognises(cls, path: Path) -> bool:

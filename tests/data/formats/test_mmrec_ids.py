@@ -60,7 +60,7 @@ def test_broken_tables_are_refused(folder, case):
 
 
 def test_ids_that_an_mmrec_file_does_not_have(folder):
-    with pytest.raises(UsageError, match="an MMRec file has numbers, .* got 'text'"):
+    with pytest.raises(UsageError, match="ids='text' means nothing .* 'mmrec'.*or give ids='original'"):
         load(folder / "x.inter", ids="text")
     for name in ("u_id_mapping.csv", "i_id_mapping.csv"):
         (folder / name).unlink()
