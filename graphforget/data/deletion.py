@@ -13,7 +13,7 @@ import numpy as np
 
 from graphforget._core.errors import DataError, UsageError
 from graphforget._core.files import atomic_write
-from graphforget.data.deletion_files import GRAPH_KINDS, KINDS, as_csv, json_parts, table_parts
+from graphforget.data.deletion_files import GRAPH_KINDS, KINDS, as_csv, column_names, json_parts, table_parts
 from graphforget.data.formats.table import is_integer
 from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
@@ -158,7 +158,7 @@ class Deletion:
 
     @classmethod
     def read(
-        cls, path: str | Path, graph: Graph | Interactions | None = None, columns: Mapping[str, str] | None = None
+        cls, path: str | Path, graph: Graph | Interactions | None = None, columns: Mapping[str, str | int] | None = None
     ) -> Deletion:
         """Return the deletion in a .json, .csv or .tsv file; with a graph, check that all of it is in there.
 
@@ -171,14 +171,17 @@ class Deletion:
 
         Parameters
         ----------
-        columns: what a CSV calls its columns, as {"user": "userId", "item": "movieId"}.
+        columns: what the user's tables call their columns, as `load` is told: {"user": "userId", "item": "movieId"}. A
+            CSV may call its own so, or as above; what is not in it is passed over, and so are numbers. JSON has the
+            keys above, no columns.
 
-        Raises DataError with the place of the first fault.
+        Raises DataError with the place of the first fault, UsageError for a role of `columns` that does not exist.
         """
         path = Path(path).expanduser()
         suffix = path.suffix.lower()
         if suffix not in (".json", ".csv", ".tsv"):
             raise UsageError(f"{path}: deletions are read from .json, .csv or .tsv; found the ending '{suffix}'.")
+        column_names(columns)  # JSON has no columns, but what is told of tables must be right
         parts = json_parts(path) if suffix == ".json" else table_parts(path, columns)
         try:
             deletion = cls(**parts)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphforget._core.errors import DataError, UsageError, nearest
+from graphforget._core.errors import DataError, UsageError, nearest, unknown
 from graphforget._core.files import read_json
 from graphforget.data.formats.base import existing
 from graphforget.data.formats.edge_list import read_edges
@@ -25,6 +25,8 @@ COLUMNS = {
 }
 """Columns of the kinds that take more than one; further columns beside these are passed over."""
 
+_VALUES = ("rating", "time", "label")
+"""What `columns` may name besides, as it does for `load`: a deletion passes it over."""
 _TABLES = (*HEADERS, *(",".join(names) for names in COLUMNS.values()))
 
 
@@ -61,6 +63,19 @@ def _cell(path: Path, row: Row, column: int = 0) -> int | str:
     return int(cell) if is_integer(cell) else cell
 
 
+def column_names(columns: Mapping[str, str | int] | None) -> dict[str, str]:
+    """Return what tables call their columns, by role; numbers, which name columns of a table of records, are left out.
+
+    Raises UsageError for a role that neither a deletion nor a table of records has.
+    """
+    roles = tuple(dict.fromkeys([*HEADERS, *(name for names in COLUMNS.values() for name in names)]))
+    stray = next((role for role in columns or {} if role not in roles + _VALUES), None)
+    if stray is not None:
+        raise UsageError(f"columns: {unknown('role', stray, roles + _VALUES)}")
+    named = {role: str(name) for role, name in (columns or {}).items()}
+    return {role: name for role, name in named.items() if role in roles and not name.isdigit()}
+
+
 def _position(header: Row, name: str, renamed: Mapping[str, str]) -> int | None:
     """Return where a column stands, under the file's name for it or its own."""
     cells = [cell.lower() for cell in header.cells]
@@ -77,10 +92,10 @@ def _wide_parts(path: Path, header: Row, lines: Iterator[Row], renamed: Mapping[
     return None
 
 
-def _refuse_half(path: Path, header: Row, kind: str | None) -> None:
+def _refuse_half(path: Path, header: Row, kind: str, at: int) -> None:
     """Raise DataError for a list beside columns that say nothing known: it may be a pair misspelt."""
-    others = header.cells[1:]
-    if kind is None or not others:
+    others = [cell for column, cell in enumerate(header.cells) if column != at]
+    if not others:
         return
     words, pair = (("user", "item"), "Interactions") if kind in ("users", "items") else (("source", "target"), "Edges")
     raise DataError(
@@ -89,33 +104,43 @@ def _refuse_half(path: Path, header: Row, kind: str | None) -> None:
     )
 
 
-def table_parts(path: Path, columns: Mapping[str, str] | None = None) -> dict[str, Any]:
+def _list_of(header: Row, renamed: Mapping[str, str]) -> tuple[str, int] | None:
+    """Return the kind that a header lists and the column of its ids, or None when it names no such kind."""
+    found = ((part, _position(header, name, renamed)) for name, part in HEADERS.items())
+    return next(((part, at) for part, at in found if at is not None), None)
+
+
+def table_parts(path: Path, columns: Mapping[str, str | int] | None = None) -> dict[str, Any]:
     """Return the one part of a CSV or TSV deletion file; raises DataError with the line of a fault.
 
-    columns: what the file calls a column, as {"user": "userId", "item": "movieId"}.
+    columns: what the file calls a column, as {"user": "userId", "item": "movieId"}; see `column_names`.
     """
+    renamed = column_names(columns)
     lines = rows(path)
     first = next(lines, None)
     if first is None:
         raise DataError(f"{path}: no rows. Name edges in two columns, or one column under {', '.join(_TABLES)}.")
-    renamed = columns or {}
     wide = _wide_parts(path, first, lines, renamed)
     if wide is not None:
         return wide
-    kind = next((part for name, part in HEADERS.items() if _position(first, name, renamed) == 0), None)
-    if kind is None and len(first.cells) == 1:
+    listed = _list_of(first, renamed)
+    if listed is not None:
+        kind, at = listed
+        _refuse_half(path, first, kind, at)
+        return {kind: [_cell(path, row) for row in lines]}
+    if len(first.cells) == 1:
         raise DataError(
             f"{path} line {first.line}: one column without a known header; found "
             f"'{first.cells[0]}'.{nearest(first.cells[0], HEADERS)} The header says what the ids are: "
             f"{', '.join(_TABLES)}."
         )
-    _refuse_half(path, first, kind)
-    if kind is None and renamed:
+    if renamed:
         raise DataError(
-            f"{path} line {first.line}: none of the columns {', '.join(renamed.values())} is there; found "
-            f"{', '.join(first.cells)}.{nearest(first.cells[0], renamed.values())} Name the columns as the file does."
+            f"{path} line {first.line}: {', '.join(first.cells)} name nothing to delete, with the columns called "
+            f"{', '.join(renamed.values())}.{nearest(first.cells[0], renamed.values())} Name the columns as the file "
+            f"does, all those of {', '.join(_TABLES)}."
         )
-    return _edge_parts(path) if kind is None else {kind: [_cell(path, row) for row in lines]}
+    return _edge_parts(path)
 
 
 def _header(kind: str) -> Sequence[str]:

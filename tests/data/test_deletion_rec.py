@@ -157,6 +157,14 @@ def test_columns_may_be_called_otherwise(tmp_path):
     assert Deletion.read(path, columns=names).interactions == ((4, 17),)
 
 
+def test_names_of_columns_need_not_be_in_the_file(tmp_path):
+    path = tmp_path / "gone.csv"
+    path.write_text("user\n4\n")
+    assert Deletion.read(path, columns={"user": 1, "item": "2"}).users == (4,)  # a table of records without a header
+    Deletion(users=[4]).write(tmp_path / "gone.json")
+    assert Deletion.read(tmp_path / "gone.json", columns={"user": "userId"}).users == (4,)
+
+
 def test_a_table_with_an_unknown_header_still_names_edges(tmp_path):
     (tmp_path / "gone.csv").write_text("userId,movieId\n4,17\n")
     assert Deletion.read(tmp_path / "gone.csv").edges == ((4, 17),)

@@ -185,3 +185,23 @@ def test_columns_that_are_not_there(refused, tmp_path):
     refused(tmp_path, lambda: Deletion.read(path, columns=columns), DataError, words)
     path.write_text("userId,film\n0,0\n")
     refused(tmp_path, lambda: Deletion.read(path, columns=columns), DataError, ["a list of users has one", "'film'"])
+
+
+def test_a_renamed_column_that_is_not_the_first(refused, tmp_path):
+    path, columns = tmp_path / "gone.csv", {"user": "userId", "item": "movieId", "rating": "stars"}
+    path.write_text("stars,userId\n5,0\n")
+    words = ["gone.csv line 1", "a list of users has one column", "'stars' beside it", "the header user,item"]
+    refused(tmp_path, lambda: Deletion.read(path, columns=columns), DataError, words)
+    path.write_text("stars,film\n5,0\n")
+    words = ["stars, film name nothing to delete", "the columns called userId, movieId."]
+    refused(tmp_path, lambda: Deletion.read(path, columns=columns), DataError, words)
+    path.write_text("by,x\n5,0\n")
+    words = ["by, x name nothing to delete", "head,relation,tail"]
+    refused(tmp_path, lambda: Deletion.read(path, columns={"head": "by"}), DataError, words)
+
+
+@pytest.mark.parametrize("file", ["gone.csv", "gone.json"])
+def test_a_role_of_columns_that_does_not_exist(refused, tmp_path, file):
+    Deletion(users=[1]).write(tmp_path / file)
+    words = ["columns: Unknown role 'usr'", "Did you mean 'user'?"]
+    refused(tmp_path, lambda: Deletion.read(tmp_path / file, columns={"usr": "userId"}), UsageError, words)
