@@ -69,7 +69,11 @@ class Stream:
 
     def integers(self, n: int, size: int) -> np.ndarray:
         """Return `size` int64 in [0, n), equal to `draw_below(key, i, n)`."""
-        return (((self.bits(size) >> _S32) * np.uint64(n)) >> _S32).astype(np.int64)
+        return self.integers_at(np.arange(size, dtype=np.uint64), n)
+
+    def integers_at(self, counters: np.ndarray, n: int) -> np.ndarray:
+        """Return the draws with these numbers as int64 in [0, n), equal to `draw_below(key, counter, n)`."""
+        return (((self.at(counters) >> _S32) * np.uint64(n)) >> _S32).astype(np.int64)
 
     def uniform(self, size: int) -> np.ndarray:
         """Return `size` float64 in [0, 1), equal to `draw_unit(key, i)`."""

@@ -118,7 +118,7 @@ def filtered(raw: RawInteractions, options: LoadOptions) -> tuple[RawInteraction
 
 def _split_note(rule: str, shares: tuple[float, float], seed: int, chosen: bool) -> str:
     how = [f"{1 - sum(shares):.4g} / {shares[0]:g} / {shares[1]:g}"] if rule in RATIOS else []
-    how += [f"seed {seed}"]
+    how += [f"seed {seed}"] if any(shares) or rule not in RATIOS else []
     default = "" if chosen else "; no split was named, and this is the default"
     return f"divided into train, valid and test by '{rule}'" + f" ({', '.join(how)})" + default
 
@@ -138,16 +138,25 @@ def divided(raw: RawInteractions, options: LoadOptions) -> tuple[dict[str, np.nd
         return parts, ("divided as the files are",)
     events = _events(raw.parts[ALL])
     rule = options.split or SPLIT
-    _refuse_unheeded(rule, options)
     shares = (VALID if options.valid is None else options.valid, TEST if options.test is None else options.test)
+    _refuse_unheeded(rule, options, shares)
     seed = SEED if options.seed is None else options.seed
     labels = split(events, rule, Streams(seed)("split"), *shares, n_items=raw.n_items)
     return parts_of(events, labels), (_split_note(rule, shares, seed, options.split is not None),)
 
 
-def _refuse_unheeded(rule: str, options: LoadOptions) -> None:
+def _refuse_unheeded(rule: str, options: LoadOptions, shares: tuple[float, float]) -> None:
+    """Raise UsageError for a share that the rule does not have, or a seed where nothing is drawn.
+
+    Every rule draws: those by time, too, order events of equal times by it. Only two shares of 0 leave nothing to draw.
+    """
     for key in ("valid", "test"):
         if getattr(options, key) is not None and rule not in RATIOS:
             raise UsageError(
                 f"'{key}' is a share, but the split '{rule}' has none. Leave it out, or use {', '.join(RATIOS)}."
             )
+    if options.seed is not None and rule in RATIOS and not any(shares):
+        raise UsageError(
+            f"'seed' is {options.seed}, but the split '{rule}' holds nothing out (shares of 0), so nothing is drawn. "
+            "Leave it out, or give a share."
+        )

@@ -17,7 +17,6 @@ from graphforget.kernels.csr import CSR, row_ids
 
 UNITS = ("user", "item", "interaction")
 NONE = -1
-HALF = np.uint64(32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +60,7 @@ class ShardMap:
         """Return the shard of each pair, int64; -1 where the table has none."""
         units = self.units(users, items)
         if self.key is not None:
-            drawn = (Stream(self.key).at(units) >> HALF) * np.uint64(self.n_shards)
-            return (drawn >> HALF).astype(np.int64)
+            return Stream(self.key).integers_at(units, self.n_shards)
         assert self.table is not None
         if self.numbers is None:
             return self.table[units]

@@ -245,21 +245,6 @@ def _check(events: Events, rule: str, valid: float, test: float) -> None:
         raise DataError(f"Split '{rule}': a pair of user and item stands twice; keep the first event of each pair.")
 
 
-def given(labels: Any) -> np.ndarray:
-    """Return labels 0, 1, 2 (train, valid, test), as MMRec's column x_label has them, as int8.
-
-    Raises DataError for any other value.
-    """
-    labels = np.asarray(labels)
-    strange = np.flatnonzero(~np.isin(labels, (TRAIN, VALID, TEST)))
-    if len(strange):
-        raise DataError(
-            f"The split of event {strange[0]} (from 0) is {labels[strange[0]]!s}; 0 is train, 1 valid and 2 test. Fix "
-            "it, or split anew."
-        )
-    return labels.astype(np.int8)
-
-
 def parts_of(events: Events, labels: np.ndarray) -> dict[str, np.ndarray | None]:
     """Return {"train": ..., "valid": ..., "test": ...}, each (2, m) pairs or None without any, for `build`."""
     pairs = np.stack([events.users, events.items]).astype(np.int64)

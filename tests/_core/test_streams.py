@@ -45,6 +45,7 @@ def test_numpy_and_numba_draw_what_the_definition_says(key):
     in_kernel = kernel_draws(np.uint64(key), size, n)
     assert stream.bits(size).tolist() == in_kernel[0].tolist() == bits
     assert stream.integers(n, size).tolist() == in_kernel[1].tolist() == [((b >> 32) * n) >> 32 for b in bits]
+    assert stream.integers_at(np.array([150, 3]), n).tolist() == in_kernel[1][[150, 3]].tolist()
     assert stream.uniform(size).tolist() == in_kernel[2].tolist() == [(b >> 11) / 2**53 for b in bits]
 
 

@@ -104,3 +104,13 @@ def test_options_know_what_was_given():
 def test_options_that_cannot_be(options, words):
     with pytest.raises(UsageError, match=words):
         load_options(options)
+
+
+def test_a_seed_that_decides_nothing_is_refused(table):
+    for rule in ("user", "global-time"):
+        with pytest.raises(UsageError, match=f"'seed' is 3, but the split '{rule}' holds nothing out"):
+            load(table, split=rule, valid=0, test=0, seed=3)
+    assert (
+        "divided into train, valid and test by 'user' (1 / 0 / 0)" in load(table, split="user", valid=0, test=0).notes
+    )
+    assert any("(seed 3)" in note for note in load(table, split="leave-one-out", seed=3).notes)

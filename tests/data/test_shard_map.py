@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from graphforget._core.errors import UsageError
+from graphforget._core.streams import draw_below
 from graphforget.data.interactions import Interactions
 from graphforget.data.shard_map import ShardMap, shards_of
 
@@ -30,6 +31,11 @@ def test_every_pair_is_in_one_shard_and_numbers_stay(data, unit):
         found = pairs_of(shards, part)
         assert sorted(map(tuple, found.T.tolist())) == sorted(map(tuple, data.pairs(part).T.tolist()))
     assert all((one.n_users, one.n_items, one.test) == (30, 20, None) for one in shards)
+
+
+def test_a_key_draws_shards_as_kernels_would():
+    found = ShardMap(5, 20, "interaction", key=9).shards(np.array([0, 3, 7]), np.array([1, 0, 19]))
+    assert found.tolist() == [draw_below(np.uint64(9), unit, 5) for unit in (1, 60, 159)]
 
 
 def test_users_stay_together(data):

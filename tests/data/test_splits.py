@@ -20,7 +20,6 @@ from graphforget.data.splits import (
     VALID,
     Events,
     first_events,
-    given,
     hold_out,
     in_core,
     parts_of,
@@ -191,14 +190,6 @@ def test_only_what_ties_is_drawn():
 def test_times_beyond_float_precision_are_told_apart():
     when = np.array([2**60, 2**60 + 2, 2**60 + 1], dtype=np.int64)
     assert split(Events(np.zeros(3, int), np.arange(3), times=when), "leave-one-out", STREAM).tolist() == [0, 2, 1]
-
-
-def test_given_labels():
-    assert given(np.array([0, 2, 1])).tolist() == [0, 2, 1]
-    with pytest.raises(DataError, match=r"The split of event 1 \(from 0\) is 3; 0 is train"):
-        given([0, 3])
-    with pytest.raises(DataError, match="is nan"):
-        given([np.nan, 1])
 
 
 def test_parts_go_into_interactions():
