@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Union, get_args, get_type_hints
 
-from graphforget._core.errors import UsageError, nearest
-from graphforget.models.zoo import backbone_options, backbones
+from graphforget._core.errors import UsageError
+from graphforget.models.zoo import backbone_options, backbones, check_options
 from graphforget.unlearning.specs import read_value
 
 
@@ -24,11 +24,7 @@ def read_backbone(text: str, given: Mapping[str, Any]) -> tuple[str, dict[str, A
     if twice is not None:
         raise UsageError(f"Backbone '{text}': '{twice}' is given as an option of its own, too. Leave one of them out.")
     options = {**given, **written}
-    stray = next((key for key in options if key not in known), None)
-    if stray is not None:
-        raise UsageError(
-            f"{name}: '{stray}' is not an option of this backbone.{nearest(stray, known)} Options: {', '.join(known)}."
-        )
+    check_options(name, options)
     return name, {key: _value(name, key, known[key], value) for key, value in options.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -39,13 +40,8 @@ def backbones_for(task: str) -> list[str]:
 
 def make_backbone(name: str, **options: Any) -> Backbone | Recommender:
     """Return an untrained backbone; raises UsageError for an unknown name or option (the nearest is suggested)."""
+    check_options(name, options)
     cls, preset = backbones().find(name)
-    known = backbone_options(name)
-    stray = next((key for key in options if key not in known), None)
-    if stray is not None:
-        raise UsageError(
-            f"{name}: '{stray}' is not an option of this backbone.{nearest(stray, known)} Options: {', '.join(known)}."
-        )
     return cls(**{**preset, **options})
 
 
@@ -53,6 +49,16 @@ def backbone_options(name: str) -> dict[str, Any]:
     """Return the options of a backbone and their defaults."""
     cls, preset = backbones().find(name)
     return cls(**preset).config()
+
+
+def check_options(name: str, options: Iterable[str]) -> None:
+    """Raise UsageError for what is not an option of the backbone of that name (the nearest is suggested)."""
+    known = backbone_options(name)
+    stray = next((key for key in options if key not in known), None)
+    if stray is not None:
+        raise UsageError(
+            f"{name}: '{stray}' is not an option of this backbone.{nearest(stray, known)} Options: {', '.join(known)}."
+        )
 
 
 def check_serves(model: Model | type[Model], task: str) -> None:
