@@ -17,6 +17,7 @@ from graphforget.data.formats.arrays import Archive
 from graphforget.models.mf import MF
 
 RECORD = "sha256:"
+RECORD_KEYS = ("digest", "arguments", "recipe")
 NAMES = (MF.name, *MF.presets)
 
 
@@ -59,7 +60,8 @@ class Vectors:
             return source
         if isinstance(source, str) and (source in NAMES or source.startswith(RECORD)):
             return cls(source)
-        if isinstance(source, dict) and _is_record(source):
+        if isinstance(source, dict):
+            _check_record(source, owner)
             return cls(source)
         if type(source) is MF and source.sizes is not None:
             return cls._of_model(source)
@@ -92,8 +94,9 @@ class Vectors:
         Raises UsageError when only the record is there, DataError when the shapes do not fit.
         """
         if self.users is None or self.items is None:
+            named = self.record["digest"] if isinstance(self.record, dict) else self.record
             raise UsageError(
-                f"{owner}: the pre-trained vectors it started from ({self.record[:19]}...) are not kept with the "
+                f"{owner}: the pre-trained vectors it started from ({named[:19]}) are not kept with the "
                 "model; give them again (pretrained=...)."
             )
         found = self.users.shape, self.items.shape
@@ -107,10 +110,19 @@ class Vectors:
             table[: n_users + n_items] = torch.from_numpy(np.concatenate([self.users, self.items]))
 
 
-def _is_record(source: dict[str, Any]) -> bool:
-    if set(source) != {"digest", "arguments", "recipe"} or not isinstance(source["arguments"], dict):
-        return False
-    return set(source["arguments"]) <= set(MF().config()) and isinstance(source["recipe"], dict | None)
+def _check_record(source: dict[str, Any], owner: str) -> None:
+    """Raise UsageError for a dictionary that is no record of an MF that was given trained."""
+    digest, arguments, recipe = (source.get(key) for key in RECORD_KEYS)
+    wrong = "keys" if set(source) != set(RECORD_KEYS) else ""
+    wrong = wrong or ("" if isinstance(digest, str) and digest.startswith(RECORD) else "digest")
+    wrong = wrong or ("" if isinstance(arguments, dict) and set(arguments) <= set(MF().config()) else "arguments")
+    wrong = wrong or ("" if recipe is None or isinstance(recipe, dict) else "recipe")
+    if wrong:
+        raise UsageError(
+            f"{owner}: the record of the pre-trained vectors has a wrong entry ({wrong}). It must hold "
+            f"{', '.join(RECORD_KEYS)}: a text that starts with {RECORD}, options of MF, and a recipe or null."
+        )
+    MF(**arguments)
 
 
 def _digest(users: np.ndarray, items: np.ndarray) -> str:

@@ -8,7 +8,28 @@ from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from graphforget._core.errors import UsageError
+from graphforget._core.errors import UsageError, unknown
+
+
+def _check_count(key: str, value: Any, left_out: bool = False) -> None:
+    """Raise UsageError unless `value` is an integer of at least 1, or None where it may be left out."""
+    if value is None and left_out:
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        other = " or left out" if left_out else ""
+        raise UsageError(f"Recipe: '{key}' must be an integer of at least 1{other}; got {value!r}.")
+
+
+def _check_number(key: str, value: Any, *, high: float = math.inf, zero: bool = False, left_out: bool = False) -> None:
+    """Raise UsageError unless `value` is a finite number above 0 (or 0), at most `high`, or None where it may be."""
+    if value is None and left_out:
+        return
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or not (0 < value <= high or (zero and value == 0)):
+        limit = "finite" if high == math.inf else f"at most {high:g}"
+        low = "at least 0" if zero else "above 0"
+        other = ", or left out" if left_out else ""
+        raise UsageError(f"Recipe: '{key}' must be {low} and {limit}{other}; got {value!r}.")
 
 
 @dataclass(frozen=True)
@@ -17,7 +38,7 @@ class Recipe:
 
     Parameters
     ----------
-    epochs: full-batch epochs.
+    epochs: how often the training data are gone through.
     lr: learning rate of Adam.
     weight_decay: l2 penalty of Adam.
     validate_every: epochs between two validations (and checkpoints).
@@ -40,23 +61,18 @@ class Recipe:
     lr_decay: float = 1.0
 
     def __post_init__(self) -> None:
-        for field, low in (("epochs", 1), ("validate_every", 1)):
-            value = getattr(self, field)
-            if not isinstance(value, int) or value < low:
-                raise UsageError(f"Recipe: '{field}' must be an integer of at least {low}; got {value!r}.")
-        if not 0 < self.lr < math.inf or not 0 <= self.weight_decay < math.inf:
+        for key in ("epochs", "validate_every"):
+            _check_count(key, getattr(self, key))
+        for key in ("patience", "batch"):
+            _check_count(key, getattr(self, key), left_out=True)
+        _check_number("lr", self.lr)
+        _check_number("weight_decay", self.weight_decay, zero=True)
+        _check_number("max_grad_norm", self.max_grad_norm, left_out=True)
+        _check_number("lr_decay", self.lr_decay, high=1.0)
+        if not isinstance(self.selection, str) or not self.selection:
             raise UsageError(
-                "Recipe: 'lr' must be above 0 and 'weight_decay' at least 0, both of them finite; got "
-                f"{self.lr}, {self.weight_decay}."
+                f"Recipe: 'selection' must be the name of a validation metric, or 'last'; got {self.selection!r}."
             )
-        if self.max_grad_norm is not None and not self.max_grad_norm > 0:
-            raise UsageError(f"Recipe: 'max_grad_norm' must be above 0 or left out; got {self.max_grad_norm}.")
-        if self.batch is not None and (not isinstance(self.batch, int) or self.batch < 1):
-            raise UsageError(f"Recipe: 'batch' must be an integer of at least 1 or left out; got {self.batch!r}.")
-        if not 0 < self.lr_decay <= 1:
-            raise UsageError(f"Recipe: 'lr_decay' must be above 0 and at most 1; got {self.lr_decay}.")
-        if self.patience is not None and self.patience < 1:
-            raise UsageError(f"Recipe: 'patience' must be at least 1 or left out; got {self.patience}.")
 
     def as_dict(self) -> dict:
         """Return the fields, for JSON."""
@@ -78,6 +94,15 @@ RECOMMEND = Recipe(epochs=200, lr=1e-3, validate_every=5, selection="val_recall"
 
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def changed(recipe: Recipe, changes: Mapping[str, Any], owner: str) -> Recipe:
+    """Return the recipe with other fields; raises UsageError for one that does not exist (the nearest is suggested)."""
+    known = [field.name for field in fields(Recipe)]
+    stray = next((key for key in changes if key not in known), None)
+    if stray is not None:
+        raise UsageError(f"{owner}: {unknown('field of the recipe', stray, known)}")
+    return replace(recipe, **changes)
 
 
 def default_recipe(task_name: str, published: Mapping[str, Any] = NOTHING) -> Recipe:

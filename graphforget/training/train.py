@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from graphforget._core.errors import UsageError, unknown
 from graphforget._core.streams import Streams
 from graphforget._core.threads import one_torch_thread
 from graphforget.models.base import Backbone, Model, require_model
@@ -22,7 +21,7 @@ from graphforget.models.zoo import check_serves
 from graphforget.tasks.base import Forgotten, Task, check_data, check_seed
 from graphforget.training.checkpoint import Checkpoint
 from graphforget.training.loop import Phase, Progress, State, fit
-from graphforget.training.recipe import Recipe, default_recipe
+from graphforget.training.recipe import Recipe, changed, default_recipe
 
 REVISION = 3
 """Raised when a change of the code changes the bytes of trained models: run folders of older code are then refused."""
@@ -72,11 +71,7 @@ def train(
     check_serves(backbone, task.name)
     seed = task.seed if seed is None else seed
     check_seed("train", seed)
-    known = [field.name for field in fields(Recipe)]
-    stray = next((key for key in changes if key not in known), None)
-    if stray is not None:
-        raise UsageError(f"train: {unknown('field of the recipe', stray, known)}")
-    recipe = replace(recipe or default_recipe(task.name, backbone.published), **changes)
+    recipe = changed(recipe or default_recipe(task.name, backbone.published), changes, "train")
     model = start(backbone, task, Streams(seed))
     return run_training(model, task, recipe, seed, checkpoint=checkpoint, progress=progress)
 
@@ -124,7 +119,10 @@ def run_training(
 
 def pretrained(first: Pretraining, task: Task, seed: int) -> MF:
     """Return the MF that a model starts from, trained on the task."""
-    recipe = default_recipe(task.name) if first.recipe is None else Recipe(**first.recipe)
+    given = first.recipe
+    recipe = (
+        default_recipe(task.name) if given is None else changed(Recipe(), given, "the record of pretrained vectors")
+    )
     if not task.validates:  # a shard may hold no validation pair
         recipe = replace(recipe, selection="last")
     return train(MF(**first.arguments), task, seed=seed, recipe=recipe)

@@ -145,7 +145,7 @@ CASES = [
     (f"users {{d}}/thin.csv mf --count 2 {FAST}", DATA, "which selects the epoch, holds no pair", "--valid-share"),
     (f"users {SHOP} --count 2 --reg -1", USAGE, "'reg' must be a number of at least 0", "got -1.0"),
     (f"users {SHOP} --count 2 --lr -1", USAGE, "--lr must be above 0", "got -1.0"),
-    (f"users {SHOP} --count 2 --patience 0", USAGE, "--patience must be at least 1", "got 0"),
+    (f"users {SHOP} --count 2 --patience 0", USAGE, "--patience must be an integer of at least 1", "got 0"),
     (f"triples {SHOP} --count 2", UNSUPPORTED, "mf does not read triples", "Use one of kgat"),
     (f"modality {SHOP} --modality image", UNSUPPORTED, "mf does not read modalities", "mgcn, pinsage, vbpr"),
     ("users sample-shop ngcf --layers 8,,8 --count 2", USAGE, "'layers' must list the widths", "got '8,,8'"),

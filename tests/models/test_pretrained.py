@@ -13,6 +13,7 @@ from graphforget._core.streams import Streams
 from graphforget.data.deletion import Deletion
 from graphforget.models.kgat import KGAT
 from graphforget.models.mf import MF
+from graphforget.models.pretrained import Vectors
 from graphforget.models.zoo import load_model, save_model
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.recipe import RECOMMEND
@@ -133,3 +134,39 @@ def test_vectors_of_a_file_cannot_be_learned_again(shop, tmp_path, weights):
     for use in (lambda: loaded.fresh(Streams(0)), lambda: loaded.initialised_for(shop, Streams(0))):
         with pytest.raises(UsageError, match="pre-trained vectors"):
             use()
+
+
+RECORD = {"digest": "sha256:12", "arguments": {"dim": 5}, "recipe": {"epochs": 3}}
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"digest": 4}, r"a wrong entry \(digest\)"),
+        ({"arguments": {"dims": 5}}, r"a wrong entry \(arguments\)"),
+        ({"arguments": {"dim": 0}}, "mf: 'dim' must be an integer"),
+        ({"recipe": 3}, r"a wrong entry \(recipe\)"),
+        ({"other": 3}, r"kgat: .* a wrong entry \(keys\). It must hold digest, arguments, recipe"),
+    ],
+)
+def test_a_wrong_record_of_vectors_is_refused(change, sentence):
+    assert KGAT(pretrained=RECORD).pretraining is None  # until there are data to train it on
+    with pytest.raises(UsageError, match=sentence):
+        KGAT(pretrained={**RECORD, **change})
+
+
+@pytest.mark.parametrize(
+    ("recipe", "sentence"),
+    [
+        ({"epoch": 3}, "record of pretrained vectors: Unknown field of the recipe 'epoch'"),
+        ({"lr": "x"}, "'lr' must be"),
+    ],
+)
+def test_a_wrong_recipe_in_a_record_is_a_sentence(task, recipe, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        train(KGAT(**SMALL, pretrained={**RECORD, "recipe": recipe}), task, **FEW)
+
+
+def test_vectors_of_which_the_record_alone_is_left_are_asked_for(shop):
+    with pytest.raises(UsageError, match=r"vectors it started from \(sha256:12\) are not kept"):
+        Vectors.of(RECORD, "kgat").write(made(shop).nodes, 7, 6, "kgat")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from functools import partial
 
 import pytest
@@ -154,9 +155,20 @@ def test_it_validates_in_evaluation_mode_and_trains_in_training_mode():
         ({"validate_every": 0}, "'validate_every' must be"),
         ({"lr": 0.0}, "'lr' must be above 0"),
         ({"lr": math.nan}, "'lr' must be above 0"),
-        ({"weight_decay": -1.0}, "'weight_decay' at least 0"),
-        ({"patience": 0}, "'patience' must be at least 1"),
-        ({"max_grad_norm": 0.0}, "'max_grad_norm' must be above 0"),
+        ({"lr": "x"}, "'lr' must be above 0 and finite; got 'x'"),
+        ({"lr": None}, "'lr' must be above 0 and finite; got None"),
+        ({"lr": True}, "'lr' must be above 0 and finite; got True"),
+        ({"weight_decay": -1.0}, "'weight_decay' must be at least 0 and finite; got -1.0"),
+        ({"weight_decay": "x"}, "'weight_decay' must be at least 0 and finite; got 'x'"),
+        ({"patience": 0}, "'patience' must be an integer of at least 1 or left out; got 0"),
+        ({"patience": 2.5}, "'patience' must be an integer"),
+        ({"epochs": True}, "'epochs' must be an integer"),
+        ({"batch": True}, "'batch' must be an integer of at least 1 or left out; got True"),
+        ({"max_grad_norm": 0.0}, "'max_grad_norm' must be above 0 and finite, or left out; got 0.0"),
+        ({"max_grad_norm": [1]}, "'max_grad_norm' must be above 0"),
+        ({"lr_decay": 1.5}, "'lr_decay' must be above 0 and at most 1; got 1.5"),
+        ({"lr_decay": "1"}, "'lr_decay' must be above 0"),
+        ({"selection": None}, "'selection' must be the name of a validation metric, or 'last'; got None"),
     ],
 )
 def test_a_wrong_recipe_is_a_sentence(changes, words):
@@ -183,3 +195,10 @@ def test_enough_ends_a_run_and_a_resumed_one_stays_ended(tmp_path):
     assert (first.epoch, first.finished) == (5, True)
     assert run(Checkpoint(tmp_path / "run", "digest")).epoch == 5
     assert run(None).epoch == 5
+
+
+def test_every_field_of_a_recipe_is_checked():
+    assert Recipe(weight_decay=0, patience=None, batch=None, max_grad_norm=None, lr=1).lr == 1
+    for field in fields(Recipe):
+        with pytest.raises(UsageError, match=f"'{field.name}' must be"):
+            Recipe(**{field.name: object()})
