@@ -20,6 +20,8 @@ Hook = Callable[[int, Tensor], Tensor]
 Steps = Callable[[int], Iterable[Callable[[], Tensor]]]
 """Epoch -> the losses to minimise in it, one step each."""
 DEFAULT_WIDTH = 64
+_WAYS = ("at_rows", "propagated", "layers", "readout")
+"""Functions of a model that must fit together."""
 
 
 class Model(nn.Module):
@@ -56,18 +58,30 @@ class Model(nn.Module):
         return self.readout(self.layers(graph, hook))
 
     def ranking_loss(self, data: Any, z: Tensor, items: Any) -> Tensor | None:
-        """Return a recommender's own ranking loss of a batch of triples; None to be trained with the task's."""
+        """Return a recommender's own ranking loss of a batch of triples; None to be trained with the task's.
+
+        `items` number rows of `z`: nodes, or the rows of a batch alone (see `has_rows`).
+        """
         del data, z, items  # backbones with a loss of their own need them
         return None
 
-    def at_rows(self, data: Any, rows: np.ndarray) -> tuple[list[Tensor], Tensor] | None:
-        """Return rows, (k,) node numbers, of the layers that `extra_loss` reads and of the readout: a shorter way.
+    def has_rows(self) -> bool:
+        """Return whether there is a shorter way to the rows of a batch, `at_rows`; without it every row is computed.
 
-        The first layer is the learned one. The losses of a batch then get items that number these rows, not nodes.
-        None where there is no such way; a batch then computes every row.
+        `at_rows(data, rows)` gives, for (k,) distinct node numbers of users and items, ascending, those rows of the
+        layers that `extra_loss` reads (the learned ones first) and of the readout. The losses of a batch then get items
+        that number these rows, not nodes. It serves the class that writes it: a subclass that changes propagation or
+        readout has to write its own.
         """
-        del data, rows  # some recommenders have one
-        return None
+        nearest = next(cls for cls in type(self).__mro__ if not vars(cls).keys().isdisjoint(_WAYS))
+        return "at_rows" in vars(nearest)
+
+    def clear_features(self, rows: Mapping[str, np.ndarray]) -> None:
+        """Undo, in place, what was learned about the features of some items; here nothing is.
+
+        rows: (n_items,) masks by modality.
+        """
+        del rows  # backbones that learn features have something to clear
 
     def check_data(self, data: Any) -> None:
         """Raise DataError when the model was made for other data; a recommender can tell."""

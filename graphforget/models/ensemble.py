@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -61,6 +61,11 @@ class Ensemble(Model):
         """Return the ranking loss of the shards' backbone where it has one of its own, else None."""
         return self.shards[0].ranking_loss(data, z, items)
 
+    def clear_features(self, rows: Mapping[str, np.ndarray]) -> None:
+        """Undo, in place, what every shard's model learned about the features of some items."""
+        for shard in self.shards:
+            shard.clear_features(rows)
+
     def train(self, mode: bool = True) -> Self:
         """Switch what the ensemble adds; the models of the shards stay in evaluation mode."""
         super().train(mode)
@@ -110,8 +115,10 @@ class MeanEnsemble(Ensemble):
         return [hook(1, joined) if hook else joined]
 
     def _joined(self, data: Interactions) -> Tensor:
-        weights = data.memo(f"votes/{self.votes}/{self.map_digest}", lambda: self._weights(data))
         tables = [shard(part) for shard, part in zip(self.shards, self.parts(data), strict=True)]
+        device = tables[0].device
+        kept = f"votes/{self.votes}/{self.map_digest}/{device}"
+        weights = data.memo(kept, lambda: self._weights(data).to(device))
         n = data.n_users
         return torch.cat([torch.cat([z[:n] * weights[:, s : s + 1], z[n:]]) for s, z in enumerate(tables)], dim=1)
 

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from graphforget.data.interactions import Interactions
 from graphforget.kernels.mean_propagation import mean_propagation
-from graphforget.kernels.propagate import propagate
 from graphforget.models.base import Hook
-from graphforget.models.mf import MF, with_entities
+from graphforget.models.mf import MF, propagated_layers, with_entities
 from graphforget.tasks.base import as_index
 
 
@@ -60,16 +59,14 @@ class LightGCN(MF):
 
     def propagated(self, data: Interactions, hook: Hook) -> list[Tensor]:
         """Return E^(0) to E^(K)."""
-        found = [hook(1, with_entities(self, data))]
-        for layer in range(2, self.n_layers + 2):
-            found.append(hook(layer, propagate(data.normalised, found[-1])))
-        return found
+        return propagated_layers(self, data, self.n_layers, hook)
 
-    def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[list[Tensor], Tensor] | None:
-        """Return the rows of E^(0) and of the mean of all layers, without the rows that nobody asked for."""
-        changed = type(self).propagated is not LightGCN.propagated or type(self).readout is not LightGCN.readout
-        if changed or self.users.device.type != "cpu":
-            return None
+    def has_rows(self) -> bool:
+        """Return whether there is a shorter way to the rows of a batch: its kernel is one of the CPU."""
+        return super().has_rows() and self.users.device.type == "cpu"
+
+    def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[list[Tensor], Tensor]:
+        """Return the rows of E^(0) and of the mean of all layers; see `Model.has_rows`."""
         learned = with_entities(self, data)
         first = learned.index_select(0, as_index(rows))
         return [first], mean_propagation(data.normalised, learned, rows, self.n_layers)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
+from graphforget.kernels.propagate import propagate
 from graphforget.models.base import Hook
 from graphforget.models.ranking_losses import cosine_softmax, sampled_softmax
 from graphforget.models.recommender import Recommender, normal, xavier
@@ -98,11 +99,9 @@ class MF(Recommender):
         """Return the one layer there is."""
         return [hook(1, with_entities(self, data))]
 
-    def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[list[Tensor], Tensor] | None:
-        """Return the rows of the learned embeddings, which are the final ones; None where a subclass changes them."""
-        del data
-        if type(self).propagated is not MF.propagated or type(self).readout is not Recommender.readout:
-            return None
+    def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[list[Tensor], Tensor]:
+        """Return the rows of the learned embeddings, which are the final ones; see `Model.has_rows`."""
+        del data  # nothing is propagated
         found = torch.cat([self.users, self.items]).index_select(0, as_index(rows).to(self.users.device))
         return [found], found
 
@@ -110,6 +109,14 @@ class MF(Recommender):
         """Return 0: nothing is computed but scores."""
         del graph
         return 0
+
+
+def propagated_layers(model: nn.Module, data: Interactions, layers: int, hook: Hook) -> list[Tensor]:
+    """Return E^(0) to E^(K) with E^(k+1) = A_hat E^(k) of LightGCN, each as it came from `hook`; E^(0) is learned."""
+    found = [hook(1, with_entities(model, data))]
+    for layer in range(2, layers + 2):
+        found.append(hook(layer, propagate(data.normalised, found[-1])))
+    return found
 
 
 def with_entities(model: nn.Module, data: Interactions) -> Tensor:

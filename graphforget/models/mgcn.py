@@ -17,7 +17,7 @@ from graphforget.kernels.csr import CSR
 from graphforget.kernels.mean_propagation import mean_propagation
 from graphforget.kernels.propagate import Sparse, propagate
 from graphforget.models.base import Hook, fan_in
-from graphforget.models.mf import with_entities
+from graphforget.models.mf import propagated_layers, with_entities
 from graphforget.models.modality import check_names, features, item_graph, modality_widths
 from graphforget.models.recommender import Recommender, triple_rows, xavier
 from graphforget.tasks.base import Items, as_index
@@ -183,18 +183,18 @@ class MGCN(Recommender):
 
     def propagated(self, data: Interactions, hook: Hook) -> list[Tensor]:
         """Return E_ui after each propagation, then the side information."""
-        found = [hook(1, with_entities(self, data))]
-        for layer in range(2, self.n_layers + 2):
-            found.append(hook(layer, propagate(data.normalised, found[-1])))
+        found = propagated_layers(self, data, self.n_layers, hook)
         first, last = data.n_users, data.n_users + data.n_items
         both = torch.stack(found).mean(dim=0)[:last]
         side = self.side(self.views(data, found[0][first:last]), both)
         return [*found, hook(self.n_layers + 2, F.pad(side, (0, 0, 0, data.n_nodes - last)))]
 
-    def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[list[Tensor], Tensor] | None:
+    def has_rows(self) -> bool:
+        """Return whether there is a shorter way to the rows of a batch: its kernel is one of the CPU."""
+        return super().has_rows() and self.users.device.type == "cpu"
+
+    def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[list[Tensor], Tensor]:
         """Return the learned rows and their side information, and the final rows; gates see these rows alone."""
-        if self.users.device.type != "cpu":
-            return None
         learned, index = with_entities(self, data), as_index(rows)
         both = mean_propagation(data.normalised, learned, rows, self.n_layers)
         views = self.views(data, learned[data.n_users : data.n_users + data.n_items])

@@ -22,8 +22,8 @@ def sampled_softmax(z: Tensor, items: Items, temperature: float, candidates: int
 
     Parameters
     ----------
-    z: (n_nodes, width) final embeddings.
-    items: m triples (user, item, other item).
+    z: (n, width) final embeddings, of all nodes or of the rows of a batch alone.
+    items: m triples (user, item, other item), which number rows of z.
     temperature: t, what scores are divided by.
     candidates: how many others each item is compared with, at most m.
     """

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -106,8 +104,7 @@ class Recommender(Model):
 
     def initialised_for(self, data: Interactions, streams: Streams) -> Self:
         """Return a copy with parameters for the users, items and side information of `data`."""
-        if not isinstance(data, Interactions):
-            raise UsageError(f"{self.name} recommends items to users; graph '{data.name}' has neither. Use a GCN.")
+        self._check_recommends(data)
         return self.with_sizes(self.sizes_of(data), streams)
 
     def with_sizes(self, sizes: dict[str, Any], streams: Streams) -> Self:
@@ -142,24 +139,23 @@ class Recommender(Model):
         return self.propagated(graph, through)
 
     def check_data(self, data: Any) -> None:
-        """Raise DataError when the model was made for other users, items or modalities."""
-        if not isinstance(data, Interactions):
-            raise UsageError(f"{self.name} recommends items to users; graph '{data.name}' has neither. Use a GCN.")
+        """Raise DataError when the model was made for other users, items or modalities, UsageError for a graph."""
+        self._check_recommends(data)
         found = self.sizes_of(data)
         if found != self.sizes:
             raise DataError(f"{self.name} was made for {_words(self.sizes)}; '{data.name}' has {_words(found)}.")
 
+    def _check_recommends(self, data: Any) -> None:
+        if not isinstance(data, Interactions):
+            raise UsageError(f"{self.name} recommends items to users; graph '{data.name}' has neither. Use a GCN.")
+
     def extra_loss(self, data: Interactions, layers: list[Tensor], z: Tensor, items: Items, epoch: int) -> Tensor:
-        """Return what a batch adds to the ranking loss: the regulariser of its users, items and negatives."""
+        """Return what a batch adds to the ranking loss: the regulariser of its users, items and negatives.
+
+        `items` number rows of `layers` and `z`: nodes, or the rows of a batch alone (see `Model.has_rows`).
+        """
         del data, epoch  # backbones with losses of their own need them
         return self.penalty(layers[0] if self.reg_on == "layer0" else z, items)
-
-    def clear_features(self, rows: Mapping[str, np.ndarray]) -> None:
-        """Undo, in place, what was learned about the features of some items; here nothing is.
-
-        rows: (n_items,) masks by modality.
-        """
-        del rows  # backbones that learn features have something to clear
 
     def penalty(self, table: Tensor, items: Items) -> Tensor:
         """Return `reg` times the l2 regulariser of the rows of `table` that a batch of triples names."""
@@ -174,7 +170,11 @@ class Recommender(Model):
 
 
 def triple_rows(items: Items) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the node numbers of users, items and negatives of a batch, each (m,) int64."""
+    """Return where users, items and negatives of a batch of m triples stand, each (m,) int64.
+
+    They are rows of the table that the triples belong to: node numbers, or places among the rows of a batch alone (see
+    `Model.has_rows`).
+    """
     both = items.pairs[0]
     m = len(items)
     user, item = (torch.from_numpy(part.astype("int64")) for part in (both.u, both.v))

@@ -98,8 +98,8 @@ class VBPR(Recommender):
         empty = items.new_zeros(data.n_nodes - len(self.users) - len(items), 2 * self.dim)
         return [hook(1, torch.cat([self.users, items, empty]))]
 
-    def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[list[Tensor], Tensor] | None:
-        """Return the rows of the one layer there is, users before items."""
+    def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[list[Tensor], Tensor]:
+        """Return the rows of the one layer there is, users before items; see `Model.has_rows`."""
         parts = rows[rows < data.n_users], rows[rows >= data.n_users] - data.n_users
         users, items = (as_index(part).to(self.bias.device) for part in parts)
         mine = torch.cat([self.items.index_select(0, items), self.projected(data, items)], dim=1)

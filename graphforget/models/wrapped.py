@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from graphforget._core.streams import Streams
@@ -39,6 +41,10 @@ class Wrapped(Model):
         """Return what the model underneath trains beside the task's objective; nothing while it is frozen."""
         learns = any(parameter.requires_grad for parameter in self.base.parameters())
         return self.base.side_phases(graph, streams) if learns else {}
+
+    def clear_features(self, rows: Mapping[str, np.ndarray]) -> None:
+        """Undo, in place, what the model underneath learned about the features of some items."""
+        self.base.clear_features(rows)
 
     def fresh(self, streams: Streams) -> Model:
         """Return the model underneath with newly initialised parameters: what was added is no part of a fresh start."""

@@ -53,8 +53,8 @@ class Forgotten:
 
     Attributes
     ----------
-    kind: "edges", "nodes", "features" or "classes".
-    edges: (2, k) message-passing edges that leave the graph, u < v.
+    kind: what is named, as `Deletion.kind` says: one of `data.deletion_files.KINDS`, "users+items" or "mixed".
+    edges: (2, k) message-passing edges that leave the graph, u < v; of a recommender, training pairs.
     nodes: nodes that leave (edges, label and features); of a recommender, users and items.
     n_users: how many of these nodes are users.
     features: nodes whose features become zero.

@@ -18,12 +18,11 @@ from graphforget.data.interaction_parts import among
 from graphforget.data.interactions import Interactions
 from graphforget.data.resolve_interactions import resolve_interactions
 from graphforget.data.splits import hold_out
-from graphforget.kernels.csr import CSR, edges_to_csr
+from graphforget.kernels.csr import CSR
 from graphforget.kernels.item_negatives import sample_items
 from graphforget.kernels.pairs import PairIndex, pair_scores
-from graphforget.kernels.ranked_metrics import ranking_metrics
+from graphforget.kernels.ranked_metrics import MAP, NDCG
 from graphforget.kernels.row_sets import RowSets
-from graphforget.kernels.topk import top_items
 from graphforget.tasks.base import Forgotten, Items, Task, bernoulli_divergence, check_data, check_seed, check_share
 from graphforget.tasks.recommend_batches import (
     NEGATIVES,
@@ -33,12 +32,18 @@ from graphforget.tasks.recommend_batches import (
     near_items,
     negative_weights,
 )
-from graphforget.tasks.recommend_lists import list_length, rows_of
+from graphforget.tasks.recommend_lists import MASKS, best_items, list_metrics, masked, truth_of
 
 CUTOFFS = (10, 20, 50)
-MASKS = ("train+valid", "train")
-NDCG = ("standard", "kgat", "full_truth")
-MAP = ("min_mk", "m", "full")
+CHOICES = {
+    "sampler": SAMPLERS,
+    "negatives": NEGATIVES,
+    "mask": MASKS,
+    "ndcg": NDCG,
+    "map_at": MAP,
+    "select_on": ("valid", "test"),
+}
+"""What the options of the task may be."""
 
 
 class Recommendation(Task):
@@ -86,19 +91,13 @@ class Recommendation(Task):
         check_data("Recommendation", data, Interactions, "holds no users and items; give Interactions.")
         check_seed("Recommendation", seed)
         check_share("Recommendation", "holdout", holdout, 1, none=True)
-        self.seed = seed
-        for key, value, allowed in (
-            ("sampler", sampler, SAMPLERS),
-            ("negatives", negatives, NEGATIVES),
-            ("mask", mask, MASKS),
-            ("ndcg", ndcg, NDCG),
-            ("map_at", map_at, MAP),
-            ("select_on", select_on, ("valid", "test")),
-        ):
-            if value not in allowed:
-                raise UsageError(f"Recommendation: '{key}' must be one of {', '.join(allowed)}; got '{value}'.")
-        self.sampler, self.negatives, self.mask, self.ndcg, self.map_at = sampler, negatives, mask, ndcg, map_at
-        self.select_on = select_on
+        self.seed, self.sampler, self.negatives, self.mask = seed, sampler, negatives, mask
+        self.ndcg, self.map_at, self.select_on = ndcg, map_at, select_on
+        for key, allowed in CHOICES.items():
+            if getattr(self, key) not in allowed:
+                raise UsageError(
+                    f"Recommendation: '{key}' must be one of {', '.join(allowed)}; got {getattr(self, key)!r}."
+                )
         if select_on == "test" and data.test is None:
             raise DataError(f"Recommendation: '{data.name}' has no test pairs to select on; use select_on='valid'.")
         divided = data.valid is not None or holdout == 0 or select_on == "test"
@@ -176,10 +175,9 @@ class Recommendation(Task):
     def batch_loss(self, model: Any, items: Items, epoch: int) -> Tensor:
         """Return mean BPR of a batch (or the backbone's own ranking loss) and what the backbone adds to it."""
         model.check_data(self.graph)
-        rows, near = near_items(items)
-        found = model.at_rows(self.graph, rows)
-        if found is not None:
-            (layers, z), items = found, near
+        if model.has_rows():
+            rows, items = near_items(items)
+            layers, z = model.at_rows(self.graph, rows)
         else:
             layers = model.layers(self.graph)
             z = model.readout(layers)
@@ -257,17 +255,15 @@ class Recommendation(Task):
     ) -> dict[str, float]:
         """Return the ranking metrics of a part, the mean over users with pairs in it.
 
-        part: "valid" masks the training items; "test" what `mask` says; "forgotten" takes the pairs of `gone` as the
-        truth and never masks them (call it on the retained task); "train" asks how well training pairs are ranked.
-        `ndcg` and `map_at` go before the task's.
+        part: see `recommend_lists.truth_of`; on "forgotten" call it on the retained task. `ndcg` and `map_at` go before
+        the task's.
+
+        Raises DataError where no user has pairs in the part, UsageError for a part that there is not.
         """
-        truth, hidden = self._truth(part, gone)
-        users = np.flatnonzero(np.diff(truth.indptr))
-        if not len(users):
+        pairs = truth_of(self.graph, part, self.mask, gone)
+        if not pairs[0].nnz:
             raise DataError(f"'{self.graph.name}': no user has pairs in the {part} part, so nothing can be ranked.")
-        options = {"ndcg": ndcg or self.ndcg, "map_at": map_at or self.map_at}
-        ids = self.rank(z, users, list_length(self.graph, ks, **options), hidden=hidden)[0]
-        return ranking_metrics(ids, rows_of(truth, users), tuple(ks), n_items=self.graph.n_items, **options)
+        return list_metrics(self.graph, z, *pairs, ks, ndcg=ndcg or self.ndcg, map_at=map_at or self.map_at)
 
     def rank(
         self, z: Tensor, users: np.ndarray, k: int, hidden: Sequence[CSR] | None = None, candidates: Any = None
@@ -276,28 +272,8 @@ class Recommendation(Task):
 
         hidden: pairs that are left out; by default what `mask` says. candidates: (n_items,) mask of items to rank.
         """
-        table = z.detach().cpu().float().contiguous().numpy()
-        n = self.graph.n_users
-        items = table[n : n + self.graph.n_items]
-        hidden = self._masked("test") if hidden is None else hidden
-        return top_items(table[users], items, [rows_of(part, users) for part in hidden], k, candidates)
-
-    def _masked(self, part: str) -> list[CSR]:
-        valid = part == "test" and self.mask == "train+valid" and self.graph.valid is not None
-        return [self.graph.train, self.graph.valid] if valid else [self.graph.train]
-
-    def _truth(self, part: str, gone: Forgotten | None) -> tuple[CSR, list[CSR]]:
-        if part == "forgotten":
-            if gone is None:
-                raise UsageError("metrics: part 'forgotten' needs the deletion; give gone=.")
-            pairs = gone.items[0], gone.items[1] - self.graph.n_users
-            return edges_to_csr(*pairs, self.graph.n_users, self.graph.n_items), self._masked("valid")
-        if part not in ("train", "valid", "test"):
-            raise UsageError(f"metrics: 'part' must be train, valid, test or forgotten; got '{part}'.")
-        truth = getattr(self.graph, part)
-        if truth is None:
-            raise DataError(f"'{self.graph.name}' has no {part} pairs.")
-        return truth, [] if part == "train" else self._masked(part)
+        hidden = masked(self.graph, self.mask) if hidden is None else hidden
+        return best_items(self.graph, z, users, k, hidden, candidates)
 
     def __repr__(self) -> str:
         def count(part: CSR | None) -> str:

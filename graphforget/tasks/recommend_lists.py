@@ -1,15 +1,23 @@
-"""The lists of a recommender: how long they must be, and rows of what is looked for in them."""
+"""The lists of a recommender: what they leave out, what is looked for in them, how long they are, how good they are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from torch import Tensor
 
-from graphforget._core.errors import UsageError
+from graphforget._core.errors import DataError, UsageError
+from graphforget.data.interaction_parts import PARTS
 from graphforget.data.interactions import Interactions
-from graphforget.kernels.csr import CSR
+from graphforget.kernels.csr import CSR, edges_to_csr
+from graphforget.kernels.ranked_metrics import ranking_metrics
+from graphforget.kernels.topk import top_items
+from graphforget.tasks.base import Forgotten
 
+MASKS = ("train+valid", "train")
+"""Pairs that may be left out of the ranking on test."""
 KGAT_DEPTH = 100
 """Length of the lists that KGAT's own ndcg is measured on."""
 FULL_LISTS = 2**28
@@ -39,3 +47,57 @@ def rows_of(csr: CSR, rows: np.ndarray) -> CSR:
     indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     at = np.repeat(csr.indptr[rows] - indptr[:-1], lengths) + np.arange(indptr[-1])
     return CSR(indptr, csr.indices[at], csr.values[at], csr.n_cols)
+
+
+def masked(data: Interactions, mask: str) -> list[CSR]:
+    """Return the pairs that the lists leave out on test: those of train, and of valid where the mask names it."""
+    valid = mask == "train+valid" and data.valid is not None
+    return [data.train, data.valid] if valid else [data.train]
+
+
+def truth_of(data: Interactions, part: str, mask: str, gone: Forgotten | None) -> tuple[CSR, list[CSR]]:
+    """Return the pairs that are looked for in the lists, and those that the lists leave out.
+
+    Parameters
+    ----------
+    part: "valid" leaves out the training items; "test" what `mask` says; "forgotten" looks for the pairs of `gone` and
+        leaves out what the data, the retained ones, train on; "train" asks how well training pairs are ranked.
+
+    Raises UsageError for another part, or "forgotten" without `gone`; DataError for a part that the data do not have.
+    """
+    if part == "forgotten":
+        if gone is None:
+            raise UsageError("metrics: part 'forgotten' needs the deletion; give gone=.")
+        users, nodes = gone.items
+        return edges_to_csr(users, nodes - data.n_users, data.n_users, data.n_items), [data.train]
+    if part not in PARTS:
+        raise UsageError(f"metrics: 'part' must be train, valid, test or forgotten; got '{part}'.")
+    truth = data.part(part)
+    if truth is None:
+        raise DataError(f"'{data.name}' has no {part} pairs.")
+    hidden = {"train": [], "valid": [data.train], "test": masked(data, mask)}[part]
+    return truth, hidden
+
+
+def best_items(
+    data: Interactions, z: Tensor, users: np.ndarray, k: int, hidden: Sequence[CSR], candidates: Any = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the (m, k) best items of each user and their scores, best first; -1 where there are fewer.
+
+    Parameters
+    ----------
+    z: (n_nodes, width) embeddings. hidden: pairs that are left out. candidates: (n_items,) mask of items to rank.
+    """
+    table = z.detach().cpu().float().contiguous().numpy()
+    items = table[data.n_users : data.n_users + data.n_items]
+    return top_items(table[users], items, [rows_of(part, users) for part in hidden], k, candidates)
+
+
+def list_metrics(
+    data: Interactions, z: Tensor, truth: CSR, hidden: Sequence[CSR], ks: Sequence[int], *, ndcg: str, map_at: str
+) -> dict[str, float]:
+    """Return the ranking metrics, the mean over users with something to look for; see `kernels.ranked_metrics`."""
+    users = np.flatnonzero(np.diff(truth.indptr))
+    options = {"ndcg": ndcg, "map_at": map_at}
+    ids, _ = best_items(data, z, users, list_length(data, ks, **options), hidden)
+    return ranking_metrics(ids, rows_of(truth, users), tuple(ks), n_items=data.n_items, **options)

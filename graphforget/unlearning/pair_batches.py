@@ -138,9 +138,7 @@ def regulariser(model: Model, layers: list[Tensor], z: Tensor, items: Items) -> 
 
 def clear_features(model: Model, before: Interactions, after: Interactions) -> None:
     """Undo, in place, what a recommender learned about the features that a deletion took."""
-    base = under_operators(model)
-    if isinstance(base, Recommender):
-        base.clear_features({name: rows & ~before.missing[name] for name, rows in after.missing.items()})
+    model.clear_features({name: rows & ~before.missing[name] for name, rows in after.missing.items()})
 
 
 def learning_graph(full: Recommendation, retained: Recommendation, graph: str) -> Interactions:

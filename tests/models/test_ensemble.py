@@ -12,6 +12,7 @@ from graphforget.data.interactions import Interactions
 from graphforget.data.shard_map import ShardMap, shards_of
 from graphforget.models.attention_ensemble import Attention, AttentionEnsemble
 from graphforget.models.ensemble import MeanEnsemble
+from graphforget.models.shifted import Shifted
 from graphforget.models.zoo import load_model, make_backbone, save_model
 
 K, N_USERS, N_ITEMS = 3, 12, 9
@@ -151,3 +152,26 @@ def test_impossible_ensembles_are_refused(data):
         MeanEnsemble(shards(data, "mf"), maps("user")[0], "most")
     with pytest.raises(UsageError, match="ngcf learns other parameters"):
         AttentionEnsemble(shards(data, "ngcf"), maps("user")[0])
+
+
+def test_votes_follow_the_device_of_the_models(data):
+    """On the device "meta", which has shapes alone, a table of another device in a product is an error."""
+    ensemble = MeanEnsemble(shards(data, "mf"), maps("user")[0])
+    here = ensemble(data)
+    there = ensemble.to("meta")(data)
+    assert (here.device.type, there.device.type) == ("cpu", "meta") and there.shape == here.shape
+
+
+def test_every_shard_forgets_what_it_learned_about_features():
+    rng = np.random.default_rng(0)
+    data = Interactions.build(
+        6, 5, [np.repeat(np.arange(6), 2), rng.integers(0, 5, 12)], modalities={"image": np.eye(5)}
+    )
+    models = [make_backbone("mgcn", dim=4, k=2).initialised_for(data, Streams(seed)) for seed in range(2)]
+    with torch.no_grad():
+        for model in models:
+            model.learned[0].fill_(1.0)
+    edited = Shifted(MeanEnsemble(models, ShardMap(2, 5, "user", key=1)), torch.zeros(11, 8))
+    edited.clear_features({"image": np.arange(5) == 3})
+    found = [shard.learned[0].detach().numpy() for shard in edited.base.shards]
+    assert [rows.any(axis=1).tolist() for rows in found] == [[True, True, True, False, True]] * 2

@@ -10,7 +10,6 @@ from graphforget._core.errors import DataError, UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.models.edited import Edited, identity_operator
-from graphforget.models.lightgcn import LightGCN
 from graphforget.models.recommender import Recommender
 from graphforget.models.zoo import backbones, load_model, make_backbone, save_model
 from graphforget.tasks.recommend import Recommendation
@@ -186,7 +185,7 @@ def test_the_shorter_way_to_a_batchs_rows_gives_the_same_loss_and_gradient(marke
     for shorter in (True, False):
         model.zero_grad()
         if not shorter:
-            model.at_rows = lambda data, rows: None
+            model.has_rows = lambda: False
         loss = task.steps(model, task.streams, 0, 64)[1]()
         loss.backward()
         found.append([loss.detach(), *(p.grad.clone() for p in model.parameters() if p.grad is not None)])
@@ -202,11 +201,21 @@ def test_a_batch_of_a_model_made_for_other_data_is_refused(market, shop, name):
         task.steps(model, task.streams, 0, 64)[0]()
 
 
-def test_a_subclass_that_propagates_otherwise_has_no_shorter_way(market):
-    class Doubled(LightGCN):
-        def readout(self, layers):
-            return 2 * super().readout(layers)
+@pytest.mark.parametrize("name", ["mf", "lightgcn", "vbpr", "mgcn"])
+@pytest.mark.parametrize("changed", ["readout", "propagated"])
+def test_a_subclass_that_propagates_otherwise_has_no_shorter_way(shop, name, changed):
+    cls, _ = backbones().find(name)
+    other = type("Other", (cls,), {changed: lambda self, *given: getattr(cls, changed)(self, *given)})
+    written = type("Written", (other,), {"at_rows": lambda self, data, rows: cls.at_rows(self, data, rows)})
+    made = [kind(dim=4).initialised_for(shop, Streams(0)) for kind in (cls, type("Same", (cls,), {}), other, written)]
+    assert [model.has_rows() for model in made] == [True, True, False, True]
 
+
+def test_the_rows_of_a_batch_are_looked_for_only_where_they_are_read(market, monkeypatch):
     task = Recommendation(market, seed=1)
-    model = Doubled(dim=8).initialised_for(task.graph, task.streams)
-    assert model.at_rows(task.graph, np.arange(3)) is None
+    monkeypatch.setattr("graphforget.tasks.recommend.near_items", lambda items: pytest.fail("nobody reads them"))
+    for name in ("ngcf", "pinsage"):
+        model = make_backbone(name, dim=8).initialised_for(task.graph, task.streams)
+        assert torch.isfinite(task.steps(model, task.streams, 0, 64)[0]())
+    with pytest.raises(pytest.fail.Exception):
+        task.steps(make_backbone("mf", dim=8).initialised_for(task.graph, task.streams), task.streams, 0, 64)[0]()
