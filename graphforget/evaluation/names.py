@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from graphforget._core.words import counted
 from graphforget.data.deletion import Deletion
 from graphforget.data.resolve_interactions import EVERY_ITEM
 from graphforget.unlearning.run import Result
@@ -15,7 +16,6 @@ SINGLE = {
     **{"edges": "edge", "nodes": "node", "classes": "class", "features": "node"},
     **{"users": "user", "items": "item", "interactions": "interaction", "triples": "triple", "modalities": "item"},
 }
-FIRST = {"features": "features of ", "modalities": "modalities of "}
 
 
 def title(result: Result) -> str:
@@ -37,13 +37,14 @@ def amount(deletion: Deletion) -> str:
 
 
 def _amount(kind: str, parts: Sequence[Any]) -> str:
-    if kind == "modalities" and (EVERY_ITEM in {item for _, item in parts}):
-        whole = sorted({name for name, item in parts if item == EVERY_ITEM})
-        return f"modality {', '.join(whole)} of every item"
-    one = SINGLE[kind]
-    count = len({item for _, item in parts}) if kind == "modalities" else len(parts)
-    many = {"class": "classes"}.get(one, f"{one}s")
-    return f"{FIRST.get(kind, '')}{count:,} {one if count == 1 else many}"
+    if kind == "modalities":
+        return " and ".join(_modality(name, parts) for name in sorted({name for name, _ in parts}))
+    return f"{'features of ' if kind == 'features' else ''}{counted(len(parts), SINGLE[kind])}"
+
+
+def _modality(name: str, parts: Sequence[tuple[str, Any]]) -> str:
+    items = {item for modality, item in parts if modality == name}
+    return f"modality {name} of {'every item' if EVERY_ITEM in items else counted(len(items), 'item')}"
 
 
 def caveats(result: Result) -> list[str]:

@@ -68,7 +68,7 @@ def rounds_of(task: Recommendation, retained: Recommendation, gone: Forgotten) -
     "test": test pairs of retained users and items, deleted items are no candidates. "valid": the same on validation.
     "forgotten": the forgotten pairs, hiding retained training pairs alone. "train": retained training pairs of a fixed
     sample of users, nothing hidden. "open", where items are deleted: the lists of all retained users with the deleted
-    items among the candidates. Deleted users, and users who lose their last training pair, have no list in "test",
+    items among the candidates, whether or not there is a test part. Deleted users, and users who lose their last training pair, have no list in "test",
     "valid" and "open"; users who never had one do, as in published numbers.
     """
     data, everybody = retained.graph, np.ones(retained.graph.n_users, dtype=bool)
@@ -87,9 +87,10 @@ def rounds_of(task: Recommendation, retained: Recommendation, gone: Forgotten) -
         "forgotten": _round(forgotten, everybody, depth, wide),
         "train": _round(data.train, _few(task, np.diff(data.train.indptr) > 0), depth),
     }
-    if len(deleted) and data.test is not None:
+    if len(deleted):
         users = np.flatnonzero(active)
-        found["open"] = Round(users, rows_of(data.test, users), depth, wide, barred)
+        truth = edges_to_csr(*data.pairs("test"), data.n_users, data.n_items) if data.test is None else data.test
+        found["open"] = Round(users, rows_of(truth, users), depth, wide, barred)
     return {name: one for name, one in found.items() if one is not None}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +14,31 @@ MARK = "†"
 FORGETTING = {"forgotten_auc": 1, "forgotten_accuracy": -1, "forgotten_recall@20": -1}
 """The score that over-forgetting is read from, and on which side of gold's it lies."""
 
-CLOSENESS = {
-    ("forgotten_recall@20_gap", "test_recall@20_gap"): "mean distance {} of forgotten and test recall@20 to gold's",
-    tuple(f"js_{part}" for part in reversed(PARTS)): "mean JS divergence {} over forgotten, retained and test items",
-}
-"""What the closest row is found by: the first of these whose leading column a method has.
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Distances to gold that are averaged to find the closest row.
+
+    words: what the mean is; `{value}` stands for it, `{parts}` for the parts that it is over.
+    columns: part in words -> column. needed: the part without which the mean would say little.
+    """
+
+    words: str
+    columns: Mapping[str, str]
+    needed: str
+
+
+LISTS = Measure(
+    "mean distance {value} of {parts} recall@20 to gold's",
+    {part: f"{part}_recall@20_gap" for part in ("forgotten", "test")},
+    needed="forgotten",
+)
+ANSWERS = Measure(
+    "mean JS divergence {value} over {parts} items", {part: f"js_{part}" for part in PARTS}, needed="test"
+)
+MEASURES = (LISTS, ANSWERS)
+"""What the closest row is found by: the first that has what it needs.
 
 Divergences of a recommender's preferences depend on the scale of its scores, so that its lists come first.
 """
@@ -31,7 +51,7 @@ class Closest:
     Attributes
     ----------
     row: its name. divergence: its mean distance to gold. floor: that of gold with another seed.
-    relative_time: its time divided by gold's. measure: the distance in words, `{}` stands for its value.
+    relative_time: its time divided by gold's. measure: the distance in words, with the parts that it is over.
     """
 
     row: str
@@ -77,24 +97,27 @@ def _excess(records: Sequence[Record], row: str, metric: str, gold: dict[int, fl
 
 
 def closest(records: Sequence[Record]) -> Closest | None:
-    """Return the method closest to gold, or None when no method has distances."""
+    """Return the method closest to gold, or None when no method has distances.
+
+    Every row's mean is over the same parts: those that all methods compared, and the noise floor, have.
+    """
     rows = rows_of(records)
-    for columns, measure in CLOSENESS.items():
-        methods = {
-            row.name: divergence(row, columns) for row in rows if row.kind == "method" and columns[0] in row.cells
-        }
-        known = {name: value for name, value in methods.items() if value is not None}
-        if known:
-            name = min(known, key=lambda row: known[row])
-            floors = [divergence(row, columns) for row in rows if row.kind == "floor"]
-            return Closest(name, known[name], floors[0] if floors else None, _relative_time(rows, name), measure)
+    for measure in MEASURES:
+        methods = [row for row in rows if row.kind == "method" and measure.columns[measure.needed] in row.cells]
+        floors = [row for row in rows if row.kind == "floor" and measure.columns[measure.needed] in row.cells]
+        if not methods:
+            continue
+        parts = [part for part, name in measure.columns.items() if all(name in r.cells for r in (*methods, *floors))]
+        means = {row.name: float(np.mean([row.cells[measure.columns[p]][0] for p in parts])) for row in methods + floors}
+        name = min((row.name for row in methods), key=lambda row: means[row])
+        floor = means[floors[0].name] if floors else None
+        words = measure.words.format(value=f"{means[name]:.4f}", parts=_listed(parts))
+        return Closest(name, means[name], floor, _relative_time(rows, name), words)
     return None
 
 
-def divergence(row: Row, columns: Sequence[str]) -> float | None:
-    """Return the mean of those of the columns that a row has, or None where it has none."""
-    found = [mean for column in columns if (mean := row.mean(column)) is not None]
-    return float(np.mean(found)) if found else None
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 
 def _relative_time(rows: Sequence[Row], name: str) -> float | None:
@@ -111,9 +134,8 @@ def sentences(records: Sequence[Record]) -> list[str]:
         found.append(_over_forgetting_sentence(records, metric))
     if best is not None:
         floor = "" if best.floor is None else f"; noise floor {best.floor:.4f}"
-        measure = best.measure.format(f"{best.divergence:.4f}")
         time = "" if best.relative_time is None else f" It took {best.relative_time:.3g} times gold's time."
-        found.append(f"Closest to gold: {best.row} ({measure}{floor}).{time}")
+        found.append(f"Closest to gold: {best.row} ({best.measure}{floor}).{time}")
     return found
 
 

@@ -66,6 +66,12 @@ def test_without_deleted_items_there_is_nothing_to_count(shop, shop_case, scored
     assert exposure(case, scored(case, np.ones((24, 60)))).values == {}
 
 
+def test_data_without_a_test_part_show_deleted_items_all_the_same(shop_without_test, shop_case, scored):
+    case, wants = shop_case(shop_without_test, items=[10, 20, 30]), np.zeros((24, 60))
+    wants[:, [10, 20, 30]] = 1.0
+    assert exposure(case, scored(case, wants)).values == {"exposure@20": 3 * 24, "exposed_users@20": 1.0}
+
+
 def test_popularity_counts_retained_pairs_and_so_puts_deleted_items_last(case):
     subject = Subject("Popularity", "baseline", Popularity(), case.retained.graph)
     assert exposure(case, subject).values["exposure@20"] == 0.0

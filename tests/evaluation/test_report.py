@@ -26,7 +26,7 @@ def toy(record):
         rows = [
             record("Original", "original", seed, test_auc=0.97, forgotten_auc=0.4, note="judged apart."),
             record("Gold", "gold", seed, test_auc=0.96 + shift, forgotten_auc=0.5, seconds=10.0),
-            record("Noise floor", "floor", seed, forgotten_auc=0.52, forgotten_auc_gap=0.02, js_test=0.003),
+            record("Noise floor", "floor", seed, forgotten_auc=0.52, forgotten_auc_gap=0.02, js_test=0.003, js_forgotten=0.003),
             record("near", "method", seed, forgotten_auc=0.515, js_test=0.01, js_forgotten=0.03, seconds=2.5),
             record("wild", "method", seed, forgotten_auc=0.53 + shift, js_test=0.01, js_forgotten=0.2, seconds=1.0),
             record("weak", "method", seed, forgotten_auc=0.3, js_test=0.04, js_forgotten=0.05, seconds=1.0),
@@ -247,6 +247,18 @@ def test_without_forgotten_pairs_the_closest_recommender_has_the_least_divergenc
     rows = [record("near", js_test=0.1, **{"test_recall@20_gap": 0.3}), record("far", js_test=0.2)]
     report = Report("recommend", TITLE, tuple(rows))
     assert report.closest.row == "near" and report.closest.divergence == pytest.approx(0.1)
+    assert "mean JS divergence 0.1000 over test items)" in report.notes[0]
+
+
+def test_rows_are_compared_on_the_parts_that_all_of_them_have_and_these_are_named(record):
+    whole = {"js_forgotten": 0.0, "js_retained": 0.1, "js_test": 0.3}
+    rows = [record("whole", **whole), record("part", js_retained=0.1, js_test=0.2)]
+    floor = record("Noise floor", "floor", js_forgotten=0.9, js_retained=0.01, js_test=0.03)
+    best = Report("recommend", TITLE, (*rows, floor)).closest
+    assert (best.row, best.divergence, best.floor) == ("part", pytest.approx(0.15), pytest.approx(0.02))
+    assert best.measure == "mean JS divergence 0.1500 over retained and test items"
+    lone = Report("recommend", TITLE, (record("a", **{"forgotten_recall@20_gap": 0.2}),)).closest
+    assert lone.measure == "mean distance 0.2000 of forgotten recall@20 to gold's"
 
 
 def test_popularity_stands_between_the_floor_and_the_methods(shop_report):
