@@ -119,8 +119,7 @@ def _data_folder(given: Path | None) -> Check:
     folder = Path(place).expanduser()
     if not folder.is_dir():
         return Check("data folder", "broken", f"{folder} is not a folder. Correct --data-dir or ${DATA_VARIABLE}.")
-    named = [card for card in cards().values() if not card.bundled]
-    whole = [c.name for c in named if all(f.optional or (folder / f.path).is_file() for f in c.files)]
+    whole = [card.name for card in cards().values() if not card.bundled and card.is_in(folder)]
     return Check("data folder", "fine", f"{folder} holds {', '.join(whole) or 'none of the named sets'}")
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from graphforget._core.errors import UsageError
 from graphforget.cli.options import Flag
 from graphforget.cli.output import print_json, print_table
 
@@ -19,10 +21,15 @@ def show(
     what: Annotated[What, Parameter(help="What to list.")],
     /,
     *,
+    data_dir: Annotated[
+        Path | None, Parameter(help="Folder of the named sets, to say which are there; else $GRAPHFORGET_DATA.")
+    ] = None,
     json: Annotated[bool, Flag, Parameter(help="Print JSON.")] = False,
 ) -> int:
     """List methods, backbones, datasets, file formats or metrics."""
-    entries = LISTS[what]()
+    if data_dir is not None and what != "datasets":
+        raise UsageError(f"--data-dir says where data sets are, and {what} are in none. Leave it out.")
+    entries = datasets(data_dir) if what == "datasets" else LISTS[what]()
     if json:
         print_json(entries)
         return 0
@@ -82,10 +89,19 @@ def backbones() -> list[dict[str, Any]]:
     ]
 
 
-def datasets() -> list[dict[str, Any]]:
-    """Return a description of every data set with a card."""
-    from graphforget.data.cards import cards
+def datasets(data_dir: Path | None = None) -> list[dict[str, Any]]:
+    """Return a description of every data set with a card.
 
+    data_dir: folder to look for their files in; by default that of the environment, else the cache of downloads.
+    """
+    from graphforget.data.cards import cards
+    from graphforget.data.download import cache_folder
+    from graphforget.data.load import DATA_VARIABLE
+    from graphforget.data.load_interactions import place_of
+
+    folder = place_of(data_dir, DATA_VARIABLE)
+    if folder is not None and not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder. Correct --data-dir or ${DATA_VARIABLE}.")
     return [
         {
             "name": card.name,
@@ -93,6 +109,7 @@ def datasets() -> list[dict[str, Any]]:
             "kind": card.kind,
             "holds": card.expected.summary(),
             "ships": card.bundled,
+            "there": card.bundled or card.is_in(folder or cache_folder() / card.name),
             "licence": card.licence,
             "note": card.note,
         }
@@ -138,7 +155,6 @@ def metrics() -> list[dict[str, Any]]:
 LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "methods": methods,
     "backbones": backbones,
-    "datasets": datasets,
     "formats": formats,
     "metrics": metrics,
 }

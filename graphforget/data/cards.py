@@ -135,6 +135,10 @@ class AnyCard(_Strict):
             raise ValueError(f"'unverified' names '{stray}', which the card does not state ({', '.join(known)})")
         return self
 
+    def is_in(self, folder: Path) -> bool:
+        """Return whether every file that the set needs is below a folder."""
+        return all(file.optional or file.below(folder) is not None for file in self.files)
+
     def caveats(self) -> tuple[str, ...]:
         """Return a note on what is unverified, for those who load the set."""
         return (f"unverified in the card of {self.name}: {', '.join(self.unverified)}",) if self.unverified else ()

@@ -54,6 +54,22 @@ def test_the_list_of_formats_says_what_each_reads(run):
     assert all(entry["what"] for entry in found.values())
 
 
+def test_the_list_of_datasets_says_which_are_there(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAPHFORGET_DATA", str(tmp_path))
+    (tmp_path / "else/citation_full/dblp/raw").mkdir(parents=True)
+    (tmp_path / "else/citation_full/dblp/raw/dblp.npz").write_bytes(b"x")
+    for more, there in (
+        ([], {"sample-citations", "sample-shop"}),
+        (["--data-dir", tmp_path / "else"], {"dblp", "sample-citations", "sample-shop"}),
+    ):
+        found = json.loads(run("list", "datasets", "--json", *more).out)
+        assert {entry["name"] for entry in found if entry["there"]} == there
+    nowhere = run("list", "datasets", "--data-dir", tmp_path / "nowhere")
+    assert nowhere.code == 2 and "nowhere is not a folder" in nowhere.err
+    other = run("list", "methods", "--data-dir", tmp_path)
+    assert other.code == 2 and "methods are in none" in other.err
+
+
 def test_doctor_finds_a_working_installation(run, monkeypatch):
     monkeypatch.delenv("GRAPHFORGET_DATA", raising=False)
     done = run("doctor", "--json")
