@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from graphforget._core.errors import UsageError
 from graphforget._core.files import atomic_folder, atomic_write
+from graphforget.evaluation.metrics import SHARES
 from graphforget.evaluation.records import Record, Row, from_text, joined, metrics_of, rows_of, to_text
 from graphforget.evaluation.table import footnotes, latex, markdown
 from graphforget.evaluation.verdict import Closest, closest, over_forgotten
@@ -84,10 +85,13 @@ class Report:
         return f"{self.title}{self._share()}, {'seeds' if len(self.seeds) > 1 else 'seed'} {seeds}"
 
     def _share(self) -> str:
-        """Return the share of the interactions that a recommender forgets, over all seeds."""
-        found = [100 * r.values["deleted_share"] for r in self.records if "deleted_share" in r.values]
-        low, high = (f"{end:.3g}" for end in (min(found), max(found))) if found else ("", "")
-        return f" ({low if low == high else f'{low} to {high}'} % of the interactions)" if found else ""
+        """Return how much a recommender forgets of what the deletion is of, over all seeds."""
+        for name, of in SHARES.items():
+            found = [100 * record.values[name] for record in self.records if name in record.values]
+            if found:
+                low, high = (f"{end:.3g}" for end in (min(found), max(found)))
+                return f" ({low if low == high else f'{low} to {high}'} % of the {of})"
+        return ""
 
     def __str__(self) -> str:
         return self.to_markdown()

@@ -114,7 +114,7 @@ def _of_the_case(bench: Bench) -> dict[str, float]:
     if bench.attacker is not None:
         found["mi_attacker_quality"] = bench.attacker.quality
     if isinstance(case.task, Recommendation):
-        found["deleted_share"] = deleted_share(case.task, case.gone)
+        found |= deleted_share(case.task, case.gone)
     return found
 
 

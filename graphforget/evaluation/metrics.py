@@ -24,6 +24,12 @@ FORMATS: dict[str, str] = {
 }
 PARTS = ("forgotten", "retained", "test")
 GRAPHS = ("link", "node")
+SHARES = {
+    "deleted_share": "interactions",
+    "deleted_triple_share": "triples",
+    "deleted_feature_share": "feature rows of items",
+}
+"""Metric that says how much a deletion takes -> of what."""
 EVERY = (*GRAPHS, "recommend")
 
 
@@ -114,8 +120,9 @@ def _ranked(part: str, what: str, direction: Direction, group: Group, leading: t
 
 def _recommend() -> Iterator[Metric]:
     useful = partial(Metric, direction="higher", group="utility", tasks=("recommend",))
-    meaning = "Share of the training pairs that the deletion takes."
-    yield Metric("deleted_share", "share deleted", meaning, "none", "case", ("recommend",))
+    for name, of in SHARES.items():
+        meaning = f"Share of the {of} of the training data that a deletion of some takes."
+        yield Metric(name, f"share of {of} deleted", meaning, "none", "case", ("recommend",))
     what = "a user's test items (deleted users and items left out)"
     yield from _ranked("test", what, "higher", "utility", ("recall@20", "ndcg@20"))
     meaning = "Share of the candidates that stand in some user's first 20 places."

@@ -68,8 +68,8 @@ def rounds_of(task: Recommendation, retained: Recommendation, gone: Forgotten) -
     "test": test pairs of retained users and items, deleted items are no candidates. "valid": the same on validation.
     "forgotten": the forgotten pairs, hiding retained training pairs alone. "train": retained training pairs of a fixed
     sample of users, nothing hidden. "open", where items are deleted: the lists of all retained users with the deleted
-    items among the candidates, whether or not there is a test part. Deleted users, and users who lose their last training pair, have no list in "test",
-    "valid" and "open"; users who never had one do, as in published numbers.
+    items among the candidates, whether or not there is a test part. Deleted users, and users who lose their last
+    training pair, have no list in "test", "valid" and "open"; users who never had one do, as in published numbers.
     """
     data, everybody = retained.graph, np.ones(retained.graph.n_users, dtype=bool)
     named, deleted = task.parted(gone.nodes)
@@ -124,9 +124,20 @@ def _few(task: Recommendation, active: np.ndarray) -> np.ndarray:
     return chosen
 
 
-def deleted_share(task: Recommendation, gone: Forgotten) -> float:
-    """Return the share of the training pairs that the deletion takes."""
-    return gone.edges.shape[1] / task.graph.n_edges
+def deleted_share(task: Recommendation, gone: Forgotten) -> dict[str, float]:
+    """Return how much the deletion takes of what it is of, by the metric that says so.
+
+    Triples are a share of all triples, modalities one of the feature rows that items have of their own (a row for each
+    item and modality), every other kind one of the training pairs.
+    """
+    if gone.kind == "triples":
+        assert task.graph.triples is not None
+        return {"deleted_triple_share": len(gone.triples) / task.graph.triples.n_triples}
+    if gone.kind == "modalities":
+        missing = task.graph.missing
+        there = sum(int((~rows).sum()) for rows in missing.values())
+        return {"deleted_feature_share": sum(int((~missing[k][v]).sum()) for k, v in gone.modalities.items()) / there}
+    return {"deleted_share": gone.edges.shape[1] / task.graph.n_edges}
 
 
 def cut_off(task: Recommendation, retained: Recommendation) -> np.ndarray:

@@ -15,7 +15,6 @@ FORGETTING = {"forgotten_auc": 1, "forgotten_accuracy": -1, "forgotten_recall@20
 """The score that over-forgetting is read from, and on which side of gold's it lies."""
 
 
-
 @dataclass(frozen=True)
 class Measure:
     """Distances to gold that are averaged to find the closest row.
@@ -108,7 +107,9 @@ def closest(records: Sequence[Record]) -> Closest | None:
         if not methods:
             continue
         parts = [part for part, name in measure.columns.items() if all(name in r.cells for r in (*methods, *floors))]
-        means = {row.name: float(np.mean([row.cells[measure.columns[p]][0] for p in parts])) for row in methods + floors}
+        means = {
+            row.name: float(np.mean([row.cells[measure.columns[p]][0] for p in parts])) for row in methods + floors
+        }
         name = min((row.name for row in methods), key=lambda row: means[row])
         floor = means[floors[0].name] if floors else None
         words = measure.words.format(value=f"{means[name]:.4f}", parts=_listed(parts))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from graphforget.evaluation.case import Case, Subject, case_of
+from graphforget.evaluation.cost import own_cost
 from graphforget.evaluation.document import Report
 from graphforget.evaluation.forgetting import forgetting
-from graphforget.evaluation.names import caveats, title
+from graphforget.evaluation.names import caveats, known, title
 from graphforget.evaluation.recommend_case import deleted_share
 from graphforget.evaluation.records import Record
 from graphforget.evaluation.triple_plausibility import triple_plausibility
@@ -38,17 +41,25 @@ def beside_original(result: Result) -> Report:
     """Return a report with two rows, the original and the unlearned model, and a note that gold is missing."""
     case = case_of(result.task, result.retained, result.gone)
     original = Subject("Original", "original", result.original, result.task.graph)
-    unlearned = Subject(result.label, "method", result.model, result.graph, result.seconds, result.peak_memory)
-    rows = [_record(case, original, original, []), _record(case, unlearned, original, [*caveats(result), NO_GOLD])]
-    if isinstance(result.task, Recommendation):
-        rows[0].values["deleted_share"] = deleted_share(result.task, result.gone)
-    return Report(result.task.name, title(result), tuple(rows))
+    unlearned = Subject(
+        result.label,
+        "method",
+        result.model,
+        result.graph,
+        result.seconds,
+        result.peak_memory,
+        [*caveats(result), NO_GOLD],
+        known(result),
+    )
+    shares = deleted_share(result.task, result.gone) if isinstance(result.task, Recommendation) else {}
+    rows = _record(case, original, original, shares), _record(case, unlearned, original, {})
+    return Report(result.task.name, title(result), rows)
 
 
-def _record(case: Case, subject: Subject, original: Subject, notes: list[str]) -> Record:
+def _record(case: Case, subject: Subject, original: Subject, more: Mapping[str, float]) -> Record:
     found = utility(case, subject)
     found.add(forgetting(case, subject, original))
     found.add(triple_plausibility(case, subject))
-    if subject.seconds is not None:
-        found.values["seconds"] = subject.seconds
-    return Record(subject.row, case.task.seed, found.values, subject.kind, "\n".join([*found.notes, *notes]))
+    found.add(own_cost(subject))
+    note = "\n".join([*found.notes, *subject.caveats])
+    return Record(subject.row, case.task.seed, {**found.values, **more}, subject.kind, note)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from graphforget.data.deletion import Deletion
+from graphforget.evaluation.metrics import SHARES
 from graphforget.evaluation.recommend_case import deleted_share
 from graphforget.evaluation.report import Report, evaluate
 from graphforget.experiments.events import Event, Listen, epochs_to, silent
@@ -15,7 +16,7 @@ from graphforget.experiments.evidence import beside_original
 from graphforget.experiments.own_history import Standing, data_without, deletion_file, standing
 from graphforget.experiments.own_task import Place, read_made_for, source_of
 from graphforget.experiments.own_training import check_new_folder, checkpoint_beside
-from graphforget.experiments.prepare import check_reads, check_selects, deletion_notes
+from graphforget.experiments.prepare import check_reads, check_selects, deletion_notes, things
 from graphforget.experiments.single import REPORT
 from graphforget.experiments.specs import default_method
 from graphforget.experiments.store import Clock, drop_checkpoint, read_model, write_model
@@ -105,7 +106,7 @@ def unlearn_model(
         counts alone.
     """
     check_threads(threads)
-    for note in deletion_notes(case.task, case.deletion):
+    for note in deletion_notes(case.task, case.deletion, case.gone):
         listen(Event(case.task.seed, f"seed {case.task.seed}: deletion", "told", note=note))
     with limited_threads(suited_threads(threads, case.before.data)):
         result, checkpoint = _unlearned(case, out, listen)
@@ -181,7 +182,8 @@ def receipt(case: Case, result: Result) -> dict[str, Any]:
 
 def _counts(case: Case) -> dict[str, Any]:
     gone = case.gone
-    both = {"training_edges": int(gone.edges.shape[1]), "held_out_edges": int(gone.held_out.shape[1])}
+    name = things(case.task)
+    both = {f"training_{name}": int(gone.edges.shape[1]), f"held_out_{name}": int(gone.held_out.shape[1])}
     if not isinstance(case.task, Recommendation):
         return {
             **both,
@@ -196,5 +198,5 @@ def _counts(case: Case) -> dict[str, Any]:
         "items": len(items),
         "triples": len(gone.triples),
         "modalities": {name: len(rows) for name, rows in gone.modalities.items()},
-        "share_of_interactions": deleted_share(case.task, gone),
+        **{f"share_of_{SHARES[name].replace(' ', '_')}": v for name, v in deleted_share(case.task, gone).items()},
     }

@@ -12,6 +12,7 @@ from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
 from graphforget.data.resolve_interactions import resolve_interactions
+from graphforget.evaluation.metrics import SHARES
 from graphforget.evaluation.recommend_case import deleted_share
 from graphforget.experiments.plan import Plan
 from graphforget.experiments.setup import Setup, resolved_options, task_digest
@@ -114,6 +115,11 @@ def check_recipe(setup: Setup, task: Task) -> None:
     if recipe.batch is not None and not isinstance(task, Recommendation):
         raise UsageError(f"--batch is {recipe.batch}, but a {task.name} task trains on full batches. Leave it out.")
     known, chosen = ["last", *_measured(task)], recipe.selection
+    if chosen != "last" and not task.validates:
+        raise UsageError(
+            f"'{task.graph.name}' has no validation part, so no epoch can be selected on it ({chosen}). Hold some out "
+            "(--holdout, or --valid-share where the data are divided), or train to the last with --selection last."
+        )
     if chosen not in known:
         raise UsageError(f"--selection must be one of {', '.join(known)} for the {setup.task} task; got '{chosen}'.")
 
@@ -121,8 +127,7 @@ def check_recipe(setup: Setup, task: Task) -> None:
 def _measured(task: Task) -> list[str]:
     """Return the validation metrics that a task measures; ranking is not tried out, for it may take a minute."""
     if isinstance(task, Recommendation):
-        part = task.graph.test if task.select_on == "test" else task.graph.valid
-        return [] if part is None else list(task.selections)
+        return list(task.selections) if task.validates else []
     return list(task.validate(torch.zeros(task.graph.n_nodes, task.n_outputs or 1)))
 
 
@@ -160,21 +165,25 @@ def outline(prepared: Prepared) -> dict[str, Any]:
         "task": repr(task),
         "deletion": gone.describe(),
         "items": int(gone.count),
-        "training_edges": task.graph.n_edges,
-        "retained_edges": prepared.retained.graph.n_edges,
+        f"training_{things(task)}": task.graph.n_edges,
+        f"retained_{things(task)}": prepared.retained.graph.n_edges,
     }
     if isinstance(task, LinkPrediction):
         facts["pool_in"], facts["pool_out"] = (len(task.pool(where)) for where in ("in", "out"))
     if isinstance(task, Recommendation):
-        facts["deleted_share"] = deleted_share(task, gone)
-        facts["notes"] = deletion_notes(task, prepared.deletion)
+        facts |= deleted_share(task, gone)
+        facts["notes"] = deletion_notes(task, prepared.deletion, gone)
     return facts
 
 
-def deletion_notes(task: Task, deletion: Deletion) -> list[str]:
-    """Return what is worth knowing of a deletion from interactions: repeats, users left without any, and the share."""
+def things(task: Task) -> str:
+    """Return what the training pairs of a task are called."""
+    return "interactions" if isinstance(task, Recommendation) else "edges"
+
+
+def deletion_notes(task: Task, deletion: Deletion, gone: Forgotten) -> list[str]:
+    """Return what is worth knowing of a deletion from interactions: the share that goes, repeats, emptied users."""
     if not isinstance(task, Recommendation):
         return []
-    found = resolve_interactions(deletion, task.graph)
-    share = len(found.pairs) / task.graph.n_edges
-    return [f"{100 * share:.3g} % of the training interactions go", *found.notes]
+    shares = [f"{100 * share:.3g} % of the {SHARES[name]} go" for name, share in deleted_share(task, gone).items()]
+    return [*shares, *resolve_interactions(deletion, task.graph).notes]

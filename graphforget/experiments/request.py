@@ -110,10 +110,9 @@ class Request:
             return Deletion(classes=self.classes)
         if self.items_file is not None:
             return self._listed(task, columns)
-        kinds = {"users+items": ("users", "items"), "modalities": ("items",)}.get(self.kind, (self.kind,))
         amount = self.fraction if self.fraction is not None else self.count
-        drawn = {key: getattr(self, key) for key in DRAWN if getattr(self, key)}
-        return sample_deletion(task, **dict.fromkeys(kinds, amount), **drawn, modality=self.modality, seed=seed)
+        options = {key: getattr(self, key) for key in (*DRAWN, "modality") if getattr(self, key)}
+        return sample_deletion(task, **dict.fromkeys(drawn_kinds(self.kind), amount), **options, seed=seed)
 
     def _listed(self, task: Task, columns: Mapping[str, str] | None) -> Deletion:
         assert self.items_file is not None
@@ -147,6 +146,11 @@ class Request:
         """Return the fields, for JSON; those of recommenders only where given."""
         later = ("users_file", "items_file", "modality", "sampling")
         return {key: value for key, value in vars(self).items() if key not in later or value is not None}
+
+
+def drawn_kinds(kind: str) -> tuple[str, ...]:
+    """Return what `sample_deletion` draws for a deletion of one kind."""
+    return {"users+items": ("users", "items"), "modalities": ("items",)}.get(kind, (kind,))
 
 
 def read_deletion(file: str, kind: str, columns: Mapping[str, str] | None = None) -> Deletion:

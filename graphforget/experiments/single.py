@@ -103,7 +103,7 @@ def run_seed(
     prepared = prepare(plan, graph, seed)
     bench = Bench(plan.setup, prepared, seed_store(plan, seed), listen)
     bench.keep_deletion()
-    for note in deletion_notes(prepared.task, prepared.deletion):
+    for note in deletion_notes(prepared.task, prepared.deletion, prepared.gone):
         listen(Event(seed, f"seed {seed}: deletion", "told", note=note))
     bench.warm(plan)
     original = bench.original()

@@ -10,6 +10,7 @@ from typing import Any
 from graphforget._core.errors import GraphforgetError
 from graphforget.data.deletion import Deletion
 from graphforget.data.load import load
+from graphforget.experiments.request import drawn_kinds
 from graphforget.experiments.setup import TASKS
 from graphforget.experiments.specs import GOLD
 from graphforget.models.zoo import backbone_options, make_backbone
@@ -44,8 +45,7 @@ def warm_up(task_name: str, backbone: str, kind: str, labels: tuple[str, ...]) -
 
 def _some(task: Task, kind: str) -> Deletion:
     if isinstance(task, Recommendation):
-        kinds = {"users+items": ("users", "items"), "modalities": ("items",)}.get(kind, (kind,))
-        wanted: dict[str, Any] = dict.fromkeys(kinds, FEW)
+        wanted: dict[str, Any] = dict.fromkeys(drawn_kinds(kind), FEW)
         if kind == "modalities":
             wanted["modality"] = next(iter(task.graph.modalities))
         return sample_deletion(task, **wanted)

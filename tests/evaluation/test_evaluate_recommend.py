@@ -112,7 +112,7 @@ def test_the_short_table_holds_what_decides(report):
         *("exposure@20 →gold", "MI AUC →gold", "overlap@20 test ↑", "seconds ↓", "speed-up ↑"),
     ]
     full = report.to_markdown(full=True)
-    assert "share deleted " in full and "coverage@20 " in full and "RBO forgotten ↑" in full
+    assert "share of interactions deleted " in full and "coverage@20 " in full and "RBO forgotten ↑" in full
 
 
 def test_the_same_models_give_the_same_report(report, results):
@@ -154,4 +154,6 @@ def test_a_modality_alone_is_judged_by_its_distance_to_gold(shop):
     assert {"overlap_test", "js_test", "test_recall@20"} <= set(found.values)
     assert not {name for name in found.values if "forgotten" in name or name.startswith(("pair_mi", "update"))}
     assert "only features of items" in found.note and NO_INTERACTION in found.note
-    assert records[0].values["deleted_share"] == 0.0
+    assert records[0].values["deleted_feature_share"] == 1.0 and "deleted_share" not in records[0].values
+    title = "Recommendation on pictured, mf, modality image of every item forgotten"
+    assert Report("recommend", title, records).heading() == f"{title} (100 % of the feature rows of items), seed 0"

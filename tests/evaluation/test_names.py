@@ -21,7 +21,7 @@ from graphforget.evaluation.names import amount, caveats, known
         ({"interactions": [(1, 2)]}, "1 interaction"),
         ({"triples": [(1, 0, 2), (1, 0, 3)]}, "2 triples"),
         ({"modalities": [("image", 4), ("image", 5)]}, "modality image of 2 items"),
-        ({"modalities": [("text", 4), ("image", 4), ("text", 5)]}, "modality image of 1 item and modality text of 2 items"),
+        ({"modalities": [("text", 4), ("image", 4)]}, "modality image of 1 item and modality text of 1 item"),
         ({"modalities": [("image", "*"), ("text", 4)]}, "modality image of every item and modality text of 1 item"),
         ({"modalities": [("image", "*")]}, "modality image of every item"),
     ],

@@ -86,8 +86,8 @@ def test_rounds_are_those_of_the_deletion(case, shop, shop_case):
 
 
 def test_the_share_of_interactions(case, shop, shop_case):
-    assert deleted_share(shop, shop_case(shop, users=[0, 1, 2]).gone) == 30 / 240
-    assert deleted_share(shop, case.gone) == case.gone.count / 240
+    assert deleted_share(shop, shop_case(shop, users=[0, 1, 2]).gone) == {"deleted_share": 30 / 240}
+    assert deleted_share(shop, case.gone) == {"deleted_share": case.gone.count / 240}
 
 
 def test_distances_are_those_of_preferences(case, scored):

@@ -15,6 +15,7 @@ from graphforget.evaluation.document import Report
 from graphforget.evaluation.records import Record
 from graphforget.evaluation.table import escaped
 
+FAR = {"js_test": 0.003, "js_forgotten": 0.003}
 TITLE = "Link prediction on toy_graph, gcn, 5 edges forgotten"
 
 
@@ -26,7 +27,15 @@ def toy(record):
         rows = [
             record("Original", "original", seed, test_auc=0.97, forgotten_auc=0.4, note="judged apart."),
             record("Gold", "gold", seed, test_auc=0.96 + shift, forgotten_auc=0.5, seconds=10.0),
-            record("Noise floor", "floor", seed, forgotten_auc=0.52, forgotten_auc_gap=0.02, js_test=0.003, js_forgotten=0.003),
+            record(
+                "Noise floor",
+                "floor",
+                seed,
+                forgotten_auc=0.52,
+                forgotten_auc_gap=0.02,
+                js_test=0.003,
+                js_forgotten=0.003,
+            ),
             record("near", "method", seed, forgotten_auc=0.515, js_test=0.01, js_forgotten=0.03, seconds=2.5),
             record("wild", "method", seed, forgotten_auc=0.53 + shift, js_test=0.01, js_forgotten=0.2, seconds=1.0),
             record("weak", "method", seed, forgotten_auc=0.3, js_test=0.04, js_forgotten=0.05, seconds=1.0),

@@ -44,7 +44,7 @@ def test_a_share_of_users_is_said_as_a_share_of_interactions(shop):
     gone = np.isin(shop.pairs()[0], shop.index_of_users(prepared.deletion.users))
     assert len(prepared.deletion.users) == 10 and gone.sum() == facts["items"]
     assert facts["deleted_share"] == pytest.approx(gone.mean()) and facts["deleted_share"] > 0.05
-    assert facts["notes"][0] == f"{100 * gone.mean():.3g} % of the training interactions go"
+    assert facts["notes"][0] == f"{100 * gone.mean():.3g} % of the interactions go"
     assert facts["deletion"].startswith(f"{gone.sum()} interactions, 10 users and ")
 
 
@@ -75,6 +75,26 @@ def test_every_kind_of_request_is_resolved(shop, tmp_path):
     assert both.kind == listed.kind == "users+items" and len(both.nodes) == 4
     assert listed.nodes.tolist() == [3, 4, 200 + 7]
     assert pairs.count == 9
+
+
+def test_facts_and_features_are_shares_of_what_they_are(shop):
+    found = [
+        outline(prepare(plan(request, READS[request.kind]), shop, 5))
+        for request in (Request("triples", fraction=0.1), Request("modalities", modality="text", fraction=0.1))
+    ]
+    assert found[0]["deleted_triple_share"] == pytest.approx(48 / shop.triples.n_triples)
+    assert found[1]["deleted_feature_share"] == pytest.approx(12 / (2 * shop.n_items))
+    assert [facts["notes"][0] for facts in found] == ["10 % of the triples go", "5 % of the feature rows of items go"]
+    assert all("deleted_share" not in facts and "training_edges" not in facts for facts in found)
+    assert found[0]["training_interactions"] == found[0]["retained_interactions"] == shop.n_pairs
+
+
+def test_data_without_a_validation_part_say_what_selects_no_epoch(shop):
+    whole = replace(shop, valid=None)
+    last = plan(Request("users", count=2), task_options={"holdout": 0.0}, recipe={"selection": "last"})
+    assert prepare(last, whole, 5).task.graph.valid is None
+    with pytest.raises(UsageError, match=r"has no validation part.*\(val_recall\).*--holdout.*--selection last"):
+        prepare(plan(Request("users", count=2), task_options={"holdout": 0.0}), whole, 5)
 
 
 def test_a_request_says_what_is_asked():
@@ -159,4 +179,4 @@ def test_a_run_keeps_its_stages_and_is_resumed(tmp_path):
     assert list(deletion) == ["users"] and len(deletion["users"]) == 9
     notes = [(e.stage, e.note) for e in told if e.state == "told"]
     assert ("sample-shop", "found 200 users, 120 items, 3,143 train + 396 valid + 396 test") in notes
-    assert any(stage == "seed 5: deletion" and "of the training interactions go" in note for stage, note in notes)
+    assert any(stage == "seed 5: deletion" and "of the interactions go" in note for stage, note in notes)
