@@ -29,7 +29,7 @@ from graphforget.tasks.base import (
     check_share,
 )
 from graphforget.tasks.link_pools import Hop, pool, reached
-from graphforget.tasks.link_split import LinkSplit, divided, edge_keys, split_without
+from graphforget.tasks.link_split import LinkSplit, divided, edge_keys, split_without, trained_on
 
 Negatives = Literal["released", "strict"]
 FORGOTTEN_DRAWS = 500
@@ -52,6 +52,7 @@ class LinkPrediction(Task):
     ----------
     graph: the whole graph; features are row-normalised unless `normalise` is False.
     seed: decides the split, the negatives and, by default, everything trained on the task.
+    parts: held-out edges of the graph and their negatives, where they are known already; nothing is drawn then.
     hop: how the neighbourhood of test nodes (deletion pools) and of deleted edges is walked.
         "directed_compat" walks the training edges from the higher to the lower node number only, as the released
         GNNDelete code does, and so depends on the node numbering; "undirected" is the true 2-hop ball.
@@ -77,6 +78,7 @@ class LinkPrediction(Task):
         self,
         graph: Graph,
         seed: int = 0,
+        parts: LinkSplit | None = None,
         *,
         hop: Hop | None = None,
         negatives: Negatives | None = None,
@@ -101,10 +103,13 @@ class LinkPrediction(Task):
                 "features=, or features='one-hot' for one feature per node."
             )
         prepared = graph.row_normalised() if normalise else graph
-        train, val, test = divided(prepared, holdout, self.seed)
-        negatives = [self._held_out_negatives(prepared, part, name) for part, name in ((val, "val"), (test, "test"))]
-        self.split = LinkSplit(val, negatives[0], test, negatives[1])
-        self.graph = prepared.with_edges(train)
+        self.split = self._drawn(prepared, holdout) if parts is None else parts
+        self.graph = prepared.with_edges(trained_on(prepared, self.split))
+
+    def _drawn(self, graph: Graph, holdout: float) -> LinkSplit:
+        val, test = divided(graph, holdout, self.seed)
+        negatives = [self._held_out_negatives(graph, part, name) for part, name in ((val, "val"), (test, "test"))]
+        return LinkSplit(val, negatives[0], test, negatives[1])
 
     def _held_out_negatives(self, graph: Graph, positives: np.ndarray, name: str) -> np.ndarray:
         strict = self.negatives == "strict"

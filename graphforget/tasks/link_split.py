@@ -27,8 +27,24 @@ def edge_keys(edges: np.ndarray, n: int) -> np.ndarray:
     return np.minimum(edges[0], edges[1]) * np.int64(n) + np.maximum(edges[0], edges[1])
 
 
-def divided(graph: Graph, holdout: float, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return training, validation and test edges: one permutation of all, test first, then validation.
+def trained_on(graph: Graph, split: LinkSplit) -> np.ndarray:
+    """Return the edges of a graph that a split does not hold out, in their order.
+
+    Raises DataError when it holds out what is no edge.
+    """
+    keys, held = edge_keys(graph.edges, graph.n_nodes), np.concatenate([split.val, split.test], axis=1)
+    strange = ~np.isin(edge_keys(held, graph.n_nodes), keys)
+    if strange.any():
+        u, v = held[:, strange][:, 0].tolist()
+        raise DataError(
+            f"LinkPrediction: '{graph.name}' has no edge ({u}, {v}), which the split holds out. Give the edges that "
+            "are held out, too."
+        )
+    return graph.edges[:, ~np.isin(keys, edge_keys(held, graph.n_nodes))]
+
+
+def divided(graph: Graph, holdout: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return validation and test edges: one permutation of all, test first, then validation.
 
     `holdout` is the share of the edges in validation and in test, each. Raises DataError for too few edges.
     """
@@ -41,10 +57,7 @@ def divided(graph: Graph, holdout: float, seed: int) -> tuple[np.ndarray, np.nda
     order = torch.randperm(graph.n_edges, generator=torch.Generator().manual_seed(seed)).numpy()
     if graph.column_order:
         order = np.lexsort(graph.edges)[order]
-    test, val = graph.edges[:, order[:n_held]], graph.edges[:, order[n_held : 2 * n_held]]
-    held = np.zeros(graph.n_edges, dtype=bool)
-    held[order[: 2 * n_held]] = True
-    return graph.edges[:, ~held], val, test
+    return graph.edges[:, order[n_held : 2 * n_held]], graph.edges[:, order[:n_held]]
 
 
 def split_without(split: LinkSplit, gone: Forgotten, n_nodes: int) -> LinkSplit:

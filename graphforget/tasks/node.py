@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -18,6 +19,7 @@ from graphforget.data.graph import Graph
 from graphforget.tasks.base import Forgotten, Items, Task, as_index, check_data, check_seed
 
 ClassMode = Literal["label", "entity"]
+PARTS = ("train", "val", "test")
 
 
 class NodeClassification(Task):
@@ -27,6 +29,7 @@ class NodeClassification(Task):
     ----------
     graph: graph with features and labels; features are row-normalised unless `normalise` is False.
     seed: decides the random split and, by default, everything trained on the task.
+    parts: nodes of "train", "val" and "test" where they are known already; nothing is drawn then.
     split: "public" takes the graph's published masks; "random" draws `train` and `val` shares of the labelled nodes
         and tests on the rest. Default: "random" (published splits train on 20 nodes a class, too few to delete 100).
     train, val: shares of the random split.
@@ -42,6 +45,7 @@ class NodeClassification(Task):
         self,
         graph: Graph,
         seed: int = 0,
+        parts: Mapping[str, np.ndarray] | None = None,
         *,
         split: Literal["public", "random"] = "random",
         train: float = 0.8,
@@ -57,8 +61,11 @@ class NodeClassification(Task):
         _check_options(graph, split, train, val, class_mode)
         self.graph = graph.row_normalised() if normalise else graph
         self.classes = graph.n_classes
-        parts = _public_split(graph) if split == "public" else _random_split(graph, seed, train, val)
-        self.train_nodes, self.val_nodes, self.test_nodes = parts
+        if parts is not None:
+            found = [parts[name] for name in PARTS]
+        else:
+            found = _public_split(graph) if split == "public" else _random_split(graph, seed, train, val)
+        self.train_nodes, self.val_nodes, self.test_nodes = found
 
     @property
     def n_outputs(self) -> int | None:
@@ -203,10 +210,10 @@ def _check_options(graph: Graph, split: str, train: float, val: float, class_mod
 
 
 def _public_split(graph: Graph) -> list[np.ndarray]:
-    missing = [name for name in ("train", "val", "test") if name not in graph.masks]
+    missing = [name for name in PARTS if name not in graph.masks]
     if missing:
         raise UsageError(f"Graph '{graph.name}' has no published split; use split='random'.")
-    return [np.flatnonzero(graph.masks[name]) for name in ("train", "val", "test")]
+    return [np.flatnonzero(graph.masks[name]) for name in PARTS]
 
 
 def _random_split(graph: Graph, seed: int, train: float, val: float) -> list[np.ndarray]:

@@ -44,6 +44,13 @@ def test_the_split_is_one_permutation_of_the_sorted_edges(graph, seed):
     assert np.array_equal(task.graph.edges, edges[:, np.sort(order[12:])])
 
 
+def test_a_split_that_is_known_is_taken_and_nothing_is_drawn(graph, task):
+    again = LinkPrediction(graph, 7, task.split)
+    assert again.split is task.split and np.array_equal(again.graph.edges, task.graph.edges)
+    with pytest.raises(DataError, match=r"has no edge \(.*which the split holds out"):
+        LinkPrediction(task.graph, 7, task.split)
+
+
 def test_planetoid_graphs_number_their_edges_by_column(random_attributed_graph):
     """As torch_geometric, whose numbering the published pools need, reads those files."""
     graph = random_attributed_graph(column_order=True)

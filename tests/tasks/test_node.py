@@ -19,6 +19,12 @@ def task(graph):
     return NodeClassification(graph, seed=42)
 
 
+def test_nodes_that_are_divided_already_are_not_divided_again(graph):
+    parts = {"test": np.array([2]), "train": np.array([1, 5]), "val": np.array([30])}
+    task = NodeClassification(graph, 3, parts)
+    assert (task.train_nodes.tolist(), task.val_nodes.tolist(), task.test_nodes.tolist()) == ([1, 5], [30], [2])
+
+
 def test_the_random_split_is_a_permutation_of_the_labelled_nodes(graph):
     labels = graph.labels.copy()
     labels[[4, 9]] = -1
