@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from graphforget.kernels.shared_softmax import shared_softmax
 from graphforget.models.recommender import triple_rows
 from graphforget.tasks.base import Items
-
-NEVER = -1e9
-"""A logit that adds nothing to a softmax, and no NaN to its gradient where there is no other."""
 
 
 def sampled_softmax(z: Tensor, items: Items, temperature: float, candidates: int) -> Tensor:
@@ -28,10 +25,9 @@ def sampled_softmax(z: Tensor, items: Items, temperature: float, candidates: int
     candidates: how many others each item is compared with, at most m.
     """
     users, chosen, others = (rows.to(z.device) for rows in triple_rows(items))
-    user = z.index_select(0, users)
-    own = (user * z.index_select(0, chosen)).sum(dim=1) / temperature
-    other = user @ z.index_select(0, others[:candidates]).T / temperature
-    return (torch.logaddexp(own, other.logsumexp(dim=1)) - own).mean()
+    user = z.index_select(0, users) / temperature
+    own = (user * z.index_select(0, chosen)).sum(dim=1)
+    return shared_softmax(user, own, z.index_select(0, others[:candidates])).mean()
 
 
 def cosine_softmax(z: Tensor, items: Items, temperature: float, candidates: int) -> Tensor:
@@ -49,9 +45,6 @@ def cosine_softmax(z: Tensor, items: Items, temperature: float, candidates: int)
     candidates: how many items of the batch each item is compared with, at most m.
     """
     users, chosen, _ = (rows.to(z.device) for rows in triple_rows(items))
-    user = F.normalize(z.index_select(0, users))
+    user = F.normalize(z.index_select(0, users)) / temperature
     item = F.normalize(z.index_select(0, chosen))
-    own = (user * item).sum(dim=1) / temperature
-    other = user @ item[:candidates].T / temperature
-    other.fill_diagonal_(NEVER)  # an item is no other of itself
-    return (torch.logaddexp(own, other.logsumexp(dim=1)) - own).mean()
+    return shared_softmax(user, (user * item).sum(dim=1), item[:candidates], itself=True).mean()
