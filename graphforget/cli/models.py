@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from graphforget._core.errors import UsageError
 from graphforget.cli.options import BackboneName, Data, Flag, OutputOptions, SomeWhole, Whole, text
 from graphforget.cli.output import print_json, print_pairs, print_report, print_table, shown
-from graphforget.cli.places import AnyData
+from graphforget.cli.places import AnyData, InteractionData, TrainingData
 from graphforget.cli.settings import RECOMMEND
 from graphforget.cli.trained import AnyModel, AnyTask
 
@@ -31,8 +31,10 @@ AnyTaskName = Annotated[
     Literal["link", "node", "recommend"] | None,
     Parameter(group="Task", help="What the model is trained for; by default link, or recommend for a recommender."),
 ]
-NOT_KEPT = "The deletion itself is not kept (--keep-deletion keeps it)."
-NO_DATA, NO_TASK, NO_MODEL, NO_OUTPUT = AnyData(), AnyTask(), AnyModel(), OutputOptions()
+NOT_KEPT = "The deletion itself is not kept (--keep-deletion keeps it, --keep-data the data that are left)."
+DATA_KEPT = "The data that are left are in retained.npz beside the model; 'unlearn' and 'recommend' use them."
+NO_DATA, NO_PAIRS, NO_SPLIT = AnyData(), InteractionData(), TrainingData()
+NO_TASK, NO_MODEL, NO_OUTPUT = AnyTask(), AnyModel(), OutputOptions()
 
 
 def train(
@@ -43,7 +45,7 @@ def train(
     task: AnyTaskName = None,
     seed: Annotated[Whole, Parameter(help="Decides split, initial weights and negatives.")] = 42,
     threads: Threads = None,
-    source: AnyData = NO_DATA,
+    source: TrainingData = NO_SPLIT,
     problem: AnyTask = NO_TASK,
     model: AnyModel = NO_MODEL,
     output: OutputOptions = NO_OUTPUT,
@@ -84,6 +86,11 @@ def unlearn(
         Flag,
         Parameter(help="Keep the deletion itself beside the model; else only digests and counts."),
     ] = False,
+    keep_data: Annotated[
+        bool,
+        Flag,
+        Parameter(help="Keep the data that are left, with their split, beside the model: it needs your files no more."),
+    ] = False,
     forgotten: Forgotten = (),
     threads: Threads = None,
     source: AnyData = NO_DATA,
@@ -93,10 +100,14 @@ def unlearn(
     from graphforget.experiments.own_task import Place
     from graphforget.experiments.own_unlearning import prepare_unlearning, receipt, unlearn_model
 
+    if keep_deletion and keep_data:
+        raise UsageError(
+            "--keep-data writes what is left, --keep-deletion what went; a folder has one of them. Leave the other out."
+        )
     if attack is not None and not gold:
         raise UsageError("--attack and --no-attack belong to the evidence of --gold. Add --gold, or leave them out.")
     out = output.out if output.dry_run else _needed(output.out)
-    case = prepare_unlearning(model, Place(data, **source.source()), delete, method, out, forgotten)
+    case = prepare_unlearning(model, Place(data, **source.source()), delete, method, out, forgotten, keep_data)
     if output.dry_run:
         return _say(output, {"task": repr(case.task), "deletion": case.gone.describe(), "method": case.method})
     with shown(quiet=output.json, total=1) as listen:
@@ -104,13 +115,13 @@ def unlearn(
             case, out, listen, gold=gold, attack=attack is not False, threads=threads, keep_deletion=keep_deletion
         )
     if output.json:
-        facts = {"out": str(out), "deletion_kept": keep_deletion}
+        facts = {"out": str(out), "deletion_kept": keep_deletion, "data_kept": case.keep_data}
         print_json({"receipt": receipt(case, result), "report": json.loads(report.to_json()), **facts})
         return 0
     print_report(report)
     print(f"\nThe parameters moved by {100 * result.parameter_change:.3g} % of their norm.")
     print(f"Model, receipt and report are in {out}.")
-    print(_kept(len(case.deletions)) if keep_deletion else NOT_KEPT)
+    print(DATA_KEPT if case.keep_data else _kept(len(case.deletions)) if keep_deletion else NOT_KEPT)
     return 0
 
 
@@ -121,7 +132,7 @@ def recommend(
     k: Annotated[Whole, Parameter(name=["-k", "--k"], help="Items for each user.")] = 20,
     data: OwnData = None,
     forgotten: Annotated[Forgotten, Parameter(name=["--forgotten", "--delete"])] = (),
-    source: AnyData = NO_DATA,
+    source: InteractionData = NO_PAIRS,
     json: Annotated[bool, Flag, Parameter(help="Print JSON on stdout and nothing else.")] = False,
 ) -> int:
     """Print the best items for users: none that they have already, and none that was forgotten."""

@@ -101,15 +101,21 @@ class InteractionData:
 class AnyData(InteractionData):
     """Where a graph or interactions are."""
 
-    split: Annotated[
-        Rule | NodeSplit | None, Parameter(help=f"{SPLIT_HELP} For node tasks: the public split, or a random one.")
-    ] = None
     features: Features = None
     labels: Labels = None
 
     def source(self) -> dict[str, Any]:
         """Return the fields of a source that were given."""
         return {**super().source(), **given(self, "features", "labels")}
+
+
+@option_group("Data")
+class TrainingData(AnyData):
+    """The same for a task that is divided now: a model that is trained already keeps its division."""
+
+    split: Annotated[
+        Rule | NodeSplit | None, Parameter(help=f"{SPLIT_HELP} For node tasks: the public split, or a random one.")
+    ] = None
 
 
 def pairs(option: str, pieces: Sequence[str], example: str) -> dict[str, str]:

@@ -15,8 +15,9 @@ from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
 from graphforget.data.resolve_interactions import resolve_interactions
-from graphforget.experiments.own_task import same_task
-from graphforget.experiments.setup import Source
+from graphforget.experiments.own_task import Place, check_there, read_made_for, same_task, source_of
+from graphforget.experiments.retained_data import RETAINED, Arrays, arrays_of, read_retained, restored
+from graphforget.experiments.setup import Source, task_digest
 from graphforget.tasks.base import NO_NODES, Forgotten, Task
 
 WANTED = {"deletion", "method", "data_digest"}
@@ -29,7 +30,8 @@ class Standing:
     Attributes
     ----------
     records: what the folder says of every deletion, the first one first.
-    deletions: the same in the user's ids; gone: in numbers.
+    deletions: the same in the user's ids; gone: in numbers. Those that the data have lost already are in neither.
+    lost: numbers of the nodes that data kept in a model folder have lost; None for data of the user's files.
     """
 
     data: Graph | Interactions
@@ -37,6 +39,7 @@ class Standing:
     records: tuple[dict[str, Any], ...] = ()
     deletions: tuple[Deletion, ...] = ()
     gone: tuple[Forgotten, ...] = ()
+    lost: np.ndarray | None = None
 
     def after(self, deletion: Deletion, record: dict[str, Any]) -> Standing:
         """Return how things stand after one more deletion."""
@@ -52,7 +55,12 @@ class Standing:
 
     def nodes(self, name: str = "nodes") -> np.ndarray:
         """Return the numbers that all deletions have in the field `name`: nodes, features or unlabelled."""
-        return np.concatenate([NO_NODES, *(getattr(gone, name) for gone in self.gone)])
+        before = self.lost if self.lost is not None and name == "nodes" else NO_NODES
+        return np.concatenate([before, *(getattr(gone, name) for gone in self.gone)])
+
+    def retained(self) -> Arrays:
+        """Return the data and the split as they stand, as a model folder keeps them."""
+        return arrays_of(self.data, self.task, self.nodes())
 
     def check_new(self, gone: Forgotten, file: Path) -> None:
         """Raise DataError when a deletion names what has been forgotten already."""
@@ -82,21 +90,65 @@ def deletion_file(number: int) -> str:
     return f"deletion-{number + 1}.json" if number else "deletion.json"
 
 
-def standing(folder: Path, source: Source, forgotten: Sequence[Path] = ()) -> Standing:
+def standing(folder: Path, place: Place, forgotten: Sequence[Path] = ()) -> Standing:
     """Return data and task of the model in `folder` without all that it has forgotten.
+
+    They are made from the data that the folder keeps, or, where it keeps none or `place` names others, from those that
+    the model was trained on.
 
     Parameters
     ----------
-    source: where the data are that the model was trained on, forgotten parts included.
+    place: where the data are that the model was trained on, forgotten parts included.
     forgotten: deletion files, in any order; without any, those that the folder holds.
 
     Raises DataError when the data or the deletions are not the model's, UsageError for deletions of a model that has
-    forgotten nothing.
+    forgotten nothing, and for what says how to read files where none is read.
     """
-    records = read_unlearned(folder)
+    records, kept = read_unlearned(folder), read_json(folder / "model.json").get("retained")
+    if kept is not None and place.data is None:
+        _refuse_unread(place, forgotten)
+        return _restored(folder, kept, records)
+    if any(record.get("from_retained") for record in records):
+        raise DataError(
+            f"{folder}: the model forgot a part of data that a model folder kept, and answers from those that this one "
+            "keeps. Leave --data out."
+        )
+    return _replayed(folder, source_of(folder, place), records, forgotten)
+
+
+def _refuse_unread(place: Place, forgotten: Sequence[Path]) -> None:
+    """Raise UsageError for options that mean nothing where the data are those that a model folder keeps."""
+    given = {key: value for key, value in vars(place).items() if value is not None and key != "options"}
+    stray = next(iter({**given, **{k: v for k, v in (place.options or {}).items() if k != "columns"}}), None)
+    if stray is not None or forgotten:
+        what = "--forgotten" if stray is None else f"{stray}="
+        raise UsageError(
+            f"The model folder keeps the data that are left ({RETAINED}), and they are used: {what} means nothing for "
+            "them. Leave it out, or name the data that the model was trained on with --data."
+        )
+
+
+def _restored(folder: Path, kept: Any, records: Sequence[dict[str, Any]]) -> Standing:
+    """Return how things stand by the data that a model folder keeps; raises DataError when they are not whole."""
+    arrays = read_retained(folder)
+    try:
+        data, task = restored(arrays, read_made_for(folder))
+        whole, lost = task_digest(task) == kept["task_digest"], arrays["lost"]
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{folder / RETAINED}: not whole ({error}). Unlearn again from the model before.") from error
+    if not whole:
+        raise DataError(
+            f"{folder / RETAINED}: not the data that the folder speaks of. Unlearn again from the model before."
+        )
+    return Standing(data, task, tuple(records), lost=lost)
+
+
+def _replayed(folder: Path, source: Source, records: Sequence[dict[str, Any]], forgotten: Sequence[Path]) -> Standing:
+    """Return how things stand after every deletion, made again from the data that the model was trained on."""
     if forgotten and not records:
         raise UsageError(f"--forgotten: the model in {folder} has forgotten nothing. Leave it out.")
     deletions = _given(folder, records, forgotten, source.columns) if forgotten else _kept(folder, records)
+    check_there(folder, source)
     data = source.load()
     found = Standing(data, same_task(folder, data))
     for deletion, record in zip(deletions, records, strict=True):
@@ -116,7 +168,8 @@ def _kept(folder: Path, records: Sequence[dict[str, Any]]) -> list[Deletion]:
         raise DataError(
             f"{folder}: this model has forgotten a part of the data that it was trained on, and the folder does not "
             f"say which. Give the deletion with --forgotten FILE{' (one for each)' if len(files) > 1 else ''}; unlearn "
-            f"with --keep-deletion, and the folder keeps it as {files[0].name}."
+            f"with --keep-data, and the folder keeps the data that are left, or with --keep-deletion, and it keeps the "
+            f"deletion as {files[0].name}."
         )
     found = [Deletion.read(file) for file in files]
     for file, deletion, record in zip(files, found, records, strict=True):

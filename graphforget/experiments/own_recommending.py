@@ -9,7 +9,7 @@ from pathlib import Path
 from graphforget._core.errors import UnsupportedError, UsageError
 from graphforget.data.id_lookup import Id
 from graphforget.experiments.own_history import Standing, standing
-from graphforget.experiments.own_task import Place, source_of
+from graphforget.experiments.own_task import Place
 from graphforget.experiments.store import read_model
 from graphforget.models.recommending import recommend
 from graphforget.tasks.recommend import Recommendation
@@ -33,14 +33,14 @@ def advise(folder: Path, place: Place, users: list[str], k: int, forgotten: Sequ
     Parameters
     ----------
     folder: model folder, as `train_model` or `unlearn_model` writes it.
-    place: where its data are, if not where they were in training.
+    place: where its data are, if they are neither kept in the folder nor where they were in training.
     forgotten: what an unlearned model forgot, unless its folder holds it.
 
     Raises DataError when the data or the deletion are not the model's, or a user is unknown; UnsupportedError for a
     model that is no recommender.
     """
     model = read_model(folder)
-    before = standing(folder, source_of(folder, place), forgotten)
+    before = standing(folder, place, forgotten)
     task = before.task
     if not isinstance(task, Recommendation):
         raise UnsupportedError(f"{folder}: a {model.name} of a {task.name} task has no items to recommend.")

@@ -60,7 +60,21 @@ def read_made_for(folder: Path) -> dict[str, Any]:
 
 def source_of(folder: Path, place: Place) -> Source:
     """Return where the data of the model in `folder` are; raises DataError when that is not known."""
-    return place.over(folder, read_made_for(folder).get("source"))
+    return place.over(folder, read_made_for(folder).get("source")).absolute()
+
+
+def check_there(folder: Path, source: Source) -> None:
+    """Raise DataError when a file of the data is not where the model folder, or its user, says that it is."""
+
+    def check(option: str, path: str) -> str:
+        if not Path(path).exists():
+            raise DataError(
+                f"{folder}: a part of its data should be at {path}, but nothing is there. Say where it is now, with "
+                f"{option}."
+            )
+        return path
+
+    source.with_paths(check)
 
 
 def same_task(folder: Path, graph: Graph | Interactions) -> Task:

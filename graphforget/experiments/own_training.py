@@ -81,7 +81,7 @@ def checkpoint_beside(out: Path, digest: str) -> Path:
 def made_for(setup: Setup, graph: Graph | Interactions, task: Task, seed: int) -> dict[str, Any]:
     """Return what a model folder says of its task."""
     return {
-        "source": asdict(setup.source),
+        "source": asdict(setup.source.absolute()),
         "data": graph.name,
         "data_digest": graph.digest,
         "task": setup.task,

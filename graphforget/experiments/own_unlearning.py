@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from graphforget._core.errors import UsageError
 from graphforget.data.deletion import Deletion
+from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
 from graphforget.evaluation.metrics import SHARES
 from graphforget.evaluation.recommend_case import deleted_share
 from graphforget.evaluation.report import Report, evaluate
@@ -17,6 +21,8 @@ from graphforget.experiments.own_history import Standing, data_without, deletion
 from graphforget.experiments.own_task import Place, read_made_for, source_of
 from graphforget.experiments.own_training import check_new_folder, checkpoint_beside
 from graphforget.experiments.prepare import check_reads, check_selects, deletion_notes, things
+from graphforget.experiments.retained_data import Arrays, restored, write_retained
+from graphforget.experiments.setup import task_digest
 from graphforget.experiments.single import REPORT
 from graphforget.experiments.specs import default_method
 from graphforget.experiments.store import Clock, drop_checkpoint, read_model, write_model
@@ -38,6 +44,7 @@ class Case:
 
     before: data and task without what the model has forgotten earlier. method: the method or preset, as text.
     made_for: what the model's folder says of its task.
+    keep_data: the new folder keeps the data that are left.
     """
 
     model: Model
@@ -46,6 +53,7 @@ class Case:
     gone: Forgotten
     method: str
     made_for: dict[str, Any]
+    keep_data: bool = False
 
     @property
     def task(self) -> Task:
@@ -57,9 +65,25 @@ class Case:
         """All that the model has forgotten in the end, the first deletion first."""
         return (*self.before.deletions, self.deletion)
 
+    @cached_property
+    def retained(self) -> Arrays | None:
+        """What the new folder keeps of the data, or None where it keeps nothing."""
+        return self.before.after(self.deletion, {}).retained() if self.keep_data else None
+
+    @cached_property
+    def kept(self) -> tuple[Graph | Interactions, Task] | None:
+        """Data and task as they are made again from what the new folder keeps."""
+        return None if self.retained is None else restored(self.retained, self.made_for)
+
 
 def prepare_unlearning(
-    folder: Path, place: Place, file: Path, method: str | None, out: Path | None, forgotten: Sequence[Path] = ()
+    folder: Path,
+    place: Place,
+    file: Path,
+    method: str | None,
+    out: Path | None,
+    forgotten: Sequence[Path] = (),
+    keep_data: bool = False,
 ) -> Case:
     """Return the model, its task and the deletion; whatever is wrong is raised before anything is written.
 
@@ -68,6 +92,8 @@ def prepare_unlearning(
     folder: of a trained model, or of one that has forgotten something already: its retained part is the data then.
     method: None takes the task's usual one.
     forgotten: what the model has forgotten already, unless its folder holds it.
+    keep_data: also keep the data that are left in the new folder. What comes from a folder that keeps data does so in
+        any case: there may be no others.
     """
     if out is not None:
         check_new_folder(out)
@@ -75,7 +101,7 @@ def prepare_unlearning(
         parse_method(method)
     model = read_model(folder)
     source = source_of(folder, place)
-    before, deletion = standing(folder, source, forgotten), Deletion.read(file, columns=source.columns)
+    before, deletion = standing(folder, place, forgotten), Deletion.read(file, columns=source.columns)
     gone = before.task.resolve(deletion)
     before.check_new(gone, file)
     method = method or default_method(before.task.name, gone.kind)
@@ -83,7 +109,7 @@ def prepare_unlearning(
     check_reads(backbone_of(model), gone.kind)
     check_selects(before.task.without(gone))
     made_for = {**read_made_for(folder), "source": asdict(source)}
-    return Case(model, before, deletion, gone, method, made_for)
+    return Case(model, before, deletion, gone, method, made_for, keep_data or before.lost is not None)
 
 
 def unlearn_model(
@@ -104,18 +130,30 @@ def unlearn_model(
     attack: with `gold`, also run the membership attack.
     keep_deletion: also write what was deleted, now and before, in the user's ids; else the folder holds digests and
         counts alone.
+
+    Raises UsageError for a deletion that is to be kept beside data that hold nothing of it.
     """
     check_threads(threads)
+    if keep_deletion and case.keep_data:
+        raise UsageError(
+            "--keep-deletion: the folder keeps the data that are left, which hold nothing of the deletion, so that it "
+            "needs no deletion beside them. Leave --keep-deletion out."
+        )
     for note in deletion_notes(case.task, case.deletion, case.gone):
         listen(Event(case.task.seed, f"seed {case.task.seed}: deletion", "told", note=note))
     with limited_threads(suited_threads(threads, case.before.data)):
         result, checkpoint = _unlearned(case, out, listen)
         report = _evidence(result, gold, attack, listen)
     done = receipt(case, result)
-    extra = {"made_for": case.made_for, "unlearned": [*case.before.records, _record(done)]}
+    record = {**_record(done), **({} if case.before.lost is None else {"from_retained": True})}
+    extra = {"made_for": case.made_for, "unlearned": [*case.before.records, record]}
+    if case.kept is not None:
+        extra["retained"] = {"task_digest": task_digest(case.kept[1])}
 
     def more(folder: Path) -> None:
         report.save(folder / REPORT)
+        if case.retained is not None:
+            write_retained(folder, case.retained)
         for number, deletion in enumerate(case.deletions if keep_deletion else ()):
             deletion.write(folder / deletion_file(number))
 
@@ -172,11 +210,13 @@ def _evidence(result: Result, gold: bool, attack: bool, listen: Listen) -> Repor
 def receipt(case: Case, result: Result) -> dict[str, Any]:
     """Return what was asked and done, now and earlier, with the digests of the data before and after.
 
-    It names no deleted thing.
+    It names no deleted thing. "kept" is the digest of the data that the folder keeps, without the ids of what is
+    forgotten: the "before" of a next deletion from them.
     """
     before = case.before.data
     after = data_without(before, case.deletion, case.gone)
     data = {"name": before.name, "before": before.digest, "after": after.digest, "edges_after": after.n_edges}
+    data |= {} if case.kept is None else {"kept": case.kept[0].digest}
     return {**result.receipt(), "counts": _counts(case), "data": data, "earlier": list(case.before.records)}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from graphforget._core.errors import UsageError, nearest, unknown
 from graphforget.data.cards import is_card
 from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
-from graphforget.data.load import load
+from graphforget.data.load import ONE_HOT, load
 from graphforget.experiments.architecture import read_backbone
 from graphforget.models.base import Backbone
 from graphforget.models.recommender import Recommender
@@ -54,6 +54,24 @@ class Source:
     def columns(self) -> Mapping[str, str] | None:
         """What the user's files call their columns; a deletion file may call them so, too."""
         return self.options.get("columns")
+
+    def with_paths(self, change: Callable[[str, str], str]) -> Source:
+        """Return the source with every path replaced by `change(option of the command line, path)`."""
+        options = dict(self.options)
+        if options.get("triples") is not None:
+            options["triples"] = change("--triples-file FILE", options["triples"])
+        for key, option in (("modalities", "--modality-file {}=FILE"), ("parts", "--{}-file FILE")):
+            if options.get(key):
+                options[key] = {name: change(option.format(name), path) for name, path in options[key].items()}
+        found = {"data": None if is_card(self.data) else self.data, "data_dir": self.data_dir, "labels": self.labels}
+        found["features"] = None if self.features == ONE_HOT else self.features
+        named = {"data_dir": "--data-dir FOLDER"}
+        paths = {k: change(named.get(k, f"--{k} FILE"), path) for k, path in found.items() if path is not None}
+        return replace(self, **paths, options=options)
+
+    def absolute(self) -> Source:
+        """Return the source with absolute paths, so that it is found from every working directory."""
+        return self.with_paths(lambda option, path: str(Path(path).expanduser().absolute()))
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Source:
@@ -170,17 +188,20 @@ def resolved_options(setup: Setup, task: Task) -> dict[str, Any]:
     return {key: getattr(task, key) if value is None else value for key, value in options.items()}
 
 
+def split_of(task: Task) -> dict[str, np.ndarray]:
+    """Return the split that a task keeps beside its data, held-out negatives included, by part."""
+    if isinstance(task, LinkPrediction):
+        return dict(vars(task.split))
+    if isinstance(task, NodeClassification):
+        return {"train": task.train_nodes, "val": task.val_nodes, "test": task.test_nodes}
+    if isinstance(task, Recommendation):
+        return {}  # interactions hold their parts themselves
+    raise UsageError(f"A {task.name} task has no split that is known here.")
+
+
 def task_digest(task: Task) -> str:
     """Return a digest of the data of a task and of its whole split, held-out negatives included."""
-    if isinstance(task, LinkPrediction):
-        parts = [task.split.val, task.split.val_negatives, task.split.test, task.split.test_negatives]
-    elif isinstance(task, NodeClassification):
-        parts = [task.train_nodes, task.val_nodes, task.test_nodes]
-    elif isinstance(task, Recommendation):
-        parts = []  # the digest of interactions covers their parts
-    else:
-        raise UsageError(f"A {task.name} task has no split that is known here.")
     sha = hashlib.sha256(task.graph.digest.encode())
-    for part in parts:
+    for part in split_of(task).values():
         sha.update(f"{part.shape}".encode() + np.ascontiguousarray(part, dtype=np.int64).tobytes())
     return sha.hexdigest()

@@ -106,6 +106,47 @@ def test_other_data_than_the_models_are_refused(run, own, data, model, tmp_path,
     assert not (tmp_path / "unlearned").exists()
 
 
+def test_a_folder_is_used_from_another_working_directory_and_says_when_its_data_moved(run, own, tmp_path, monkeypatch):
+    for name in ("edges.csv", "features.csv"):
+        (tmp_path / name).write_bytes((own / name).read_bytes())
+    monkeypatch.chdir(tmp_path)
+    assert run("train", "edges.csv", "gcn", "--features", "features.csv", *FAST, "--out", "m").code == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    ask = ["unlearn", "--model", tmp_path / "m", "--delete", own / "delete_edges.csv", "--method", "unlink"]
+    assert run(*ask, "--out", "here").code == 0
+    source = json.loads((tmp_path / "elsewhere/here/model.json").read_text())["made_for"]["source"]
+    assert source["data"] == str(tmp_path / "edges.csv") and source["features"] == str(tmp_path / "features.csv")
+    (tmp_path / "features.csv").rename(tmp_path / "elsewhere/moved.csv")
+    done = run(*ask, "--out", "there")
+    assert done.code == 3 and "Say where it is now, with --features FILE." in done.err
+    assert run(*ask, "--features", "moved.csv", "--out", "there").code == 0
+    (tmp_path / "edges.csv").unlink()
+    assert "with --data FILE." in run(*ask, "--features", "moved.csv", "--out", "third").err
+
+
+@pytest.mark.parametrize("command", ["unlearn --delete x.csv", "recommend --users 3"])
+def test_a_trained_model_is_offered_no_division_of_nodes(run, command, tmp_path):
+    help_text = run(*command.split()[:1], "--help").out
+    assert "public" not in help_text and "leave-one-out" in help_text
+    assert ("--features" in help_text) == command.startswith("unlearn")
+    done = run(*command.split(), "--model", tmp_path, "--split", "public")
+    assert done.code == 2 and '"public" for --split' in done.err
+    assert "public" in run("train", "--help").out
+
+
+def test_what_making_the_model_has_told_stands_in_the_report_without_gold(run, shop, ratings, tmp_path):
+    words = ["train", shop / "ratings.csv", "mf", *ratings, "--dim", 8, "--epochs", 2, "--out", tmp_path / "m"]
+    assert run(*words).code == 0
+    words = ["unlearn", "--model", tmp_path / "m", "--delete", shop / "people.csv", "--method", "sisa:shards=3"]
+    done = run(*words, "--json", "--out", tmp_path / "n")
+    assert done.code == 0, done.err
+    original, unlearned = (record["values"] for record in json.loads(done.out)["report"]["records"])
+    assert unlearned["preparation"] > 0 and 0 < unlearned["shards_touched"] <= 1 and unlearned["peak_memory"] > 0
+    assert "preparation" not in original and original["deleted_share"] > 0
+    assert json.loads(done.out)["receipt"]["counts"]["training_interactions"] > 0
+
+
 def test_a_model_folder_that_does_not_say_its_task_is_refused(run, own, data, model, tmp_path):
     description = json.loads((model / "model.json").read_text())
     del description["made_for"]
