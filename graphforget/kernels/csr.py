@@ -196,18 +196,23 @@ def _power(sums: np.ndarray, exponent: float) -> np.ndarray:
     return np.power(sums, exponent, out=out, where=sums > 0)
 
 
-def symmetric_normalise(csr: CSR) -> CSR:
-    """Return D^-1/2 A D^-1/2, D the row sums of A; a row without entries stays empty. Square input, entries >= 0."""
-    scale = _power(_row_sums(csr.indptr, csr.values), -0.5)
+def symmetric_normalise(csr: CSR, sums: np.ndarray | None = None) -> CSR:
+    """Return D^-1/2 A D^-1/2; a row without entries stays empty. Square input, entries >= 0.
+
+    D holds the row sums of A, or `sums`, (n,) float64, where A is a part of a larger matrix with these row sums.
+    """
+    scale = _power(_row_sums(csr.indptr, csr.values) if sums is None else sums, -0.5)
     return csr._replace(values=_scaled(csr.indptr, csr.indices, csr.values, scale, scale))
 
 
-def gcn_normalise(csr: CSR) -> CSR:
+def gcn_normalise(csr: CSR, degrees: np.ndarray | None = None) -> CSR:
     """Return D^-1/2 (A + I) D^-1/2, D the row sums of A + I (Kipf & Welling 2017; as PyG's `gcn_norm`).
 
-    A node without edges keeps its self weight 1. Square input, entries >= 0.
+    A node without edges keeps its self weight 1. Square input, entries >= 0. Of a part of a larger graph (values 1, no
+    self-loops), `degrees`, (n,) integers, are those in the whole: D = degrees + 1.
     """
-    return symmetric_normalise(with_self_loops(csr))
+    sums = None if degrees is None else degrees + 1.0
+    return symmetric_normalise(with_self_loops(csr), sums)
 
 
 def mean_normalise(csr: CSR) -> CSR:

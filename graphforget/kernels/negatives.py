@@ -97,16 +97,9 @@ def _by_rank(indptr: np.ndarray, indices: np.ndarray, start: np.ndarray, rank: i
 
 @njit(cache=True, nogil=True)
 def _draw(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    words: np.ndarray,
-    shift: np.uint64,
-    start: np.ndarray,
-    key: np.uint64,
-    slot: int,
-    tries: int,
+    indptr: np.ndarray, indices: np.ndarray, words: np.ndarray, shift: np.uint64, key: np.uint64, slot: int, tries: int
 ) -> tuple[int, int]:
-    """Draw one pair: uniform pairs until one is free, then one by rank."""
+    """Draw one pair: uniform pairs until one is free; (-1, -1) when none of so many was."""
     n = np.uint64(len(indptr) - 1)
     for attempt in range(tries):
         bits = draw_u64(key, slot * _SLOT + attempt)
@@ -114,8 +107,7 @@ def _draw(
         v = np.int64(((bits & _LOW) * n) >> _S32)
         if u != v and not _is_edge(indptr, indices, words, shift, u, v):
             return u, v
-    bits = draw_u64(key, slot * _SLOT + TRIES)
-    return _by_rank(indptr, indices, start, np.int64(bits % np.uint64(start[-1])))
+    return -1, -1
 
 
 @njit(parallel=True, cache=True, nogil=True)
@@ -124,7 +116,6 @@ def _sample(
     indices: np.ndarray,
     words: np.ndarray,
     shift: np.uint64,
-    start: np.ndarray,
     key: np.uint64,
     tries: int,
     out: np.ndarray,
@@ -132,7 +123,17 @@ def _sample(
     count = out.shape[1]
     for block in prange((count + BLOCK - 1) // BLOCK):
         for slot in range(block * BLOCK, min(count, (block + 1) * BLOCK)):
-            out[0, slot], out[1, slot] = _draw(indptr, indices, words, shift, start, key, slot, tries)
+            out[0, slot], out[1, slot] = _draw(indptr, indices, words, shift, key, slot, tries)
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _sample_by_rank(
+    indptr: np.ndarray, indices: np.ndarray, start: np.ndarray, key: np.uint64, slots: np.ndarray, out: np.ndarray
+) -> None:
+    for k in prange(len(slots)):
+        bits = draw_u64(key, slots[k] * _SLOT + TRIES)
+        pair = _by_rank(indptr, indices, start, np.int64(bits % np.uint64(start[-1])))
+        out[0, slots[k]], out[1, slots[k]] = pair
 
 
 def count_non_edges(csr: CSR) -> int:
@@ -157,12 +158,22 @@ def sample_non_edges(csr: CSR, count: int, key: int) -> np.ndarray:
     -------
     int64 (2, count)
     """
-    start = _free_before(csr.indptr, csr.indices)
-    tries = TRIES if 2 * int(start[-1]) >= csr.n_rows**2 else 0
-    out = np.empty((2, count), np.int64)
-    words, shift = _edge_filter(csr, count)
-    _sample(csr.indptr, csr.indices, words, shift, start, np.uint64(key), tries, out)
+    out = np.full((2, count), -1, np.int64)
+    if _mostly_free(csr):
+        _sample(csr.indptr, csr.indices, *_edge_filter(csr, count), np.uint64(key), TRIES, out)
+    missing = np.flatnonzero(out[0] < 0)
+    if len(missing):
+        start = _free_before(csr.indptr, csr.indices)
+        _sample_by_rank(csr.indptr, csr.indices, start, np.uint64(key), missing, out)
     return out
+
+
+def _mostly_free(csr: CSR) -> bool:
+    """Return whether at least half of all pairs are free; entries (i, i), of which there are 0 to n, take none."""
+    half, least = csr.n_rows**2, 2 * (csr.n_rows * (csr.n_rows - 1) - csr.nnz)
+    if not least < half <= least + 2 * csr.n_rows:
+        return least >= half
+    return 2 * count_non_edges(csr) >= half
 
 
 @njit(parallel=True, cache=True, nogil=True)

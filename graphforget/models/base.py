@@ -29,9 +29,12 @@ class Model(nn.Module):
 
     published: how its authors trained it, where that differs from the task's default: fields of the recipe, and options
         of the task, which the command line takes for the task it makes.
+    local: a row of a layer depends on nothing but the rows of the node and its neighbours in the layer before, through
+        `graph.csr` and `graph.normalised`: it can be computed in a part of the graph.
     """
 
     name: ClassVar[str]
+    local: ClassVar[bool] = False
     published: ClassVar[Mapping[str, Any]] = {}
     tasks: ClassVar[tuple[str, ...]] = ("link", "node")
     pretraining: Any = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Self
 
 import numpy as np
@@ -60,6 +60,16 @@ class Edited(Wrapped):
             return hook(layer, h) if hook else h
 
         return self.base.layers(graph, both, first)
+
+    def within(self, numbers: Callable[[np.ndarray], np.ndarray]) -> Self:
+        """Return the model for a part of the graph, with the same weights; `numbers` gives a node's number there."""
+        sets = {key: torch.from_numpy(numbers(operator.nodes.numpy())) for key, operator in self.operators.items()}
+        found = type(self)(
+            self.base, {int(key): Operator(nodes, self.operators[key].weight) for key, nodes in sets.items()}
+        )
+        for key, operator in found.operators.items():
+            operator.weight = self.operators[key].weight
+        return found
 
     def train(self, mode: bool = True) -> Self:
         """Switch the operators; the model underneath stays in evaluation mode."""

@@ -46,6 +46,7 @@ class GAT(Backbone):
     """
 
     name = "gat"
+    local = True
 
     def convolution(self, n_in: int, n_out: int, generator: torch.Generator) -> Convolution:
         """Return one GAT convolution."""

@@ -31,6 +31,7 @@ class GCN(Backbone):
     """Graph convolutional network (Kipf and Welling 2017, eq. 9), Glorot weights and zero biases."""
 
     name = "gcn"
+    local = True
 
     def convolution(self, n_in: int, n_out: int, generator: torch.Generator) -> Convolution:
         """Return one GCN convolution."""

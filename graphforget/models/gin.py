@@ -40,6 +40,7 @@ class GIN(Backbone):
     """
 
     name = "gin"
+    local = True
 
     def convolution(self, n_in: int, n_out: int, generator: torch.Generator) -> Convolution:
         """Return one GIN convolution."""

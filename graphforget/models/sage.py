@@ -39,6 +39,7 @@ class SAGE(Backbone):
     """GraphSAGE with full neighbourhoods and mean aggregation (Hamilton et al. 2017, algorithm 1), no normalisation."""
 
     name = "sage"
+    local = True
 
     def convolution(self, n_in: int, n_out: int, generator: torch.Generator) -> Convolution:
         """Return one SAGE convolution."""

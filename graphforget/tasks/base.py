@@ -22,6 +22,7 @@ from graphforget.kernels.khop import k_hop_nodes
 from graphforget.kernels.negatives import sample_non_edges
 from graphforget.kernels.pairs import PairIndex
 from graphforget.kernels.ranking import auc
+from graphforget.kernels.subgraph import edges_among
 
 NO_NODES = np.empty(0, dtype=np.int64)
 NO_EDGES = np.empty((2, 0), dtype=np.int64)
@@ -222,9 +223,7 @@ class Task(ABC):
 
     def affected_edges(self, gone: Forgotten, hops: int, hop: str | None = None) -> np.ndarray:
         """Return the (2, k) edges among the nodes within `hops` hops of what the deletion touches."""
-        reached = self.affected(gone, hops, hop)
-        u, v = self.graph.edges
-        return self.graph.edges[:, reached[u] & reached[v]]
+        return edges_among(self.graph.csr, self.affected(gone, hops, hop))
 
 
 def check_data(owner: str, data: object, kind: type, need: str) -> None:

@@ -79,7 +79,7 @@ def dense():
 class Spied(Problem):
     """A problem whose `fit` trains nothing and keeps what it was given."""
 
-    def fit(self, model, objective, recipe, method) -> State:
+    def fit(self, model, objective, recipe, method, *, validate=None) -> State:
         self.spied = model, objective, recipe
         return State()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +12,8 @@ from torch import Tensor
 
 from graphforget._core.errors import UnsupportedError
 from graphforget.data.graph import Graph
+from graphforget.kernels.khop import k_hop_nodes
+from graphforget.kernels.pairs import PairIndex
 from graphforget.models.base import Model
 from graphforget.models.edited import Edited, identity_operator, ones_operator, under_operators
 from graphforget.tasks.base import Forgotten, Task, as_index
@@ -25,6 +27,7 @@ from graphforget.unlearning.method import (
     positive,
     share,
 )
+from graphforget.unlearning.region import Region
 
 
 @dataclass(frozen=True)
@@ -143,16 +146,42 @@ class GNNDelete(Method):
         pairs = enumerate(zip(sets, targets, strict=True), start=1)
         operators = {layer: make(nodes, h.shape[1]) for layer, (nodes, h) in pairs}
         model = Edited(problem.original, operators)
-        graph = problem.retained.graph
-        if self.train_graph == "sdf":
-            graph = task.graph.with_edges(task.affected_edges(gone, 2, self.hop))
+        region = self._region(problem, sets)
         learn = self._embedding_loss if self.objective == "embedding" else self._probability_loss
-        loss = learn(problem, targets, sets)
-        first = _no_grad_layers(under_operators(problem.original), graph)[0]
+        loss = learn(problem, targets, sets, region)
+        first = _no_grad_layers(under_operators(problem.original), region.graph)[0]
+        learner = model.within(region.at)
         more = {"weight_decay": self.weight_decay, "patience": self.patience}
         recipe = problem.recipe_for(self, self.validate_every, **more)
-        problem.fit(model, lambda epoch: loss(self._layers(model, graph, first), epoch), recipe, self)
+        validate = self._validation(problem, model, problem.selection_deletion(recipe))
+        objective = lambda epoch: loss(self._layers(learner, region.graph, first), epoch)  # noqa: E731
+        problem.fit(model, objective, recipe, self, validate=validate)
         return model
+
+    def _validation(self, problem: Problem, model: Edited, leaked: Forgotten | None):
+        """Return the validation that computes again what operators change alone; None where the model is not local."""
+        if not problem.original.local:
+            return None
+        graph, last = problem.retained.graph, len(model.operators)
+        z = problem.original.embed(graph)
+        reach = [k_hop_nodes(graph.csr, nodes, last - layer) for layer, nodes in model.node_sets().items()]
+        rows = np.flatnonzero(np.any(reach, axis=0))
+        region = Region.around(rows, graph, problem.original, last)
+        learner, there, here = model.within(region.at), as_index(rows), as_index(region.at(rows))
+
+        def validate() -> dict[str, float]:
+            z.index_copy_(0, there, learner.embed(region.graph).index_select(0, here))
+            return problem.retained.validate(z, leaked)
+
+        return validate
+
+    def _region(self, problem: Problem, sets: list[np.ndarray]) -> Region:
+        """Return the part of the training graph that the losses read: S^l and the ends of the pairs."""
+        task, gone, graph = problem.full, problem.gone, problem.retained.graph
+        if self.train_graph == "sdf":
+            graph = task.graph.with_edges(task.affected_edges(gone, 2, self.hop))
+        rows = np.unique(np.concatenate([*sets, consistency_pairs(task, gone).ravel()]))
+        return Region.around(rows, graph, problem.original, len(sets))
 
     def _layers(self, model: Edited, graph: Graph, first: Tensor) -> list[Tensor]:
         """Return the embeddings after each operator; the next layer sees them detached when gradients are "own"."""
@@ -168,11 +197,13 @@ class GNNDelete(Method):
         model.layers(graph, keep, first)
         return seen
 
-    def _embedding_loss(self, problem: Problem, targets: list[Tensor], sets: list[np.ndarray]):
+    def _embedding_loss(self, problem: Problem, targets: list[Tensor], sets: list[np.ndarray], region: Region):
         task, gone, streams = problem.full, problem.gone, problem.streams
         pairs = consistency_pairs(task, gone)
-        ends = as_index(np.concatenate([pairs, pairs[::-1]], axis=1).ravel())
-        rest = [as_index(np.setdiff1d(nodes, pairs)) for nodes in sets]
+        ends = as_index(region.at(np.concatenate([pairs, pairs[::-1]], axis=1).ravel()))
+        others = [np.setdiff1d(nodes, pairs) for nodes in sets]
+        kept = [target.index_select(0, as_index(nodes)) for target, nodes in zip(targets, others, strict=True)]
+        rest = [as_index(region.at(nodes)) for nodes in others]
         if self.alpha == 0 and not any(len(nodes) for nodes in rest):
             raise UnsupportedError(
                 "alpha is 0, which leaves neighbourhood influence alone, and no layer of this backbone "
@@ -187,26 +218,28 @@ class GNNDelete(Method):
             else:
                 random = as_index(others_only[stream.integers(len(others_only), len(ends))])
             total = torch.zeros(())
-            for h, target, others in zip(layers, targets, rest, strict=True):
+            for h, target, nodes, before in zip(layers, targets, rest, kept, strict=True):
                 if self.alpha > 0:
-                    total = total + self.alpha * _mse(h, ends, target, random)
-                if self.alpha < 1 and len(others):
-                    total = total + (1 - self.alpha) * _mse(h, others, target, others)
+                    total = total + self.alpha * _mse(h, ends, target.index_select(0, random))
+                if self.alpha < 1 and len(nodes):
+                    total = total + (1 - self.alpha) * _mse(h, nodes, before)
             return total
 
         return loss
 
-    def _probability_loss(self, problem: Problem, targets: list[Tensor], sets: list[np.ndarray]):
+    def _probability_loss(self, problem: Problem, targets: list[Tensor], sets: list[np.ndarray], region: Region):
         task, gone, streams = problem.full, problem.gone, problem.streams
-        forgotten = task.forgotten_items(gone)
-        inside, target, n_pairs = as_index(sets[1]), targets[-1], float(len(sets[1])) ** 2
+        forgotten, target, n_pairs = task.forgotten_items(gone), targets[-1], float(len(sets[1])) ** 2
+        inside, before = as_index(region.at(sets[1])), target.index_select(0, as_index(sets[1]))
+        theirs = torch.sigmoid(task.responses(target, forgotten))
+        here = replace(forgotten, pairs=(PairIndex.of(region.at(gone.items), region.n_nodes),))
 
         def loss(layers: list[Tensor], epoch: int) -> Tensor:
             stream = streams("random-pairs", epoch=epoch if self.resample_negatives else 0)
             random = task.responses(target, task.unrelated_items(gone, stream))
-            deleted = F.mse_loss(task.responses(layers[-1], forgotten), random)
-            every = sigmoid_pairs_mse(layers[-1].index_select(0, inside), target.index_select(0, inside))
-            ours, theirs = (torch.sigmoid(task.responses(z, forgotten)) for z in (layers[-1], target))
+            deleted = F.mse_loss(task.responses(layers[-1], here), random)
+            every = sigmoid_pairs_mse(layers[-1].index_select(0, inside), before)
+            ours = torch.sigmoid(task.responses(layers[-1], here))
             kept = (every * n_pairs - 2 * (ours - theirs).square().sum()) / (n_pairs - 2 * gone.count)
             return self.alpha * deleted + (1 - self.alpha) * kept
 
@@ -231,5 +264,5 @@ def _no_grad_layers(model: Model, graph: Graph) -> list[Tensor]:
         return model.layers(graph)
 
 
-def _mse(h: Tensor, rows: Tensor, target: Tensor, target_rows: Tensor) -> Tensor:
-    return F.mse_loss(h.index_select(0, rows), target.index_select(0, target_rows))
+def _mse(h: Tensor, rows: Tensor, target: Tensor) -> Tensor:
+    return F.mse_loss(h.index_select(0, rows), target)

@@ -1,0 +1,67 @@
+"""The part of a graph that the embeddings of some nodes depend on: what a local method computes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from graphforget.data.graph import Graph
+from graphforget.kernels.csr import gcn_normalise
+from graphforget.kernels.khop import k_hop_nodes
+from graphforget.kernels.propagate import Sparse
+from graphforget.kernels.subgraph import edges_among, induced_csr
+from graphforget.models.base import Model
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """Some nodes of a graph, as a graph of their own that gives the embeddings of `rows` as the whole graph does.
+
+    A model whose layers are `local` sees the same rows there, summed in the same order: the features of the nodes, the
+    entries of their rows, and the degrees of the whole graph. Rows on the rim, beyond those asked for, are wrong.
+
+    Attributes
+    ----------
+    graph: the part, its nodes numbered anew; or the whole graph.
+    nodes: ascending numbers that its nodes have in the whole graph; None for the whole.
+    """
+
+    graph: Graph
+    nodes: np.ndarray | None = None
+
+    @classmethod
+    def around(cls, rows: np.ndarray, graph: Graph, model: Model, layers: int) -> Self:
+        """Return what `layers` layers of `model` need for the nodes `rows`; the whole graph where it is not local."""
+        if not model.local:
+            return cls(graph)
+        nodes = np.flatnonzero(k_hop_nodes(graph.csr, rows, layers))
+        return cls(part(graph, nodes), nodes)
+
+    def at(self, nodes: np.ndarray) -> np.ndarray:
+        """Return the numbers in the part of nodes of the whole graph, which must be in it."""
+        return nodes if self.nodes is None else np.searchsorted(self.nodes, nodes)
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes."""
+        return self.graph.n_nodes
+
+
+def part(graph: Graph, nodes: np.ndarray) -> Graph:
+    """Return the graph of some nodes, ascending (k,), and the edges among them, normalised by their whole degrees."""
+    csr, degrees = induced_csr(graph.csr, nodes), graph.degrees[nodes]
+    found = replace(
+        graph,
+        n_nodes=len(nodes),
+        edges=edges_among(csr, np.ones(len(nodes), dtype=bool)),
+        features=None if graph.features is None else graph.features[nodes],
+        labels=None if graph.labels is None else graph.labels[nodes],
+        ids=None if graph.ids is None else graph.ids[nodes],
+        masks={},
+    )
+    found.memo("csr", lambda: csr)
+    found.memo("degrees", lambda: degrees)
+    found.memo("normalised", lambda: Sparse(gcn_normalise(csr, degrees), symmetric=True))
+    return found
