@@ -101,6 +101,11 @@ def judge_all(
     return (*records[:2], _record("Noise floor", "floor", bench.case, floor), *records[2:])
 
 
+def judge_method(bench: Bench, subject: Subject, gold: Mapping[str, float]) -> Record:
+    """Return the record of one method; `gold` holds gold's own values."""
+    return _record(subject.row, subject.kind, bench.case, _judged(bench, subject, gold))
+
+
 def _judged(bench: Bench, subject: Subject, reference: Mapping[str, float]) -> Findings:
     """Return all findings about a subject that nothing else is compared with."""
     found = judge(bench, subject, reference)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 
+from graphforget._core.errors import DataError
 from graphforget._core.streams import Streams
 from graphforget._core.threads import one_torch_thread
 from graphforget.evaluation.attack_network import AttackNetwork, train_attack
@@ -50,6 +54,23 @@ class Attacker:
         with one_torch_thread():
             found = self.network(features(logits)).double()
             return torch.softmax(found, dim=1)[:, 1].numpy()
+
+    def to_bytes(self) -> bytes:
+        """Return the attacker as safetensors, for a file of its own."""
+        quality = torch.tensor(self.quality, dtype=torch.float64)
+        return save({**self.network.state_dict(), "quality": quality})
+
+    @classmethod
+    def from_bytes(cls, data: bytes, source: str) -> Self:
+        """Return the attacker that `to_bytes` wrote; raises DataError, in the name of `source`, for anything else."""
+        try:
+            tensors = load(data)
+            quality = float(tensors.pop("quality"))
+            network = AttackNetwork(len(tensors["first"]), Streams(0))
+            network.load_state_dict(tensors)
+        except (SafetensorError, RuntimeError, LookupError, ValueError) as error:
+            raise DataError(f"{source}: not an attacker ({error}). Delete its folder to fit it anew.") from error
+        return cls(network.requires_grad_(False).eval(), quality)
 
 
 def fit_attacker(
@@ -105,10 +126,14 @@ def mi_ratio(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
     return float((before / np.maximum(after, CLAMP)).mean()), float((after < CLAMP).mean())
 
 
+def attackable(node_task: bool, kind: str) -> bool:
+    """Return whether a deletion of a kind takes training items of a node or a link task, as the attack needs."""
+    return kind in ("edges", "nodes", "classes") and not (node_task and kind == "edges")
+
+
 def refusal(case: Case) -> str | None:
     """Return why there is no membership attack on the forgotten part of this case, or None where there is one."""
-    node_task = isinstance(case.task, NodeClassification)
-    if case.gone.kind not in ("edges", "nodes", "classes") or (node_task and case.gone.kind == "edges"):
+    if not attackable(isinstance(case.task, NodeClassification), case.gone.kind):
         return "no membership attack: the forgotten items remain training items of the retained task."
     if "forgotten" not in case.parts or not _trained(case).any():
         return "no membership attack: nothing that was trained on is forgotten."

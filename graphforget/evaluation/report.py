@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from graphforget._core.errors import UsageError
 from graphforget.evaluation.case import Kind, Subject, case_of
 from graphforget.evaluation.distance import parameter_distance
 from graphforget.evaluation.document import Report
-from graphforget.evaluation.judge import Bench, judge_all
+from graphforget.evaluation.judge import Bench, judge_all, judge_method
 from graphforget.evaluation.membership import Attacker, fit_attacker, refusal
 from graphforget.evaluation.names import caveats, known, row_names, title
+from graphforget.evaluation.records import Record
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.loop import Progress
 from graphforget.unlearning.run import Result, unlearn
@@ -74,11 +75,31 @@ def evaluate(
     return Report(given[0].task.name, title(given[0]), records)
 
 
+def bench_of(golds: Sequence[Result], attack: bool | Attacker = True) -> Bench:
+    """Return what every method of the gold runs' deletion is judged against, to judge them one by one.
+
+    golds, attack: as in `evaluate`. Raises UsageError when the gold runs are not of one deletion on one model.
+    """
+    _check_one_case(golds)
+    return _bench(golds[0], golds[0], attack, None)
+
+
+def references(bench: Bench, golds: Sequence[Result]) -> tuple[Record, ...]:
+    """Return the rows that stand in every table of a case: original, gold, noise floor, for recommenders popularity."""
+    floors = [_subject("Noise floor", "floor", run, bench.gold) for run in golds[1:]]
+    return judge_all(bench, floors, [], _same_start(golds[0], golds))
+
+
+def method_record(bench: Bench, result: Result, gold: Mapping[str, float]) -> Record:
+    """Return the row of one method, as `evaluate` gives it; `gold` holds the values of gold's row."""
+    return judge_method(bench, _subject(result.label, "method", result, bench.gold), gold)
+
+
 def _bench(first: Result, gold: Result, attack: bool | Attacker, progress: Progress | None) -> Bench:
     case = case_of(first.task, first.retained, first.gone)
-    attacker = attack if isinstance(attack, Attacker) else None
+    attacker = attack if isinstance(attack, Attacker) and refusal(case) is None else None
     recommends = isinstance(first.task, Recommendation)
-    if recommends and attacker is not None:
+    if recommends and isinstance(attack, Attacker):
         raise UsageError("evaluate: an Attacker judges link and node tasks; for recommenders give True or False.")
     if attack is True and not recommends and refusal(case) is None:
         attacker = fit_attacker(first.task, first.original, progress=progress)

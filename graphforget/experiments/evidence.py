@@ -8,6 +8,7 @@ from graphforget.evaluation.case import Case, Subject, case_of
 from graphforget.evaluation.cost import own_cost
 from graphforget.evaluation.document import Report
 from graphforget.evaluation.forgetting import forgetting
+from graphforget.evaluation.metrics import METRICS
 from graphforget.evaluation.names import caveats, known, title
 from graphforget.evaluation.recommend_case import deleted_share
 from graphforget.evaluation.records import Record
@@ -17,7 +18,7 @@ from graphforget.models.base import Model
 from graphforget.tasks.base import Task
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
-from graphforget.tasks.recommend import Recommendation
+from graphforget.tasks.recommend import CUTOFFS, Recommendation
 from graphforget.unlearning.run import Result
 
 NO_GOLD = "no gold model was trained: how much forgetting is right is not known (give --gold)."
@@ -35,6 +36,18 @@ def values_of(task: Task, model: Model) -> dict[str, float]:
         found = task.metrics(z, "test", ks=(20,))
         values |= {f"test_{name}": found[name] for name in ("recall@20", "ndcg@20")}
     return values
+
+
+def held_out_values(task: Task, model: Model) -> dict[str, float]:
+    """Return every metric of a report that is measured on held-out parts alone, of a model that has forgotten nothing.
+
+    A recommender without a test part has none.
+    """
+    found = values_of(task, model)
+    if isinstance(task, Recommendation) and task.graph.test is not None and task.graph.test.nnz:
+        ranked = task.metrics(model.embed(task.graph), "test", ks=CUTOFFS)
+        found |= {f"{part}_{name}": value for part in ("test", "whole") for name, value in ranked.items()}
+    return {name: value for name, value in found.items() if name in METRICS}
 
 
 def beside_original(result: Result) -> Report:

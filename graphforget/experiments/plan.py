@@ -30,8 +30,8 @@ class Plan:
     Parameters
     ----------
     setup: data, task, backbone, recipe.
-    request: what is to be deleted.
-    methods: texts as `chosen_methods` reads them, "all" included.
+    request: what is to be deleted; None trains the original alone.
+    methods: texts as `chosen_methods` reads them, "all" included; none at all gives the original and gold alone.
     seeds: one run each; a run's seed decides split, deletion, initial weights and negatives.
     gold_runs: gold models of each seed; the first is the gold, the others (other seeds) give the noise floor.
     attack: also run the membership attack.
@@ -41,7 +41,7 @@ class Plan:
     """
 
     setup: Setup
-    request: Request
+    request: Request | None
     methods: tuple[str, ...]
     seeds: tuple[int, ...] = (42,)
     gold_runs: int = 2
@@ -56,6 +56,10 @@ class Plan:
 
     def specs(self) -> tuple[Spec, ...]:
         """Return the methods."""
+        if self.request is None and self.methods:
+            raise UsageError(f"Method '{self.methods[0]}' has nothing to forget: name a deletion, or no method.")
+        if self.request is None or not self.methods:
+            return ()
         mode = self.setup.task_options.get("class_mode", "label")
         same_graph = self.request.kind == "classes" and mode == "label"
         return chosen_methods(self.methods, self.setup.task, self.request.kind, same_graph)
@@ -64,7 +68,7 @@ class Plan:
         """Return what decides the numbers, for JSON."""
         return {
             "setup": self.setup.as_dict(),
-            "request": self.request.as_dict(),
+            "request": None if self.request is None else self.request.as_dict(),
             "methods": {spec.label: spec.method.config() for spec in self.specs()},
             "seeds": list(self.seeds),
             "gold_runs": self.gold_runs,

@@ -32,14 +32,25 @@ ORIGINAL = "original"
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """The task and the deletion of one seed, and the digests of its stages."""
+    """The task and the deletion of one seed, and the digests of its stages.
+
+    Where nothing is to be deleted, `deletion` and `gone` are None and everything is retained.
+    """
 
     seed: int
     task: Task
-    deletion: Deletion
-    gone: Forgotten
+    deletion: Deletion | None
+    gone: Forgotten | None
     retained: Task
     digests: dict[str, str]
+
+
+def prepare_training(setup: Setup, data: Graph | Interactions, seed: int) -> Prepared:
+    """Return the task and the digest of a seed that trains the original alone; raises what `prepare` raises of it."""
+    task = setup.make_task(data, seed)
+    check_backbone(setup, task)
+    check_recipe(setup, task)
+    return Prepared(seed, task, None, None, task, {ORIGINAL: original_digest(setup, task, seed)})
 
 
 def gold_stage(number: int) -> str:
@@ -58,6 +69,8 @@ def prepare(plan: Plan, graph: Graph | Interactions, seed: int) -> Prepared:
     Raises what a run would raise later: a pool too small, a deletion of what is not there or of everything, a method
     that does not serve the task, a selection metric that does not exist.
     """
+    if plan.request is None:
+        return prepare_training(plan.setup, graph, seed)
     task = plan.setup.make_task(graph, seed)
     check_backbone(plan.setup, task)
     task, deletion = plan.request.carried_out(task, seed, plan.setup.source.columns)

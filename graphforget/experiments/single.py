@@ -72,6 +72,8 @@ def run_plan(plan: Plan, listen: Listen = silent, *, jobs: int = 1, threads: int
     """
     if jobs < 1:
         raise UsageError(f"--jobs must be at least 1; got {jobs}.")
+    if plan.request is None or not plan.methods:
+        raise UsageError("A comparison needs a deletion and at least one method; this plan names none.")
     check_threads(threads)
     graph = plan.setup.source.load()
     tell_of(graph, listen)

@@ -44,7 +44,7 @@ class Bench:
 
     def keep_deletion(self) -> None:
         """Write the deletion, in the user's ids, beside the stages."""
-        if self.store.folder is not None:
+        if self.store.folder is not None and self.prepared.deletion is not None:
             self.prepared.deletion.write(self.store.folder / "deletion.json")
 
     def warm(self, plan: Plan) -> None:
@@ -54,6 +54,7 @@ class Bench:
         self.listen(Event(self.prepared.seed, WARM_UP, "started"))
         start = time.perf_counter()
         labels = tuple(spec.label for spec in plan.specs())
+        assert plan.request is not None
         warm_up(plan.setup.task, plan.setup.name, plan.request.kind, labels)
         self.listen(Event(self.prepared.seed, WARM_UP, "done", seconds=time.perf_counter() - start))
 
@@ -63,19 +64,35 @@ class Bench:
         if self.store.finished(ORIGINAL, digest):
             self.listen(Event(seed, ORIGINAL, "reused"))
             return self.store.load(ORIGINAL)[0]
-        clock = self._start(ORIGINAL, ORIGINAL)
-        backbone, recipe = self.setup.make_backbone(), self.setup.make_recipe()
-        task, start = self.prepared.task, time.perf_counter()
-        model = train(backbone, task, seed=seed, recipe=recipe, checkpoint=clock.checkpoint, progress=clock.progress)
-        seconds = clock.before + time.perf_counter() - start
+        model, seconds = self.trained()
         self.store.save(ORIGINAL, digest, model, {"seconds": seconds})
         self.listen(Event(seed, ORIGINAL, "done", seconds=seconds))
         return model
+
+    def trained(self) -> tuple[Model, float]:
+        """Return the original, trained now or from its checkpoint, and the seconds it took; nothing is kept."""
+        clock = self._start(ORIGINAL, ORIGINAL)
+        backbone, recipe = self.setup.make_backbone(), self.setup.make_recipe()
+        task, start = self.prepared.task, time.perf_counter()
+        model = train(
+            backbone,
+            task,
+            seed=self.prepared.seed,
+            recipe=recipe,
+            checkpoint=clock.checkpoint,
+            progress=clock.progress,
+        )
+        return model, clock.before + time.perf_counter() - start
 
     def gold(self, original: Model, number: int) -> Result:
         """Return the gold run `number`: the first has the run's seed, the others the seeds after it."""
         stage = gold_stage(number)
         return self._result(original, stage, stage, methods().get(GOLD), self.prepared.seed + number)
+
+    def made_gold(self, original: Model, number: int) -> Result:
+        """Return the gold run `number`, made now or from its checkpoint; nothing is kept."""
+        stage = gold_stage(number)
+        return self.made(original, stage, stage, methods().get(GOLD), self.prepared.seed + number)
 
     def method(self, original: Model, spec: Spec) -> Result:
         """Return what a method made of the original."""
@@ -103,15 +120,20 @@ class Bench:
         if self.store.finished(stage, digest):
             self.listen(Event(self.prepared.seed, label, "reused"))
             return self._restored(original, stage, label, method, seed)
-        clock = self._start(stage, label)
-        task, deletion = self.prepared.task, self.prepared.deletion
-        result = unlearn(
-            original, task, deletion, method, seed=seed, checkpoint=clock.checkpoint, progress=clock.progress
-        )
-        result = replace(result, label=label, retained=self.prepared.retained, seconds=result.seconds + clock.before)
+        result = self.made(original, stage, label, method, seed)
         self.store.save(stage, digest, result.model, {**result.receipt(), "history": result.history})
         self.listen(Event(self.prepared.seed, label, "done", seconds=result.seconds))
         return result
+
+    def made(self, original: Model, stage: str, label: str, method: Method, seed: int) -> Result:
+        """Return what a method makes of the original, now or from its checkpoint; nothing is kept."""
+        clock = self._start(stage, label)
+        task, deletion = self.prepared.task, self.prepared.deletion
+        assert deletion is not None
+        result = unlearn(
+            original, task, deletion, method, seed=seed, checkpoint=clock.checkpoint, progress=clock.progress
+        )
+        return replace(result, label=label, retained=self.prepared.retained, seconds=result.seconds + clock.before)
 
     def _restored(self, original: Model, stage: str, label: str, method: Method, seed: int) -> Result:
         """Return the result that a finished stage holds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from graphforget.training.train import Provenance
 
 RECEIPT = "receipt.json"
 PLAN = "plan.json"
+WORK = "work"
+More = Callable[[Path, Model, dict[str, Any]], None]
+"""Writes what else belongs into the folder of a finished stage, from its model and receipt."""
 
 
 def check_place(out: Path) -> None:
@@ -44,39 +47,61 @@ class Store:
 
     A stage is a model folder with a receipt that carries the digest of all that decides the model: graph, split,
     deletion, method, recipe and seed.
+
+    Parameters
+    ----------
+    names: folder of each stage, where many plans share one store and stages are found by their digests; unfinished
+        stages then stand in a folder of their own, `work`. By default a stage's folder has its own name.
     """
 
     folder: Path | None
+    names: Mapping[str, str] | None = None
+
+    def place(self, stage: str) -> Path:
+        """Return the folder of a stage."""
+        assert self.folder is not None
+        return self.folder / (stage if self.names is None else self.names[stage])
 
     def finished(self, stage: str, digest: str) -> bool:
         """Return whether the stage is there; raises UsageError when it was made from something else."""
-        if self.folder is None or not (self.folder / stage).exists():
+        if self.folder is None or not self.place(stage).exists():
             return False
-        receipt = read_json(self.folder / stage / RECEIPT)
+        receipt = read_json(self.place(stage) / RECEIPT)
         if not isinstance(receipt, dict) or receipt.get("digest") != digest:
             raise UsageError(
-                f"{self.folder / stage}: made from other data, options or seed than this run has, so it is not reused. "
+                f"{self.place(stage)}: made from other data, options or seed than this run has, so it is not reused. "
                 "Repeat the command that made it, or give another --out."
             )
         return True
 
     def checkpoint(self, stage: str, digest: str) -> Path | None:
         """Return the file an unfinished stage is resumed from; its name holds the digest."""
-        return None if self.folder is None else self.folder / f"{stage}-{digest[:16]}.checkpoint"
+        if self.folder is None:
+            return None
+        if self.names is not None:
+            return self.folder / WORK / f"{self.names[stage]}.checkpoint"
+        return self.folder / f"{stage}-{digest[:16]}.checkpoint"
 
-    def save(self, stage: str, digest: str, model: Model, receipt: dict[str, Any]) -> None:
-        """Keep a finished stage and drop its checkpoint."""
+    def save(
+        self,
+        stage: str,
+        digest: str,
+        model: Model,
+        receipt: dict[str, Any],
+        more: More = lambda folder, model, receipt: None,
+    ) -> None:
+        """Keep a finished stage, with what `more` adds to its folder, and drop its checkpoint."""
         if self.folder is None:
             return
-        write_model(self.folder / stage, model, {"digest": digest, **receipt})
+        whole = {"digest": digest, **receipt}
+        write_model(self.place(stage), model, whole, more=lambda folder: more(folder, model, whole))
         checkpoint = self.checkpoint(stage, digest)
         assert checkpoint is not None
         drop_checkpoint(checkpoint)
 
     def load(self, stage: str) -> tuple[Model, dict[str, Any]]:
         """Return the model and the receipt of a finished stage."""
-        assert self.folder is not None
-        return read_model(self.folder / stage), read_json(self.folder / stage / RECEIPT)
+        return read_model(self.place(stage)), read_json(self.place(stage) / RECEIPT)
 
 
 def write_model(

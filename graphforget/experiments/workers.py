@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -58,8 +58,10 @@ def limited_threads(threads: int | None) -> Iterator[None]:
 
 
 @dataclass
-class _Worker:
-    seed: int
+class Worker:
+    """A process of its own, and the pipe it talks through."""
+
+    name: str
     process: Any
     pipe: Connection
 
@@ -79,20 +81,26 @@ def _work(plan: Plan, seed: int, threads: int, pipe: Connection) -> None:
         pipe.close()
 
 
+def threads_each(threads: int | None, jobs: int) -> int:
+    """Return the threads of each of `jobs` processes: those given, or an equal share of what the machine has."""
+    return threads or max(1, min(os.cpu_count() or 1, numba.config.NUMBA_NUM_THREADS) // jobs)
+
+
 def run_in_processes(plan: Plan, listen: Listen, jobs: int, threads: int | None) -> list[Any]:
     """Return what `run_seed` gives for each seed, in the order of the seeds, with `jobs` processes at a time.
 
     Raises the first error of a seed; the other processes are ended then.
     """
     jobs = min(jobs, len(plan.seeds))
-    each = threads or max(1, min(os.cpu_count() or 1, numba.config.NUMBA_NUM_THREADS) // jobs)
+    each = threads_each(threads, jobs)
     waiting, running, done = list(plan.seeds), [], {}
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
-                running.append(_started(plan, waiting.pop(0), each))
-            for worker in _ready(running):
-                answer = _receive(worker)
+                seed = waiting.pop(0)
+                running.append(started(_work, (plan, seed, each), str(seed)))
+            for worker in ready(running):
+                answer = received(worker)
                 if isinstance(answer, Event):
                     listen(answer)
                     continue
@@ -100,7 +108,7 @@ def run_in_processes(plan: Plan, listen: Listen, jobs: int, threads: int | None)
                 worker.process.join()
                 if isinstance(answer, GraphforgetError):
                     raise answer
-                done[worker.seed] = answer
+                done[int(worker.name)] = answer
     finally:
         for worker in running:
             worker.process.terminate()
@@ -108,27 +116,29 @@ def run_in_processes(plan: Plan, listen: Listen, jobs: int, threads: int | None)
     return [done[seed] for seed in plan.seeds]
 
 
-def _started(plan: Plan, seed: int, threads: int) -> _Worker:
+def started(work: Callable[..., None], arguments: tuple[Any, ...], name: str) -> Worker:
+    """Start `work(*arguments, pipe)` in a process of its own."""
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(plan, seed, threads, theirs), name=f"seed-{seed}")
+    process = context.Process(target=work, args=(*arguments, theirs), name=name)
     process.start()
     theirs.close()
-    return _Worker(seed, process, ours)
+    return Worker(name, process, ours)
 
 
-def _ready(running: list[_Worker]) -> list[_Worker]:
-    ready = wait([worker.pipe for worker in running])
-    return [worker for worker in running if worker.pipe in ready]
+def ready(running: list[Worker]) -> list[Worker]:
+    """Return, as soon as there are some, the processes that have something to say or have ended."""
+    speaking = wait([worker.pipe for worker in running])
+    return [worker for worker in running if worker.pipe in speaking]
 
 
-def _receive(worker: _Worker) -> Any:
+def received(worker: Worker) -> Any:
     """Return the next message; a process that ended without one becomes an error."""
     try:
         return worker.pipe.recv()
     except EOFError:
         worker.process.join()
         return GraphforgetError(
-            f"The process of seed {worker.seed} ended with code {worker.process.exitcode} before it was done (a code "
+            f"The process '{worker.name}' ended with code {worker.process.exitcode} before it was done (a code "
             "of -9 usually means too little memory). Use fewer --jobs; with --out the finished parts are reused."
         )

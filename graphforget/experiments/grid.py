@@ -1,0 +1,118 @@
+"""A grid: data x backbone x deletion x method x seed, as TOML says it, and as plans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from graphforget.data.cards import is_card
+from graphforget.experiments.plan import Plan
+from graphforget.experiments.request import Request
+from graphforget.experiments.setup import Setup, Source
+
+
+class Strict(BaseModel):
+    """A frozen value read from TOML; an unknown field is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Wanted(Strict):
+    """A deletion and its name in tables; the other fields are those of `Request`."""
+
+    name: str = Field(min_length=1)
+    kind: str
+    fraction: float | None = None
+    count: int | None = None
+    classes: tuple[str, ...] = ()
+    file: str | None = None
+    users_file: str | None = None
+    items_file: str | None = None
+    modality: str | None = None
+    where: str | None = None
+    pool: str | None = None
+    sampling: str | None = None
+    on_small_pool: str | None = None
+
+    def request(self) -> Request:
+        """Return what is to be deleted; raises UsageError for what cannot be."""
+        return Request(**self.model_dump(exclude={"name"}))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of data, backbone and deletion (the empty text for none), as a plan over methods and seeds."""
+
+    data: str
+    backbone: str
+    deletion: str
+    plan: Plan
+    grid: Grid
+
+
+class Grid(Strict):
+    """Every combination of data, backbones, deletions, methods and seeds.
+
+    Parameters
+    ----------
+    data: names or paths of data sets. features, labels, load: as in `Source`, the last being its options.
+    backbones: as `Setup` reads them, with or without options.
+    deletions: what goes; without any, original models are trained and nothing is unlearned.
+    methods: as `Plan` reads them; without any, the original and gold alone are made.
+    seeds, gold_runs, attack: as in `Plan`.
+    task, task_options, architecture, recipe: as in `Setup`.
+    requires: contents of files that the data's card calls optional and this grid cannot do without, as "triples".
+    """
+
+    data: tuple[str, ...] = Field(min_length=1)
+    backbones: tuple[str, ...] = Field(min_length=1)
+    task: str = "link"
+    methods: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (42,)
+    gold_runs: int = 2
+    attack: bool = True
+    features: str | None = None
+    labels: str | None = None
+    requires: tuple[str, ...] = ()
+    task_options: dict[str, Any] = Field(default_factory=dict)
+    architecture: dict[str, Any] = Field(default_factory=dict)
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    load: dict[str, Any] = Field(default_factory=dict)
+    deletions: tuple[Wanted, ...] = ()
+
+    def cells(self, data_dir: str | None = None) -> Iterator[Cell]:
+        """Yield every combination of data, backbone and deletion; raises UsageError for what cannot be.
+
+        data_dir: folder of the named sets.
+        """
+        for data, backbone in product(self.data, self.backbones):
+            setup = Setup(
+                self.source(data, data_dir), backbone, self.task, self.task_options, self.architecture, self.recipe
+            )
+            for wanted in self.deletions or (None,):
+                request = None if wanted is None else wanted.request()
+                methods = self.methods if request is not None else ()
+                plan = Plan(setup, request, methods, self.seeds, self.gold_runs, self.attack)
+                yield Cell(data, backbone, "" if wanted is None else wanted.name, plan, self)
+
+    def source(self, data: str, data_dir: str | None) -> Source:
+        """Return where one of the data sets comes from."""
+        place = data_dir if is_card(data) else None
+        options = {key: tuple(value) if isinstance(value, list) else value for key, value in self.load.items()}
+        return Source(data, place, self.features, self.labels, options)
+
+    def narrowed(self, cell: Cell, seed: int, methods: Sequence[str]) -> Grid:
+        """Return the grid of one cell, one seed and the methods named."""
+        kept = tuple(wanted for wanted in self.deletions if wanted.name == cell.deletion)
+        one = {"data": (cell.data,), "backbones": (cell.backbone,), "deletions": kept}
+        return self.model_copy(update={**one, "seeds": (seed,), "methods": tuple(methods)})
+
+    def as_table(self) -> dict[str, Any]:
+        """Return the fields that differ from their defaults, and those that decide numbers, for TOML."""
+        always = {"task", "seeds"} | ({"gold_runs", "attack"} if self.deletions else set())
+        kept = self.model_dump(exclude_defaults=True) | self.model_dump(include=always)
+        return {name: kept[name] for name in type(self).model_fields if name in kept}
