@@ -15,9 +15,7 @@ from graphforget.tasks.base import Task
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
 from graphforget.tasks.recommend import Recommendation
-from graphforget.unlearning.sampling_recommend import RANDOM, Pool, named, pool_of
-
-Amount = float | int
+from graphforget.unlearning.sampling_recommend import RANDOM, Amount, Pool, count_of, named, pool_of
 
 
 def sample_deletion(
@@ -57,8 +55,8 @@ def sample_deletion(
     on_small_pool: a pool smaller than what is wanted is an "error", or is taken whole ("cap").
     seed: of the permutation whose first members are taken (for edges as GNNDelete does); by default the task's.
 
-    Raises UsageError unless one kind is asked for, UnsupportedError for a kind that the task does not have, DataError
-    when the pool is too small.
+    Raises UsageError unless one kind is asked for, and for an option that has no effect on it, UnsupportedError for a
+    kind that the task does not have, DataError when the pool is too small.
     """
     wanted = {
         "edges": edges,
@@ -71,6 +69,7 @@ def sample_deletion(
     }
     given = {kind: amount for kind, amount in wanted.items() if amount is not None}
     _check_kinds(task, given, modality)
+    _refuse_idle(task, given, {"where": where, "pool": pool, "sampling": sampling, "on_small_pool": on_small_pool})
     seed = task.seed if seed is None else seed
     if modality is not None and not given:
         return named(task, {}, modality)
@@ -99,9 +98,22 @@ def _check_kinds(task: Task, given: dict[str, Amount], modality: str | None) -> 
         )
 
 
+def _refuse_idle(task: Task, given: dict[str, Amount], options: dict[str, str]) -> None:
+    """Raise UsageError for the first option that was set although it has no effect on what is asked for."""
+    if isinstance(task, Recommendation):
+        used = {"sampling", "on_small_pool"} if given else set()
+    else:
+        used = {"where" if "edges" in given else "pool", "on_small_pool"}
+    defaults = {"where": "any", "pool": "train", "sampling": RANDOM, "on_small_pool": "error"}
+    for key, value in options.items():
+        if key not in used and value != defaults[key]:
+            asked = ", ".join(given) or "a modality of every item"
+            raise UsageError(f"sample_deletion: '{key}' is {value}, but has no effect on {asked} here; leave it out.")
+
+
 def _taken(found: Pool, amount: Amount, kind: str, on_small_pool: str, order: np.ndarray) -> np.ndarray:
     """Return the first members of the pool in `order`, ascending."""
-    count = _count(amount, found.total, kind)
+    count = count_of("sample_deletion", amount, found.total, kind)
     if count > len(order) and on_small_pool == "error":
         raise DataError(
             f"The pool '{found.name}' holds {len(order):,} {kind}, but {count:,} are wanted. "
@@ -120,17 +132,6 @@ def _order(task: Task, kind: str, found: Pool, seed: int) -> np.ndarray:
         return found.members
     generator = torch.Generator().manual_seed(seed) if kind == "edges" else Streams(seed)("deletion").torch()
     return found.members[torch.randperm(len(found.members), generator=generator).numpy()]
-
-
-def _count(amount: Amount, total: int, kind: str) -> int:
-    if isinstance(amount, bool) or not isinstance(amount, int | float):
-        raise UsageError(f"sample_deletion: '{kind}' must be a share (float) or a count (int); got {amount!r}.")
-    if isinstance(amount, float) and not 0 < amount < 1:
-        raise UsageError(f"sample_deletion: '{kind}' as a share must be above 0 and below 1; got {amount}.")
-    count = int(amount * total) if isinstance(amount, float) else amount
-    if count < 1:
-        raise UsageError(f"sample_deletion: {amount} of {total:,} {kind} is none at all; ask for more.")
-    return count
 
 
 def _graph_pool(task: Task, kind: str, where: str, pool: str) -> Pool:

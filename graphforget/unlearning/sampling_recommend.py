@@ -18,6 +18,8 @@ from graphforget.data.interactions import Interactions
 from graphforget.data.resolve_interactions import EVERY_ITEM
 from graphforget.tasks.recommend import Recommendation
 
+Amount = float | int
+
 RANDOM = "random"
 FLIPPED = "label-flipped"
 SCHEMES = (RANDOM, "core", "edge", "high-degree", "low-degree")
@@ -32,6 +34,21 @@ class Pool:
     name: str
     members: np.ndarray
     total: int
+
+
+def count_of(owner: str, amount: Amount, total: int, kind: str) -> int:
+    """Return how many of `total` an amount is: a share, rounded down, or a count.
+
+    Raises UsageError, in the owner's name, for what is neither, or none at all.
+    """
+    if isinstance(amount, bool) or not isinstance(amount, int | float):
+        raise UsageError(f"{owner}: '{kind}' must be a share (float) or a count (int); got {amount!r}.")
+    if isinstance(amount, float) and not 0 < amount < 1:
+        raise UsageError(f"{owner}: '{kind}' as a share must be above 0 and below 1; got {amount}.")
+    count = int(amount * total) if isinstance(amount, float) else amount
+    if count < 1:
+        raise UsageError(f"{owner}: {amount} of {total:,} {kind} is none at all; ask for more.")
+    return count
 
 
 def pool_of(task: Recommendation, kind: str, sampling: str, seed: int) -> Pool:
@@ -123,9 +140,7 @@ def _ids(data: Interactions, kind: str, numbers: np.ndarray) -> list:
     return list(zip(entities(head), relations(relation), entities(tail), strict=True))
 
 
-def flip_labels(
-    task: Recommendation, interactions: float | int, seed: int | None = None
-) -> tuple[Recommendation, Deletion]:
+def flip_labels(task: Recommendation, interactions: Amount, seed: int | None = None) -> tuple[Recommendation, Deletion]:
     """Return the task with false interactions among its training data, and the deletion that names them.
 
     Source: label-flipped interactions of IFRU (Zhang et al.): a trained model must forget what was never true.
@@ -141,7 +156,7 @@ def flip_labels(
     Raises UsageError for an impossible amount, DataError when there are too few pairs that nobody chose.
     """
     data = task.graph
-    count = _flipped_count(data, interactions)
+    count = count_of("flip_labels", interactions, data.n_pairs, "interactions")
     keys = _false_pairs(data, count, Streams(task.seed if seed is None else seed).child(FLIPPED))
     users, items = keys // data.n_items, keys % data.n_items
     flipped = copy.copy(task)
@@ -152,16 +167,6 @@ def flip_labels(
     )
     pairs = zip(data.user_ids_of(users), data.item_ids_of(items), strict=True)
     return flipped, Deletion(interactions=list(pairs))
-
-
-def _flipped_count(data: Interactions, amount: float | int) -> int:
-    share = isinstance(amount, float)
-    if isinstance(amount, bool) or not isinstance(amount, int | float) or (share and not 0 < amount < 1):
-        raise UsageError(f"flip_labels: 'interactions' must be a share above 0 and below 1 or a count; got {amount!r}.")
-    count = int(amount * data.n_pairs) if share else amount
-    if count < 1:
-        raise UsageError(f"flip_labels: {amount} of {data.n_pairs:,} interactions is none at all; ask for more.")
-    return count
 
 
 def _false_pairs(data: Interactions, count: int, streams: Streams) -> np.ndarray:

@@ -82,6 +82,9 @@ def test_small_pools(link):
         ({"edges": 1.5}, "above 0 and below 1"),
         ({"edges": True}, "a share .float. or a count .int."),
         ({"edges": 3, "where": "near"}, "'where' must be in, out or any"),
+        ({"edges": 3, "sampling": "core"}, "'sampling' is core, but has no effect on edges"),
+        ({"edges": 3, "pool": "all"}, "'pool' is all, but has no effect on edges"),
+        ({"nodes": 3, "where": "in"}, "'where' is in, but has no effect on nodes"),
     ],
 )
 def test_a_wrong_argument_is_a_sentence(link, arguments, words):

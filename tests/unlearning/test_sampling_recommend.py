@@ -123,6 +123,9 @@ def test_a_modality_goes_of_every_item_or_of_some(shop):
         ({"users": 0.01}, UsageError, "none at all"),
         ({"triples": 1}, DataError, "no knowledge graph"),
         ({"interactions": 1, "sampling": "label-flipped"}, UsageError, "flip_labels"),
+        ({"users": 1, "where": "in"}, UsageError, "'where' is in, but has no effect on users"),
+        ({"items": 1, "pool": "all"}, UsageError, "'pool' is all, but has no effect on items"),
+        ({"modality": "text", "sampling": "core"}, UsageError, "'sampling' is core, but .* a modality of every item"),
     ],
 )
 def test_a_wrong_argument_is_a_sentence(task, arguments, error, words):
@@ -156,7 +159,7 @@ def test_flipped_labels_are_trained_on_and_named():
 def test_labels_that_cannot_be_flipped_are_a_sentence(task):
     with pytest.raises(UsageError, match="none at all"):
         flip_labels(task, 0.01)
-    with pytest.raises(UsageError, match="a share above 0 and below 1 or a count"):
+    with pytest.raises(UsageError, match="'interactions' as a share must be above 0 and below 1; got 1.0"):
         flip_labels(task, 1.0)
     with pytest.raises(DataError, match="60 pairs of a user and an item that the user did not choose are wanted"):
         flip_labels(task, 60)
