@@ -158,10 +158,15 @@ class Recommender(Model):
         return self.penalty(layers[0] if self.reg_on == "layer0" else z, items)
 
     def penalty(self, table: Tensor, items: Items) -> Tensor:
-        """Return `reg` times the l2 regulariser of the rows of `table` that a batch of triples names."""
+        """Return `reg` times the l2 regulariser of the rows of `table` that a batch of triples names.
+
+        Where triples have weights, the squared norm of a row counts as often as its triple.
+        """
         if self.reg == 0:
             return table.new_zeros(())
         blocks = [table.index_select(0, rows.to(table.device)) for rows in triple_rows(items)]
+        if items.weights is not None:
+            blocks = [block * items.weights.to(block).sqrt().unsqueeze(1) for block in blocks]
         if self.reg_form == "half_squared":
             total = 0.5 * sum(block.square().sum() for block in blocks)
         else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -22,6 +23,21 @@ TABLES = {"users": 0, "nodes": 0, "items": 1, "entities": 1}
 """Names of the parameters that are embedding tables: 0 where their first row is user 0, 1 where it is item 0."""
 
 
+def table_rows(model: Model, nodes: np.ndarray, n_users: int, tables: Mapping[str, int]) -> dict[str, Tensor]:
+    """Return name of a parameter -> the rows it has for some of the nodes; those without any are left out.
+
+    tables: names as in `TABLES`.
+    """
+    found = {}
+    for name, value in model.named_parameters(recurse=False):
+        if name in tables:
+            local = nodes - tables[name] * n_users
+            inside = local[(local >= 0) & (local < value.shape[0])]
+            if len(inside):
+                found[name] = as_index(inside)
+    return found
+
+
 class EmbeddingRows:
     """The rows of chosen nodes in a model's embedding tables.
 
@@ -31,7 +47,7 @@ class EmbeddingRows:
     nodes: numbers of the chosen nodes.
     n_users: number of users.
 
-    Raises UnsupportedError for a model without such tables.
+    Raises UnsupportedError for a model that has no such row for any of them.
     """
 
     def __init__(self, model: Model, nodes: np.ndarray, n_users: int) -> None:
@@ -40,18 +56,14 @@ class EmbeddingRows:
         self.first: dict[str, int] = {}
         base = under_operators(model)
         names = {id(value): name for name, value in model.named_parameters()}
-        for name, value in base.named_parameters(recurse=False):
-            if name not in TABLES:
-                continue
-            local = nodes - TABLES[name] * n_users
-            inside = local[(local >= 0) & (local < value.shape[0])]
-            if len(inside):
-                self.rows[names[id(value)]] = as_index(inside)
-                self.first[names[id(value)]] = TABLES[name] * n_users
+        for name, rows in table_rows(base, nodes, n_users, TABLES).items():
+            full = names[id(getattr(base, name))]
+            self.rows[full], self.first[full] = rows, TABLES[name] * n_users
         if not self.rows:
             raise UnsupportedError(
-                f"A {type(base).__name__} has no embedding tables of its own called {', '.join(TABLES)}, so there are "
-                "no rows for an influence step. Use a method that trains."
+                f"A {type(base).__name__} has no embedding row (in tables called {', '.join(TABLES)}) for any user or "
+                "item that an influence step would move here. Let the step move users and items, or use a method that "
+                "trains."
             )
 
     @property
@@ -107,7 +119,7 @@ class _Scored(nn.Module):
 class RankingLoss:
     """The summed loss of triples as a function of chosen embedding rows, at the model's parameters.
 
-        J(delta) = sum_k w_k l(d_k, y_k) + sum_k w_k * the backbone's regulariser per triple
+        J(delta) = sum_k w_k [ l(d_k, y_k) + the backbone's regulariser of triple k ]
         l(d, y) = y softplus(-d) + (1 - y) softplus(d),   BPR for y = 1
 
     Everything is exact: gradients and products come from (repeated) differentiation of the model itself. A regulariser
@@ -132,13 +144,15 @@ class RankingLoss:
     ) -> None:
         self.rows, self.data, self.items = rows, data, items
         self.scored = _Scored(rows.model, task).eval()
+        if weights is not None:
+            self.items = replace(items, weights=weights)
         ones = torch.ones(len(items))
         self.weights, self.labels = (ones if given is None else given for given in (weights, labels))
         self.delta = torch.zeros(rows.size, dtype=next(rows.model.parameters()).dtype, requires_grad=True)
         self.d, penalty = self._scores()
         divided = getattr(under_operators(rows.model), "reg_per_batch", True)
         share = 1.0 if divided or batch is None else batch / len(items)
-        self.penalty = float(self.weights.sum()) * share * penalty
+        self.penalty = float(len(items)) * share * penalty
 
     def _scores(self) -> tuple[Tensor, Tensor]:
         tables = {f"model.{name}": table for name, table in self.rows.moved(self.delta).items()}

@@ -14,8 +14,10 @@ from graphforget.models.edited import Edited, identity_operator
 from graphforget.models.lightgcn import LightGCN
 from graphforget.models.mf import MF
 from graphforget.models.ngcf import NGCF
+from graphforget.models.pinsage import PinSage
 from graphforget.models.shifted import Shifted
 from graphforget.tasks.recommend import Recommendation
+from graphforget.tasks.recommend_batches import Triples
 from graphforget.unlearning.embedding_rows import EmbeddingRows, RankingLoss
 
 PAIRS = np.array([[0, 0, 1, 1, 2, 3, 3, 4], [0, 2, 1, 3, 0, 2, 3, 1]])
@@ -62,8 +64,8 @@ class Dense:
     def value(self, delta):
         d, table = self.d(delta)
         losses = LABELS * F.softplus(-d) + (1 - LABELS) * F.softplus(d)
-        rows = sum(table[part].square().sum() for part in (self.u, self.i, self.j))
-        return (WEIGHTS * losses).sum() + WEIGHTS.sum() * REG * 0.5 * rows / 8
+        norms = sum(table[part].square().sum(1) for part in (self.u, self.i, self.j))
+        return (WEIGHTS * (losses + REG * 0.5 * norms)).sum()
 
     def gauss_newton(self):
         zero = torch.zeros(12, dtype=torch.float64)
@@ -166,3 +168,26 @@ def test_a_regulariser_not_divided_by_the_batch_counts_as_in_batches(task):
     one = RankingLoss(rows[0], task, task.graph, items)
     two = RankingLoss(rows[1], task, task.graph, items, batch=2)
     torch.testing.assert_close(two.penalty, 2 * one.penalty)
+
+
+def test_a_weight_counts_its_triple_as_often_regulariser_included(task):
+    """Three triples, the last one five times, are as good as all seven."""
+    model, (u, v) = made(MF, task), task.graph.edges[:, :3]
+    once = task.paired(u, v, Streams(2)("others"))
+    both = once.pairs[0]
+    numbers = np.array([0, 1, 2, 2, 2, 2, 2])
+    users, items, others = both.u[:3][numbers], both.v[:3][numbers] - 5, both.v[3:][numbers] - 5
+    often = task.items(Triples(users, items, others))
+    rows = EmbeddingRows(model, NODES, 5)
+    weighted = RankingLoss(rows, task, task.graph, once, torch.tensor([1.0, 1.0, 5.0]))
+    repeated = RankingLoss(rows, task, task.graph, often)
+    torch.testing.assert_close(weighted.value(), repeated.value())
+    torch.testing.assert_close(weighted.gradient(), repeated.gradient())
+    torch.testing.assert_close(matrix(weighted.gauss_newton()), matrix(repeated.gauss_newton()))
+
+
+def test_a_step_on_users_without_rows_is_refused_with_the_tables_it_looks_for(task):
+    model = PinSage(dim=3).initialised_for(task.graph, Streams(1))
+    with pytest.raises(UnsupportedError, match="A PinSage has no embedding row .*users, nodes, items, entities"):
+        EmbeddingRows(model, np.array([0, 1]), 5)
+    assert set(EmbeddingRows(model, NODES, 5).shapes) == {"items"}

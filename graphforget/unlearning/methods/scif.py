@@ -51,8 +51,8 @@ class SCIF(Method):
     ----------
     counterfactual: y', the label a forgotten preference gets instead of 1.
     newton: include the training loss in g; without it this is an influence step proper.
-    retain_per_forget: retained pairs looked at for each forgotten one, at most all; None takes all. The sample's loss
-        is weighted to count as that of all.
+    retain_per_forget: retained pairs looked at for each forgotten one, at most all; None takes all. The loss of the
+        sample, regulariser included, is weighted to count as that of all.
     block: rows that move: "users+items", "users" or "items".
     curvature: "gauss_newton" or the exact "hessian", see `ifru`.
     damping: added to the diagonal of C.
@@ -67,6 +67,7 @@ class SCIF(Method):
     reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
     kinds: ClassVar[tuple[str, ...]] = PAIR_KINDS
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)
+    revision: ClassVar[int] = 2
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "scif-users": {"block": "users", "retain_per_forget": 16, "damping": 0.01, "iterations": 100},
     }
