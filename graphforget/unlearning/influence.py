@@ -24,11 +24,6 @@ BLOCKS = ("users+items", "users", "items")
 CURVATURES = ("gauss_newton", "hessian")
 
 
-def hops(value: Any) -> bool:
-    """an integer of at least 0"""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
 STEP_RULES = {
     "curvature": CURVATURES,
     "damping": not_negative,

@@ -264,3 +264,23 @@ def count(value: Any) -> bool:
 def count_or_none(value: Any) -> bool:
     """an integer of at least 1, or left out"""
     return value is None or count(value)
+
+
+def count_or_zero(value: Any) -> bool:
+    """an integer of at least 0"""
+    return count(value) or (value == 0 and isinstance(value, int) and not isinstance(value, bool))
+
+
+def several(value: Any) -> bool:
+    """an integer of at least 2"""
+    return count(value) and value >= 2
+
+
+def at_least_one(value: Any) -> bool:
+    """a number of at least 1"""
+    return _number(value) and value >= 1
+
+
+def positive_share(value: Any) -> bool:
+    """a number above 0 and at most 1"""
+    return share(value) and value > 0

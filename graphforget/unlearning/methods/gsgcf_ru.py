@@ -18,12 +18,12 @@ from graphforget.models.base import Hook, Model, fan_in
 from graphforget.models.shifted import Shifted
 from graphforget.tasks.base import as_index
 from graphforget.tasks.recommend import Recommendation
-from graphforget.unlearning.influence import hops
 from graphforget.unlearning.method import (
     PAIR_KINDS,
     Method,
     Problem,
     count,
+    count_or_zero,
     not_negative,
     positive,
     share,
@@ -126,7 +126,7 @@ class GSGCFRU(Method):
         self.check(
             alpha=share,
             strength=positive,
-            hops=hops,
+            hops=count_or_zero,
             random_pairs=count,
             neighbours_per_forget=count,
             reg=not_negative,

@@ -13,11 +13,10 @@ from graphforget.unlearning.influence import (
     STEP_RULES,
     FixedTriples,
     chosen_nodes,
-    hops,
     removal_step,
     spread,
 )
-from graphforget.unlearning.method import PAIR_KINDS, Method, Problem, share
+from graphforget.unlearning.method import PAIR_KINDS, Method, Problem, count_or_zero, share
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class IFRU(Method):
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        self.check(hops=hops, clip=share, block=BLOCKS, **STEP_RULES)
+        self.check(hops=count_or_zero, clip=share, block=BLOCKS, **STEP_RULES)
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the original, one influence step on."""

@@ -20,11 +20,10 @@ from graphforget.unlearning.influence import (
     STEP_RULES,
     FixedTriples,
     chosen_nodes,
-    hops,
     removal_step,
     spread,
 )
-from graphforget.unlearning.method import PAIR_KINDS, Method, Problem, positive, share
+from graphforget.unlearning.method import PAIR_KINDS, Method, Problem, count_or_zero, positive, share
 
 USERS = 512
 """Users whose scores of all items are held at once."""
@@ -61,6 +60,7 @@ class L2UnRank(Method):
     reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
     kinds: ClassVar[tuple[str, ...]] = PAIR_KINDS
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)
+    revision: ClassVar[int] = 2
     search: ClassVar[dict[str, tuple[Any, ...]]] = {
         "damping": (0.01, 0.1, 1.0),
         "scale": (1.0, 2.0, 5.0),
@@ -81,10 +81,10 @@ class L2UnRank(Method):
 
     def __post_init__(self) -> None:
         self.check(
-            hops=hops,
+            hops=count_or_zero,
             clip=share,
             rank_weighted=(True, False),
-            repair_epochs=hops,
+            repair_epochs=count_or_zero,
             repair_rate=positive,
             **STEP_RULES,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from graphforget._core.errors import UnsupportedError
 from graphforget.data.interactions import Interactions
@@ -17,28 +17,19 @@ from graphforget.unlearning.method import (
     PAIR_KINDS,
     Method,
     Problem,
+    at_least_one,
     count,
     count_or_none,
     not_negative,
     positive,
-    share,
+    positive_share,
+    several,
 )
-from graphforget.unlearning.methods.sisa import several
 from graphforget.unlearning.shards.partition import clustered_map, drawn_map
 from graphforget.unlearning.shards.training import prepared, retrained, with_provenance
 from graphforget.unlearning.shards.vectors import weighted_factors
 
 UNITS = {"inbp": "interaction", "ubp": "user", "ibp": "item", "random": "interaction"}
-
-
-def at_least_one(value: Any) -> bool:
-    """a number of at least 1"""
-    return positive(value) and value >= 1
-
-
-def part_kept(value: Any) -> bool:
-    """a number above 0 and at most 1"""
-    return share(value) and value > 0
 
 
 @dataclass(frozen=True)
@@ -49,6 +40,8 @@ class RecEraser(Method):
     3. One model per shard. 4. The shards' embeddings, frozen, are joined by an attention that learns from all retained
     interactions; LightGCN then propagates the joined embeddings over the retained graph. 5. A deletion trains the
     touched shards anew from scratch and then the attention, the costly part of a small request.
+
+    An ensemble that UltraRE clustered is divided anew, as preparation.
 
     Not exact: vectors and partition are made once, from data that still held the deleted part. Only its places in the
     partition are dropped; the clusters keep the shape it gave them (except with partition "random").
@@ -69,6 +62,7 @@ class RecEraser(Method):
     keep: share of the entries of joined user embeddings that training keeps.
     reg: weight of half the squared norm of the attention's transforms.
     epochs, lr, validate_every, selection, patience: of the attention, see `Recipe`; batches are the original's.
+        With selection="last" there is no patience.
     """
 
     name: ClassVar[str] = "receraser"
@@ -105,14 +99,16 @@ class RecEraser(Method):
             slack=at_least_one,
             iterations=count,
             dim=count,
-            weight=part_kept,
-            keep=part_kept,
+            weight=positive_share,
+            keep=positive_share,
             reg=not_negative,
             epochs=count,
             lr=positive,
             validate_every=count,
             patience=count_or_none,
         )
+        if self.selection == "last":
+            self.refuse_idle("with selection=last, where every epoch counts as better", "patience")
         if self.partition == "random":
             self.refuse_idle("with partition=random, which draws shards", "slack", "iterations", "dim", "weight")
 
@@ -123,7 +119,9 @@ class RecEraser(Method):
         if refused is not None:
             raise UnsupportedError(refused)
         unit, drawn = UNITS[self.partition], self.partition == "random"
-        before = prepared(problem, self.name, self.shards, unit, lambda data: self._map(problem, data), drawn=drawn)
+        before = prepared(
+            problem, self.name, self.shards, unit, lambda data: self._map(problem, data), AttentionEnsemble, drawn=drawn
+        )
         models, shard_map = retrained(problem, self.name, before)
         streams = problem.streams.child(self.name).child("attention")
         model = AttentionEnsemble(models, shard_map, self.keep, self.reg, streams)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from graphforget.models.base import Model
 from graphforget.models.ensemble import VOTES, MeanEnsemble
-from graphforget.unlearning.method import PAIR_KINDS, Method, Problem
+from graphforget.unlearning.method import PAIR_KINDS, Method, Problem, several
 from graphforget.unlearning.shards.partition import drawn_map
 from graphforget.unlearning.shards.training import prepared, retrained, with_provenance
 
 PARTITIONS = ("user", "interaction")
-
-
-def several(value: Any) -> bool:
-    """an integer of at least 2"""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 2
 
 
 @dataclass(frozen=True)
@@ -70,6 +65,7 @@ class SISA(Method):
             self.shards,
             self.partition,
             lambda data: drawn_map(data, self.shards, self.partition, stream),
+            MeanEnsemble,
             drawn=True,
         )
         models, shard_map = retrained(problem, self.name, before)

@@ -9,9 +9,16 @@ from graphforget.data.interactions import Interactions
 from graphforget.data.shard_map import ShardMap
 from graphforget.models.base import Model
 from graphforget.models.ensemble import MeanEnsemble
-from graphforget.unlearning.method import PAIR_KINDS, Method, Problem, count, positive
-from graphforget.unlearning.methods.receraser import at_least_one, part_kept
-from graphforget.unlearning.methods.sisa import several
+from graphforget.unlearning.method import (
+    PAIR_KINDS,
+    Method,
+    Problem,
+    at_least_one,
+    count,
+    positive,
+    positive_share,
+    several,
+)
 from graphforget.unlearning.shards.partition import transported_map
 from graphforget.unlearning.shards.training import prepared, retrained, with_provenance
 from graphforget.unlearning.shards.vectors import weighted_factors
@@ -24,6 +31,8 @@ class UltraRE(Method):
     Vectors of users by weighted matrix factorisation; in at most `rounds` rounds an entropic transport plan with
     uniform marginals moves users to shards and centroids to the mean of their users; one model per shard; every user
     is served by his own shard's model, as in CURE4Rec's version. A deletion trains the touched shards anew.
+
+    An ensemble whose users another method clustered (receraser-ubp) is divided anew, as preparation.
 
     Not exact: vectors and partition are made once, from data that still held the deleted part; only its places in the
     partition are dropped.
@@ -66,12 +75,14 @@ class UltraRE(Method):
             eps=positive,
             iterations=count,
             dim=count,
-            weight=part_kept,
+            weight=positive_share,
         )
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the ensemble whose touched shards were trained anew."""
-        before = prepared(problem, self.name, self.shards, "user", lambda data: self._map(problem, data), drawn=False)
+        before = prepared(
+            problem, self.name, self.shards, "user", lambda data: self._map(problem, data), MeanEnsemble, drawn=False
+        )
         models, shard_map = retrained(problem, self.name, before)
         return with_provenance(MeanEnsemble(models, shard_map, "known"), problem)
 

@@ -42,20 +42,26 @@ def shard_tasks(task: Recommendation, shard_map: ShardMap) -> list[Recommendatio
     return found
 
 
-def prepared(problem: Problem, name: str, n_shards: int, unit: str, make_map: MakeMap, *, drawn: bool) -> Ensemble:
+def prepared(
+    problem: Problem, name: str, n_shards: int, unit: str, make_map: MakeMap, joined: type[Ensemble], *, drawn: bool
+) -> Ensemble:
     """Return the models of all shards, trained on the whole task: the original's, if it is such an ensemble.
 
-    The time this takes is preparation: it is spent once, before any deletion.
+    The time this takes is preparation: it is spent once, before any deletion. An ensemble that is divided otherwise,
+    or whose clusters another method made, is divided anew; the details say so (`divided_anew`).
 
     Parameters
     ----------
     name: of the method; its streams have it.
     make_map: partition of the whole task's data; `drawn` says that it depends on numbers alone.
+    joined: the class by which the method joins its shards; clusters in an ensemble of another are another method's.
     """
     original = problem.original
-    if isinstance(original, Ensemble) and _divides(original.shard_map, n_shards, unit, drawn):
-        problem.prepared = original
-        return original
+    if isinstance(original, Ensemble):
+        if _divides(original.shard_map, n_shards, unit, drawn) and (drawn or isinstance(original, joined)):
+            problem.prepared = original
+            return original
+        problem.details["divided_anew"] = True
     with problem.preparation():
         task = _recommendation(problem.full)
         shard_map = make_map(task.graph)

@@ -71,6 +71,24 @@ def test_ultrare_serves_each_user_by_his_own_shard(task, trained):
         np.testing.assert_allclose(scores, (own.items @ own.users[user]).numpy(), rtol=1e-5, atol=1e-7)
 
 
+def clusters(model) -> list[int]:
+    return model.shard_map.table.tolist()
+
+
+def test_clusters_of_another_method_are_not_taken_for_its_own(task, trained):
+    """RecEraser's and UltraRE's users in three shards look alike; the options of one say nothing of the other's."""
+    ours, gone = UltraRE(3, dim=6, weight=0.5), Deletion(users=[5])
+    theirs = unlearn(trained("mf"), task, gone, RecEraser(3, "ubp", **FEW))
+    own = unlearn(trained("mf"), theirs.retained, Deletion(users=[6]), ours)
+    mixed = unlearn(theirs.model, theirs.retained, Deletion(users=[6]), ours)
+    assert mixed.details["divided_anew"] and mixed.preparation_seconds > 0
+    assert clusters(mixed.model) == clusters(own.model) != clusters(theirs.model)
+    back = unlearn(mixed.model, mixed.retained, Deletion(users=[7]), RecEraser(3, "ubp", **FEW))
+    assert back.details["divided_anew"] and back.preparation_seconds > 0
+    again = unlearn(mixed.model, mixed.retained, Deletion(users=[7]), ours)
+    assert "divided_anew" not in again.details and again.preparation_seconds == 0
+
+
 def test_attention_does_not_join_other_parameters(task, trained):
     with pytest.raises(UnsupportedError, match="ngcf learns other parameters"):
         unlearn(trained("ngcf"), task, Deletion(users=[5]), RecEraser(3, **FEW))
@@ -82,6 +100,7 @@ def test_attention_does_not_join_other_parameters(task, trained):
         (lambda: RecEraser(1), "'shards' must be an integer of at least 2; got 1"),
         (lambda: RecEraser(partition="ubq"), "'partition' must be one of inbp, ubp, ibp, random"),
         (lambda: RecEraser(slack=0.9), "'slack' must be a number of at least 1"),
+        (lambda: RecEraser(selection="last", patience=3), "receraser: 'patience' has no effect with selection=last"),
         (lambda: RecEraser(partition="random", slack=1.5), "receraser: 'slack' has no effect with partition=random"),
         (lambda: UltraRE(eps=0.0), "'eps' must be a number above 0"),
         (lambda: UltraRE(weight=0.0), "'weight' must be a number above 0 and at most 1"),
