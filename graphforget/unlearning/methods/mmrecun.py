@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.models.base import Model
 from graphforget.tasks.base import Forgotten, Items, Task
 from graphforget.training.loop import Phase
 from graphforget.training.recipe import Recipe
 from graphforget.unlearning.forgetting_watch import ForgettingWatch
-from graphforget.unlearning.fresh_rows import loose_nodes, renew_rows
+from graphforget.unlearning.fresh_rows import loose_nodes, renew_rows, tied_pairs
 from graphforget.unlearning.method import (
     PAIR_KINDS,
     Method,
@@ -51,13 +50,14 @@ class MMRecUn(Method):
     A phase that a backbone trains beside the ranking (KGAT's triples) is not run.
 
     Ours is also what keeps it from forgetting more than gold does. First, rows of users and items that keep no
-    training pair go back to where training started, before anything is learned: pushed down with their learned rows,
-    they would drag popular items along. Second, j of a forgotten pair is drawn by popularity: a forgotten item must
-    fall below others as popular, not below anything. Third, an epoch (a pass over the forgotten pairs; several, where
-    they are few) that starts with the forgotten pairs low enough learns from the retained ones alone. Low enough is a
-    recall@20 no higher than that of pairs which the original never saw, its validation pairs (or `gold_recall`).
-    Training ends when that is reached and validation recall@20 is at least `tolerance` of the original's, or after
-    `patience` epochs without a better margin.
+    training pair are drawn anew, before anything is learned: pushed down with their learned rows, they would drag
+    popular items along. A pair of theirs is then forgotten, unless messages still pass over it, and is not pushed.
+    Second, j of a forgotten pair is drawn by popularity: a forgotten item must fall below others as popular, not below
+    anything. Third, an epoch (a pass over the forgotten pairs; several, where they are few) that starts with these low
+    enough learns from the retained ones alone. Low enough is a recall@20 no higher than what gold is expected to have
+    (`unseen_recall`: that of validation pairs, which the original never saw, whose users and items have as many
+    interactions), or `gold_recall`. Training ends when that is reached and validation recall@20 is at least `tolerance`
+    of the original's, or after `patience` epochs without a better margin.
 
     Parameters
     ----------
@@ -68,17 +68,18 @@ class MMRecUn(Method):
     epochs: passes over the forgotten pairs, at most.
     lr: learning rate of a fresh Adam; None takes the original's.
     graph: messages pass over the "retained" data while learning and answering; "full" keeps forgotten interactions,
-        features and facts there, so that the weights alone forget.
+        features and facts there, so that the weights alone forget, and all forgotten pairs are pushed.
     clear_features: undo what the backbone learned about the raw features of forgotten items (MGCN), before training.
-    reset: rows of users and items without a retained training pair are drawn anew, from the original's seed.
+    reset: rows of users and items without a retained training pair are drawn anew, from a stream of the method's own.
     others: how the other items of forgotten pairs are drawn, by "popularity" among the retained pairs or "uniform".
-    stop: "forgotten" is the rule above; "never" learns from both parts in all epochs, or until `patience`.
+    stop: "forgotten" is the rule above; "never" learns from all forgotten and as many retained pairs in all epochs, or
+        until `patience`.
     keep: the epoch kept has the largest "margin" (validation recall; one with something left to forget comes after all
         without, by how much is left), or is the "last".
-    patience: epochs without a larger margin after which training ends; None waits for the end. With keep="last" every
-        epoch counts as better.
-    tolerance: share of the original's validation recall@20 that stopping asks for.
-    gold_recall: recall@20 of the forgotten pairs under gold, where it is known.
+    patience: epochs without a larger margin after which training ends; None waits for the end. Not with keep="last",
+        where every epoch counts as better.
+    tolerance: share of the original's validation recall@20 that stopping asks for; not with stop="never".
+    gold_recall: recall@20 of all forgotten pairs under gold, where it is known; all of them are pushed then.
     """
 
     name: ClassVar[str] = "mmrecun"
@@ -87,7 +88,7 @@ class MMRecUn(Method):
     reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
     kinds: ClassVar[tuple[str, ...]] = PAIR_KINDS
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)
-    revision: ClassVar[int] = 3
+    revision: ClassVar[int] = 4
     presets: ClassVar[dict[str, dict[str, Any]]] = {"mmrecun-weights-only": {"graph": "full"}}
     search: ClassVar[dict[str, tuple[Any, ...]]] = {
         "alpha": (0.1, 0.3, 0.5, 0.7, 0.9),
@@ -129,6 +130,12 @@ class MMRecUn(Method):
             tolerance=share,
             gold_recall=share_or_none,
         )
+        if self.stop == "never":
+            self.refuse_idle("with stop=never", "tolerance")
+        if self.keep == "last":
+            self.refuse_idle("with keep=last", "patience")
+            if self.stop == "never":
+                self.refuse_idle("with stop=never and keep=last", "gold_recall")
 
     def refusal(self, task: Task, gone: Forgotten) -> str | None:
         """Return why data without validation pairs are not for it."""
@@ -146,19 +153,27 @@ class MMRecUn(Method):
         model, data = problem.original.clone(), self.answers_from(problem.full, problem.retained)
         if self.clear_features:
             clear_features(model, problem.full.graph, problem.retained.graph)
-        if self.reset:
-            made = getattr(problem.original, "provenance", None)
-            loose = loose_nodes(problem.retained, problem.gone)
-            renew_rows(model, loose, data.n_users, Streams(made.seed if made else problem.seed))
-        watch = ForgettingWatch(
-            model, problem.original, problem.retained, problem.gone, data, self.gold_recall, self.tolerance
-        )
+        watch = self._watched(problem, model, data)
         lr = problem.recipe.lr if self.lr is None else self.lr
         recipe = Recipe(self.epochs, lr, 0.0, 1, self.keep, self.patience)
         enough = watch.enough if self.stop == "forgotten" else None
         steps = Phase("pairs", self.steps(problem, model, data, watch))
         problem.fit(model, [steps], recipe, self, validate=watch, enough=enough)
         return model
+
+    def _watched(self, problem: Problem, model: Model, data: Interactions) -> ForgettingWatch:
+        """Draw loose rows anew, in place, and return the watch over the pairs that are left to forget."""
+        full, retained, pushed, fresh = problem.full, problem.retained, problem.gone, None
+        loose = loose_nodes(retained, pushed)
+        if self.reset:
+            renew_rows(model, loose, data.n_users, problem.streams.child(self.name).child("fresh-rows"))
+            if self.graph == "retained" and self.stop == "forgotten" and self.gold_recall is None:
+                pushed = tied_pairs(pushed, loose)
+            else:
+                fresh = model.embed(retained.graph)
+        problem.details |= {"rows_renewed": len(loose) if self.reset else 0, "pairs_pushed": pushed.count}
+        limits = self.gold_recall, self.tolerance
+        return ForgettingWatch(model, problem.original, full, retained, pushed, data, *limits, fresh)
 
     def steps(
         self, problem: Problem, model: Model, data: Interactions, watch: ForgettingWatch
@@ -167,6 +182,7 @@ class MMRecUn(Method):
         task = problem.full
         learning = problem.retained if self.graph == "retained" else task
         batches = pair_batches(problem, self.name, self.batch, self.retain_per_forget, self.min_steps, self.others)
+        pushed = replace(batches, gone=watch.gone)
 
         def loss(forgotten: Items, kept: Items, epoch: int) -> Tensor:
             layers = model.layers(data)
@@ -179,6 +195,6 @@ class MMRecUn(Method):
         def losses(epoch: int) -> list[Callable[[], Tensor]]:
             if self.stop == "forgotten" and watch.forgotten():
                 return [lambda kept=kept: learning.batch_loss(model, kept, epoch) for kept in batches.kept(epoch)]
-            return [lambda pair=pair: loss(*pair, epoch) for pair in batches.both(epoch)]
+            return [lambda pair=pair: loss(*pair, epoch) for pair in pushed.both(epoch)]
 
         return losses

@@ -7,11 +7,17 @@ import pytest
 import torch
 
 from graphforget._core.errors import UnsupportedError, UsageError
+from graphforget._core.streams import Streams
+from graphforget.data.deletion import Deletion
+from graphforget.models.mf import MF
+from graphforget.models.zoo import make_backbone
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import train
 from graphforget.unlearning.methods.mmrecun import MMRecUn
 from graphforget.unlearning.pair_batches import pair_batches
 from graphforget.unlearning.run import methods, unlearn
+
+USERS, ITEMS = 36, 60
 
 
 def rows(items) -> tuple[np.ndarray, ...]:
@@ -62,7 +68,7 @@ def test_losses_of_the_backbone_are_on_the_retained_batch_only(trained, spy, mon
 
 def test_it_forgets_and_keeps(task, trained, some):
     model = trained("lightgcn", layers=2)
-    result = unlearn(model, task, some, MMRecUn(epochs=6, patience=None, lr=0.02, keep="last", stop="never"))
+    result = unlearn(model, task, some, MMRecUn(epochs=6, lr=0.02, keep="last", stop="never"))
 
     def recall(m, part):
         return result.retained.metrics(m.embed(result.graph), part, result.gone, ks=(8,))["recall@8"]
@@ -82,18 +88,79 @@ def test_it_stops_once_forgotten_and_keeps_the_best_margin(task, trained, some):
     assert whole.retained.validate(z)["val_recall"] == best["val_recall"]
 
 
-def test_rows_without_retained_pairs_go_back_to_where_training_started(task, trained, spy):
-    from graphforget._core.streams import Streams
-    from graphforget.data.deletion import Deletion
-
+def test_rows_without_retained_pairs_are_drawn_anew_but_not_as_gold_starts(task, trained, spy):
     original = trained("lightgcn")
     start = original.fresh(Streams(original.provenance.seed))
-    _, model, _, _ = spy(MMRecUn(), original, Deletion(users=[3, 4]))
-    assert model.users[[3, 4]].equal(start.users[[3, 4]])
+    problem, model, _, _ = spy(MMRecUn(), original, Deletion(users=[3, 4]))
+    assert problem.details == {"rows_renewed": 2, "pairs_pushed": 0}
+    for user in (3, 4):
+        assert not model.users[user].equal(original.users[user]) and not model.users[user].equal(start.users[user])
+    limit = (6 / (USERS + 6)) ** 0.5
+    assert model.users[[3, 4]].abs().max() < limit < original.users[[3, 4]].abs().max(), "Xavier, as training starts"
     rest = [u for u in range(task.graph.n_users) if u not in (3, 4)]
     assert model.users[rest].equal(original.users[rest]) and model.items.equal(original.items)
     _, kept, _, _ = spy(MMRecUn(reset=False), original, Deletion(users=[3, 4]))
     assert kept.users.equal(original.users)
+
+
+def test_pairs_of_rows_drawn_anew_are_not_pushed(task, trained, spy):
+    pairs = task.graph.pairs("train")
+    lonely, item = 5, int(pairs[1][pairs[0] == 9][0])
+    both = [(lonely, int(i)) for u, i in pairs.T if u == lonely] + [(9, item)]
+    pushed = {}
+    more = {"gold": {"gold_recall": 0.0}, "never": {"stop": "never"}, "weights": {"graph": "full"}}
+    for name, options in {"rule": {}, **more}.items():
+        method = MMRecUn(min_steps=1, **options)
+        problem, model, (phase,), _ = spy(method, trained("mf"), Deletion(interactions=both))
+        users = set()
+        plain = problem.full.responses
+
+        def seen(z, items, users=users, plain=plain):
+            users |= set(rows(items)[0].tolist())
+            return plain(z, items)
+
+        problem.full.responses = seen
+        try:
+            phase.steps(0)[0]()
+        finally:
+            del problem.full.responses
+        pushed[name] = (problem.details["pairs_pushed"], lonely in users)
+    assert pushed == {"rule": (1, False), **dict.fromkeys(more, (len(both), True))}
+
+
+@pytest.mark.parametrize("kind", ["users", "items"])
+def test_pinsage_forgets_users_it_has_no_rows_of_and_items_with_their_biases(task, trained, spy, kind):
+    original = trained("pinsage")
+    problem, model, _, _ = spy(MMRecUn(), original, Deletion(**{kind: [3, 4]}))
+    moved = [
+        name for name, value in model.named_parameters() if not value.equal(dict(original.named_parameters())[name])
+    ]
+    assert moved == ([] if kind == "users" else ["items", "bias"])
+    if kind == "items":
+        assert original.bias[[3, 4]].abs().min() > 0 == model.bias[[3, 4]].abs().max()
+        assert model.bias[5:].equal(original.bias[5:])
+    result = unlearn(original, task, Deletion(**{kind: [3, 4]}), MMRecUn(epochs=1, min_steps=1))
+    assert result.parameter_change > 0
+
+
+def test_rows_of_a_model_that_starts_from_mf_are_drawn_as_the_mf_starts(task, trained, spy):
+    original = trained("kgat", layers="4", kg_dim=4, pretrained="mf-mmrec")
+    _, model, _, _ = spy(MMRecUn(), original, Deletion(items=[3, 4]))
+    streams = Streams(5).child("mmrecun").child("fresh-rows").child("pretraining")
+    first = MF(dim=6, init="xavier_normal").with_sizes({"n_users": USERS, "n_items": ITEMS}, streams)
+    assert model.nodes[[USERS + 3, USERS + 4]].equal(first.items[[3, 4]])
+    assert not original.nodes[USERS + 3].equal(first.items[3]) and model.nodes[0].equal(original.nodes[0])
+
+
+def test_rows_of_a_model_that_started_from_a_file_are_refused(task, trained, tmp_path):
+    path = tmp_path / "vectors.npz"
+    values = {"user_embed": (USERS, 6), "item_embed": (ITEMS, 6)}
+    np.savez(path, **{key: np.full(shape, 0.1, dtype=np.float32) for key, shape in values.items()})
+    backbone = make_backbone("kgat", dim=6, layers="4", kg_dim=4, pretrained=path)
+    model = train(backbone, task, epochs=1, batch=64, validate_every=1)
+    with pytest.raises(UnsupportedError, match="mmrecun: .*use reset=false.*file of pre-trained vectors"):
+        unlearn(model, task, Deletion(users=[3]), MMRecUn())
+    assert unlearn(model, task, Deletion(users=[3]), MMRecUn(reset=False, epochs=1)).parameter_change > 0
 
 
 def test_what_is_low_enough_is_not_pushed_further(trained, spy):
@@ -123,15 +190,9 @@ def test_it_needs_validation_pairs(task, some):
     from dataclasses import replace
 
     bare = Recommendation(replace(task.graph, valid=None), seed=3, holdout=0)
-    model = train(_mf(), bare, epochs=1, selection="last", validate_every=1, batch=64)
+    model = train(MF(dim=4), bare, epochs=1, selection="last", validate_every=1, batch=64)
     with pytest.raises(UnsupportedError, match="holdout=0.1"):
         unlearn(model, bare, some, MMRecUn())
-
-
-def _mf():
-    from graphforget.models.mf import MF
-
-    return MF(dim=4)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +203,9 @@ def _mf():
         ({"graph": "half"}, "'graph' must be one of retained, full"),
         ({"keep": "best"}, "'keep' must be one of margin, last"),
         ({"gold_recall": 2.0}, "'gold_recall' must be a number in"),
+        ({"stop": "never", "tolerance": 0.9}, "'tolerance' has no effect with stop=never"),
+        ({"keep": "last", "patience": 3}, "'patience' has no effect with keep=last"),
+        ({"keep": "last", "stop": "never", "gold_recall": 0.1}, "'gold_recall' has no effect with stop=never and"),
     ],
 )
 def test_wrong_settings_are_refused(wrong, sentence):

@@ -7,7 +7,6 @@ import pytest
 
 from graphforget.data.deletion import Deletion
 from graphforget.tasks.recommend import Recommendation
-from graphforget.unlearning.forgetting_watch import ForgettingWatch
 from graphforget.unlearning.pair_batches import pair_batches
 
 
@@ -63,32 +62,6 @@ def test_popular_items_are_drawn_more_often(task, problem, trained):
     counts = np.bincount(drawn, minlength=task.graph.n_items)
     degree = made.retained.graph.item_degrees
     assert counts[degree == degree.max()].mean() > 1.5 * counts[degree == degree.min()].mean()
-
-
-def watch(task, problem, trained, **options) -> ForgettingWatch:
-    made = problem(trained("mf"))
-    return ForgettingWatch(made.original, made.original, made.retained, made.gone, made.retained.graph, **options)
-
-
-def test_what_is_watched(task, problem, trained):
-    seen = watch(task, problem, trained)()
-    z = trained("mf").embed(task.graph)
-    made = problem(trained("mf"))
-    assert seen["forgotten_recall"] == made.retained.metrics(z, "forgotten", made.gone, ks=(20,))["recall@20"]
-    assert seen["val_recall"] == made.retained.validate(z)["val_recall"]
-    left = max(seen["forgotten_recall"] - seen["val_recall"], 0)
-    assert left > 0, "the original itself: its validation pairs are the unseen ones"
-    assert seen["margin"] == seen["val_recall"] - (1 + left)
-
-
-def test_enough_is_the_recall_of_unseen_pairs_or_gold_with_validation_kept(task, problem, trained):
-    one = watch(task, problem, trained)
-    one._unseen = 0.5
-    assert one.enough({"val_recall": 0.49, "forgotten_recall": 0.5})
-    assert not one.enough({"val_recall": 0.48, "forgotten_recall": 0.5})
-    assert not one.enough({"val_recall": 0.5, "forgotten_recall": 0.51})
-    assert not watch(task, problem, trained, gold_recall=0.99).forgotten(), "it ranks all it learned at the top"
-    assert watch(task, problem, trained, gold_recall=1.0).forgotten()
 
 
 def test_others_of_forgotten_pairs_follow_their_own_rule(task, problem, trained):
