@@ -14,7 +14,7 @@ from graphforget.cli.output import print_json, print_table
 
 ONLY_JSON = ("options",)
 """Too long for a table; --json has them."""
-What = Literal["methods", "backbones", "datasets", "formats", "metrics"]
+What = Literal["methods", "backbones", "datasets", "formats", "metrics", "tables"]
 
 
 def show(
@@ -26,7 +26,7 @@ def show(
     ] = None,
     json: Annotated[bool, Flag, Parameter(help="Print JSON.")] = False,
 ) -> int:
-    """List methods, backbones, datasets, file formats or metrics."""
+    """List methods, backbones, datasets, file formats, metrics or published tables."""
     if data_dir is not None and what != "datasets":
         raise UsageError(f"--data-dir says where data sets are, and {what} are in none. Leave it out.")
     entries = datasets(data_dir) if what == "datasets" else LISTS[what]()
@@ -152,9 +152,26 @@ def metrics() -> list[dict[str, Any]]:
     ]
 
 
+def tables() -> list[dict[str, Any]]:
+    """Return a description of every published table that can be reproduced by its name."""
+    from graphforget.experiments.published import presets
+
+    return [
+        {
+            "name": preset.name,
+            "title": preset.title,
+            "published": sum(len(values) for block in preset.published for values in block.rows.values()),
+            "data": list(dict.fromkeys(name for grid in preset.grids for name in grid.data)),
+            "paper": preset.paper,
+        }
+        for preset in presets().values()
+    ]
+
+
 LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "methods": methods,
     "backbones": backbones,
     "formats": formats,
     "metrics": metrics,
+    "tables": tables,
 }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
@@ -16,6 +18,7 @@ from graphforget.cli.doctor import doctor
 from graphforget.cli.listing import show
 from graphforget.cli.models import recommend, train, unlearn
 from graphforget.cli.recommender_deletions import interactions, items, modality, triples, users, users_and_items
+from graphforget.cli.reproducing import reproduce, resume, status, table, verify
 from graphforget.cli.words import in_cli_words
 
 INTERRUPTED = 130
@@ -36,6 +39,8 @@ app.command(users_and_items, name="users+items")
 for command in (train, unlearn, recommend, doctor):
     app.command(command)
 app.command(show, name="list")
+for command in (reproduce, status, resume, table, verify):
+    app.command(command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Idle threads sleep: spinning ones make small parallel loops a hundred times slower when other work runs.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
+        _interrupt_on_sigterm()
         code = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:
@@ -59,6 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.close()  # the reader went away, as `head` does
         return 0
     return code if isinstance(code, int) else 0
+
+
+def _interrupt_on_sigterm() -> None:
+    """Let a request to end, as of a batch system, be what Ctrl-C is: everything finished is kept."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _fail(sentence: str, code: int) -> int:

@@ -71,13 +71,19 @@ def footnotes(records: Sequence[Record]) -> list[str]:
 
 def markdown(records: Sequence[Record], title: str, full: bool = False, only: Sequence[str] | None = None) -> str:
     """Return title, a Markdown table aligned for reading as it stands, and the footnotes as a list."""
-    lines = [[cell.replace("|", r"\|") for cell in line] for line in grid(records, full, only)]
+    return as_markdown(grid(records, full, only), title, footnotes(records))
+
+
+def as_markdown(table: Sequence[Sequence[str]], title: str, notes: Sequence[str], left: int = 1) -> str:
+    """Return rows of text, the first the heading, as Markdown under a title; columns from `left` on are set right."""
+    lines = [[cell.replace("|", r"\|") for cell in line] for line in table]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    heading, *body = [[line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in [heading, rule, *body])
-    notes = "\n".join(f"- {note}" for note in footnotes(records))
-    return "\n\n".join(part for part in (title, table, notes) if part) + "\n"
+    sides = [str.ljust if number < left else str.rjust for number in range(len(widths))]
+    heading, *body = [[side(c, w) for side, c, w in zip(sides, line, widths, strict=True)] for line in lines]
+    rule = ["-" * w if side is str.ljust else "-" * (w - 1) + ":" for side, w in zip(sides, widths, strict=True)]
+    text = "\n".join(f"| {' | '.join(line)} |" for line in [heading, rule, *body])
+    listed = "\n".join(f"- {note}" for note in notes)
+    return "\n\n".join(part for part in (title, text, listed) if part) + "\n"
 
 
 def escaped(text: str) -> str:
@@ -87,9 +93,14 @@ def escaped(text: str) -> str:
 
 def latex(records: Sequence[Record], title: str, full: bool = False) -> str:
     """Return a LaTeX table (needs the package booktabs) with the title as caption and the footnotes below."""
-    heading, *body = [" & ".join(map(escaped, line)) + r" \\" for line in grid(records, full)]
-    columns = "l" + "r" * (len(grid(records, full)[0]) - 1)
-    notes = [rf"\par\smallskip {escaped(note)}" for note in footnotes(records)]
+    return as_latex([[escaped(cell) for cell in line] for line in grid(records, full)], title, footnotes(records))
+
+
+def as_latex(table: Sequence[Sequence[str]], title: str, notes: Sequence[str], left: int = 1) -> str:
+    """Return rows of LaTeX, the first the heading, as a table; title and notes are plain text."""
+    heading, *body = [" & ".join(line) + r" \\" for line in table]
+    columns = "l" * left + "r" * (len(table[0]) - left)
+    below = [rf"\par\smallskip {escaped(note)}" for note in notes]
     lines = [r"\begin{table}", r"\centering", rf"\caption{{{escaped(title)}}}", rf"\begin{{tabular}}{{{columns}}}"]
-    lines += [r"\toprule", heading, r"\midrule", *body, r"\bottomrule", r"\end{tabular}", *notes, r"\end{table}"]
+    lines += [r"\toprule", heading, r"\midrule", *body, r"\bottomrule", r"\end{tabular}", *below, r"\end{table}"]
     return "\n".join(lines) + "\n"

@@ -1,0 +1,243 @@
+"""The commands around published tables: reproduce, status, resume, table, verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from graphforget._core.errors import GraphforgetError, UsageError
+from graphforget.cli.options import Flag, SomeWhole, Whole, text
+from graphforget.cli.output import print_json, print_table, say, shown
+from graphforget.cli.places import DataDir
+
+if TYPE_CHECKING:
+    from graphforget.experiments.published import Preset
+    from graphforget.experiments.reproduce import Reproduction
+
+RUNS = Path("runs")
+ALL = "all"
+Jobs = Annotated[Whole, Parameter(help="Processes that share the work.")]
+Threads = Annotated[SomeWhole, Parameter(help="Threads of each process; results do not depend on it.")]
+StorePath = Annotated[Path, Parameter(help="Folder of runs.")]
+Resume = Annotated[bool, Flag, Parameter(help="Go on with what the folder holds, also beside another command.")]
+Fields = Annotated[str, Parameter(help="Fields, as dataset,fraction,method; empty for none.")]
+Metrics = Annotated[str, Parameter(help="Metrics, as test_auc,forgotten_auc; by default those of short tables.")]
+Test = Annotated[
+    Literal["wilcoxon", "t", "none"], Parameter(help="Paired test over seeds that best and second best must pass.")
+]
+OwnGrid = Annotated[Path | None, Parameter(help="The .toml that the file was made from, if it is one of your own.")]
+Kept = Annotated[Path | None, Parameter(help="Folder that keeps what is computed; else nothing is kept.")]
+Json = Annotated[bool, Flag, Parameter(help="Print JSON on stdout and nothing else.")]
+
+
+def reproduce(
+    name: Annotated[
+        str, Parameter(help="A published table (see --json of 'list tables'), 'all', or a .toml of your own.")
+    ],
+    /,
+    *,
+    data_dir: DataDir = None,
+    out: Annotated[Path, Parameter(help="Folder of runs; several commands may share it.")] = RUNS,
+    jobs: Jobs = 1,
+    threads: Threads = None,
+    resume: Annotated[
+        bool, Flag, Parameter(help="Go on with what the folder holds, also beside another command.")
+    ] = False,
+    dry_run: Annotated[bool, Flag, Parameter(help="Say what would be run, and stop; nothing is written.")] = False,
+    json: Json = False,
+) -> int:
+    """Run a published table and print the published values beside ours."""
+    from graphforget.experiments.published import find_preset, presets
+
+    if name != ALL:
+        return _reproduce(find_preset(name), data_dir, out, jobs, threads, resume, dry_run, json)
+    if json:
+        raise UsageError("--json prints one table. Name one, or leave --json out.")
+    codes = []
+    for preset in presets().values():
+        grids, absent = preset.at_hand(text(data_dir))
+        if grids:
+            codes.append(_reproduce(preset, data_dir, out, jobs, threads, resume, dry_run, json))
+        else:
+            say(f"{preset.name} is left out: {_missing(absent)}")
+    return max(codes, default=0)
+
+
+def _missing(absent: dict[str, list[str]]) -> str:
+    from graphforget.experiments.reproduce import missing_sentence
+
+    return missing_sentence(absent)
+
+
+def _reproduce(
+    preset: Preset,
+    data_dir: Path | None,
+    out: Path,
+    jobs: int,
+    threads: int | None,
+    resume: bool,
+    dry_run: bool,
+    json: bool,
+) -> int:
+    from graphforget.experiments.reproduce import carry_out, prepare_reproduction
+
+    with shown(quiet=json, total=1) as listen:
+        plan = prepare_reproduction(preset, out, text(data_dir), listen)
+    if plan.absent and not json:
+        say(f"left out: {_missing(plan.absent)}")
+    if dry_run:
+        return _dry_run(plan, json)
+    with shown(quiet=json, total=len(plan.left())) as listen:
+        file = carry_out(plan, listen, jobs=jobs, threads=threads, resume=resume)
+    return _print_reproduction(plan, file, json)
+
+
+def _dry_run(plan: Reproduction, json: bool) -> int:
+    left = {unit.id for unit in plan.left()}
+    known = [{"id": u.id, "part": u.kind, "what": u.title, "seed": u.seed} for u in plan.units]
+    units = [{**unit, "finished": unit["id"] not in left} for unit in known]
+    if json:
+        print_json({"preset": plan.preset.name, "absent": plan.absent, "units": units})
+        return 0
+    rows = [[u["id"], u["part"], u["what"], str(u["seed"]), "yes" if u["finished"] else "no"] for u in units]
+    print_table(f"{plan.preset.name}: {len(left)} of {len(units)} parts to run", list(units[0]), rows)
+    return 0
+
+
+def _print_reproduction(plan: Reproduction, file: Path, json: bool) -> int:
+    from graphforget.experiments.comparison import compared
+    from graphforget.experiments.render import render, render_comparison
+    from graphforget.experiments.tables import table_of
+
+    preset, lines, failed = plan.preset, plan.lines(), plan.failures()
+    beside = compared(preset, lines)
+    table = table_of(lines, ("dataset", "backbone", "deletion", "method"), (), preset.metrics) if lines else None
+    if json:
+        values = [{**vars(one), "difference": one.difference, "within": one.within} for one in beside]
+        ours = [] if table is None else table.to_frame().to_dict("records")
+        print_json(
+            {"preset": preset.name, "csv": str(file), "failed": failed, "published": values, "ours": _plain(ours)}
+        )
+        return 0
+    if table is not None:
+        print(render(table, "md", preset.title or preset.name))
+    if beside:
+        notes = [*preset.ambiguities, *(f"Claimed: {claim}" for claim in preset.claims)]
+        source = ": ".join(filter(None, (preset.paper, preset.table)))
+        print(render_comparison(beside, "md", source, notes))
+    for title, error in failed.items():
+        say(f"{title} failed: {error}")
+    print(f"All numbers are in {file}.")
+    return 0
+
+
+def _plain(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return records with None in place of NaN, which JSON has no form for."""
+    return [{key: None if value != value else value for key, value in record.items()} for record in records]
+
+
+def status(*, store: StorePath = RUNS, json: Json = False) -> int:
+    """Show how far the tables in a folder of runs are."""
+    from graphforget.experiments.reproduce import states
+
+    found = states(store)
+    if json:
+        print_json([{**vars(state), "waiting": state.waiting} for state in found])
+        return 0
+    rows = [[s.id, f"{s.finished:,} of {s.total:,}", str(s.failed), str(len(s.running)), str(s.waiting)] for s in found]
+    print_table(f"{store}", ["id", "finished", "of them failed", "running", "waiting"], rows, left=1)
+    for state in found:
+        for title in state.running:
+            print(f"running: {title}")
+    return 0
+
+
+def resume(
+    name: Annotated[str, Parameter(help="Id of the run, or its beginning, as 'graphforget status' shows it.")],
+    /,
+    *,
+    store: StorePath = RUNS,
+    data_dir: DataDir = None,
+    jobs: Jobs = 1,
+    threads: Threads = None,
+    json: Json = False,
+) -> int:
+    """Go on with a table that was interrupted."""
+    from graphforget.experiments.reproduce import find_record
+
+    preset, place = find_record(store, name)
+    folder = data_dir if data_dir is not None or place is None else Path(place)
+    return _reproduce(preset, folder, store, jobs, threads, True, False, json)
+
+
+def table(
+    place: Annotated[Path, Parameter(help="Folder of runs, or a .csv that 'reproduce' wrote.")],
+    /,
+    *,
+    rows: Fields = "method",
+    cols: Fields = "dataset,deletion",
+    metric: Metrics = "",
+    format: Annotated[Literal["md", "latex", "csv", "html"], Parameter(help="How it is written.")] = "md",
+    test: Test = "wilcoxon",
+    published: Annotated[bool, Flag, Parameter(help="Print the published values beside ours, too.")] = False,
+) -> int:
+    """Print a table of many runs."""
+    from graphforget.experiments.comparison import compared
+    from graphforget.experiments.render import render, render_comparison
+    from graphforget.experiments.reproduce import presets_of
+    from graphforget.experiments.results import read_lines
+    from graphforget.experiments.tables import table_of
+
+    lines = read_lines(place)
+    made = table_of(lines, _names(rows), _names(cols), _names(metric), None if test == "none" else test)
+    print(render(made, format), end="")
+    for preset in presets_of(place, lines) if published else ():
+        if preset.published:
+            print("\n" + render_comparison(compared(preset, lines), format, preset.title, preset.ambiguities), end="")
+    return 0
+
+
+def _names(written: str) -> tuple[str, ...]:
+    return tuple(filter(None, (part.strip() for part in written.split(","))))
+
+
+def verify(
+    file: Annotated[Path, Parameter(help="A .csv that 'reproduce' wrote.")],
+    /,
+    *,
+    sample: Annotated[Whole, Parameter(help="How many cells are computed again.")] = 5,
+    seed: Annotated[Whole, Parameter(help="Which cells: decides the draw.")] = 0,
+    grid: Annotated[
+        Path | None, Parameter(help="The .toml that the file was made from, if it is one of your own.")
+    ] = None,
+    data_dir: DataDir = None,
+    out: Annotated[
+        Path | None, Parameter(help="Folder that keeps what is computed; new or of an earlier verify.")
+    ] = None,
+    jobs: Jobs = 1,
+    threads: Threads = None,
+    json: Json = False,
+) -> int:
+    """Compute some cells of a table again and compare them byte for byte; exit 5 when one differs."""
+    from graphforget.experiments.verify import Asked, verify_cells
+
+    with shown(quiet=json, total=sample) as listen:
+        asked = Asked(file, sample, seed, grid, text(data_dir), out)
+        found = verify_cells(asked, listen, jobs=jobs, threads=threads)
+    if json:
+        print_json([{**vars(one), "same": one.same} for one in found])
+    else:
+        for one in found:
+            print(one.sentence())
+    wrong = [one for one in found if not one.same]
+    if wrong:
+        raise Differs(f"{len(wrong)} of {len(found)} cells came out differently.")
+    return 0
+
+
+class Differs(GraphforgetError):
+    """A number that was computed again is another one."""
+
+    exit_code = 5

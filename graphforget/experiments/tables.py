@@ -1,0 +1,207 @@
+"""Tables over many runs: fields of the runs as rows and columns, means over seeds, and what differs significantly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphforget._core.errors import UsageError, unknown
+from graphforget.evaluation.metrics import METRICS, Metric
+from graphforget.evaluation.records import KINDS
+from graphforget.experiments.results import FIELDS, Line
+from graphforget.experiments.significance import LEVEL, TESTS, best_two, least_p
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KNOWN = ("method", "dataset", *FIELDS, "seed")
+ROW = ("method", "row")
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell: mean and standard deviation (n - 1) over seeds, and a mark: "best", "second" or none."""
+
+    mean: float
+    spread: float | None
+    seeds: int
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows by columns by metrics.
+
+    Attributes
+    ----------
+    rows, cols: names of the fields. row_keys, col_keys: their values, in table order.
+    entries: (row key, column key, metric) -> cell; one that is missing was not measured.
+    notes: sentences below the table.
+    """
+
+    rows: Key
+    cols: Key
+    metrics: tuple[Metric, ...]
+    row_keys: tuple[Key, ...]
+    col_keys: tuple[Key, ...]
+    entries: dict[tuple[Key, Key, str], Entry]
+    notes: tuple[str, ...] = field(default=())
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one line for each cell: the fields, metric, mean, standard deviation, seeds, mark."""
+        import pandas as pd
+
+        names = [*self.rows, *self.cols, "metric", "mean", "spread", "seeds", "mark"]
+        places = product(self.row_keys, self.col_keys, (metric.name for metric in self.metrics))
+        found = [(*place, self.entries[place]) for place in places if place in self.entries]
+        cells = [[*row, *col, metric, e.mean, e.spread, e.seeds, e.mark] for row, col, metric, e in found]
+        return pd.DataFrame(cells, columns=names)
+
+
+def table_of(
+    lines: Sequence[Line],
+    rows: Sequence[str] = ("method",),
+    cols: Sequence[str] = ("dataset", "deletion"),
+    metrics: Sequence[str] = (),
+    test: str | None = "wilcoxon",
+) -> Table:
+    """Return a table of lines; original, gold, noise floor and popularity stand above the methods.
+
+    Best and second best are looked for among the methods of each column; a metric whose target is gold's value counts
+    by its distance to gold of the same seed.
+
+    Parameters
+    ----------
+    rows, cols: fields, see KNOWN; "method" must be among them.
+    metrics: names; by default those that all rows of some kind have in short tables.
+    test: paired test over seeds, "wilcoxon" or "t"; None marks nothing.
+
+    Raises UsageError for an unknown field, metric or test, and when a cell would mix runs of different settings.
+    """
+    _check(rows, cols, metrics, test)
+    groups: dict[tuple[Key, Key], dict[int, Line]] = {}
+    for line in lines:
+        place = _key(line, rows), _key(line, cols)
+        _add(groups.setdefault(place, {}), line, place)
+    chosen = tuple(METRICS[name] for name in metrics) or _headline(lines)
+    entries = {
+        (row, col, metric.name): entry
+        for (row, col), found in groups.items()
+        for metric in chosen
+        if (entry := _entry([line.values.get(metric.name) for line in found.values()])) is not None
+    }
+    row_keys = _ordered(groups, rows)
+    col_keys = tuple(dict.fromkeys(col for _, col in groups))
+    notes = [_floor_note(groups, test)] if test is not None else []
+    marked = entries if test is None else entries | _marks(groups, entries, chosen, rows, test)
+    return Table(tuple(rows), tuple(cols), chosen, row_keys, col_keys, marked, tuple(filter(None, notes)))
+
+
+def _check(rows: Sequence[str], cols: Sequence[str], metrics: Sequence[str], test: str | None) -> None:
+    for name in (*rows, *cols):
+        if name not in (*KNOWN, "row"):
+            raise UsageError(unknown("field", name, KNOWN))
+    for name in metrics:
+        if name not in METRICS:
+            raise UsageError(unknown("metric", name, METRICS))
+    if test is not None and test not in TESTS:
+        raise UsageError(unknown("test", test, TESTS))
+    if not set(ROW) & {*rows, *cols}:
+        raise UsageError("A table needs 'method' among its rows or columns: means over methods say nothing.")
+
+
+def _key(line: Line, names: Sequence[str]) -> Key:
+    return tuple(str(line.field(name)) for name in names)
+
+
+def _add(found: dict[int, Line], line: Line, place: tuple[Key, Key]) -> None:
+    """Add a line to its cell; raises UsageError when the cell holds another run of that seed."""
+    other = found.setdefault(line.seed, line)
+    if (other.run, other.row) == (line.run, line.row):
+        return
+    differ = [name for name in FIELDS if other.fields.get(name) != line.fields.get(name)]
+    where = " / ".join(part for key in place for part in key if part)
+    raise UsageError(
+        f"The cell {where} would mix runs that differ in {', '.join(differ) or 'their settings'}. Add that to --rows "
+        "or --cols, or name a folder that holds one of them."
+    )
+
+
+def _headline(lines: Sequence[Line]) -> tuple[Metric, ...]:
+    tasks = {str(line.fields.get("task", "")) for line in lines}
+    held = {name for line in lines for name in line.values}
+    return tuple(m for m in METRICS.values() if m.name in held and tasks & set(m.headline))
+
+
+def _entry(values: Sequence[float | None]) -> Entry | None:
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    return Entry(float(np.mean(known)), float(np.std(known, ddof=1)) if len(known) > 1 else None, len(known))
+
+
+Groups = dict[tuple[Key, Key], dict[int, Line]]
+
+
+def _beside(key: Key, rows: Sequence[str]) -> Key:
+    """Return a row's key without the method: rows that are equal there are compared."""
+    return tuple(part for part, name in zip(key, rows, strict=True) if name not in ROW)
+
+
+def _ordered(groups: Groups, rows: Sequence[str]) -> tuple[Key, ...]:
+    """Return the keys of the rows: what is compared stands together, by kind, then as it came."""
+    came = list(dict.fromkeys(row for row, _ in groups))
+    blocks = list(dict.fromkeys(_beside(row, rows) for row in came))
+    kinds = {row: next(iter(found.values())).row_kind for (row, _), found in groups.items()}
+    return tuple(sorted(came, key=lambda row: (blocks.index(_beside(row, rows)), KINDS.index(kinds[row]))))
+
+
+def _marks(
+    groups: Groups, entries: dict[Any, Entry], metrics: Sequence[Metric], rows: Sequence[str], test: str
+) -> dict[Any, Entry]:
+    """Return the cells of the best and second best methods of each column and block of rows, marked."""
+    marked = {}
+    for block, col in dict.fromkeys((_beside(row, rows), col) for row, col in groups):
+        column = {row: found for (row, other), found in groups.items() if other == col and _beside(row, rows) == block}
+        for metric in metrics:
+            losses = {row: found for row, found in _losses(column, metric).items() if found}
+            for row, mark in zip(best_two(losses, test), ("best", "second"), strict=False):
+                entry = entries[row, col, metric.name]
+                marked[row, col, metric.name] = replace(entry, mark=mark)
+    return marked
+
+
+def _losses(column: dict[Key, dict[int, Line]], metric: Metric) -> dict[Key, dict[int, float]]:
+    """Return method's row -> seed -> what is better when smaller; nothing for a metric without a direction."""
+    if metric.direction == "none":
+        return {}
+    gold = {s: line.values for found in column.values() for s, line in found.items() if line.row_kind == "gold"}
+
+    def loss(line: Line) -> float | None:
+        value, target = line.values.get(metric.name), gold.get(line.seed, {}).get(metric.name)
+        if value is None or (metric.direction == "gold" and target is None):
+            return None
+        return {"higher": -value, "lower": value}.get(metric.direction, abs(value - (target or 0.0)))
+
+    return {
+        row: {s: value for s, line in found.items() if (value := loss(line)) is not None}
+        for row, found in column.items()
+        if all(line.row_kind == "method" for line in found.values())
+    }
+
+
+def _floor_note(groups: Groups, test: str) -> str:
+    most = max((len(found) for found in groups.values()), default=0)
+    if most < 2:
+        return "One seed: nothing is tested, so nothing is marked."
+    if least_p(most, test) > LEVEL:
+        return (
+            f"With {most} seeds, the p of {test} is at least {least_p(most, test):.3g}: nothing can be marked at 5 %. "
+            "Run more seeds, or use the t-test."
+        )
+    return f"Best and second best: marked where they differ from every row behind ({test}, paired by seed, Holm, 5 %)."

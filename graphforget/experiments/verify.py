@@ -1,0 +1,133 @@
+"""Cells of a table computed again, from nothing, and compared byte for byte."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from graphforget._core.errors import DataError, UsageError
+from graphforget._core.files import write_json
+from graphforget._core.streams import Streams
+from graphforget.evaluation.records import RUN_DEPENDENT
+from graphforget.experiments.events import Listen, silent
+from graphforget.experiments.farm import run_units
+from graphforget.experiments.published import Preset, find_preset, read_preset
+from graphforget.experiments.reproduce import prepare_reproduction, record_of
+from graphforget.experiments.results import Line, read_lines
+from graphforget.experiments.units import Unit
+
+
+@dataclass(frozen=True)
+class Verified:
+    """One cell computed again.
+
+    Attributes
+    ----------
+    what: the cell. compared: how many numbers were compared, the digest of the weights counting as one.
+    differing: name -> the number in the file and the one computed now, as text.
+    """
+
+    what: str
+    run: str
+    compared: int
+    differing: dict[str, tuple[str, str]]
+
+    @property
+    def same(self) -> bool:
+        """Whether everything came out the same."""
+        return not self.differing
+
+    def sentence(self) -> str:
+        """Return what was found, in words."""
+        if self.same:
+            return f"same: {self.what}: {self.compared} values, byte for byte (run {self.run})"
+        name, (before, now) = next(iter(self.differing.items()))
+        return f"differs: {self.what}: {len(self.differing)} of {self.compared} values, as {name} {before}, now {now}"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which cells (a row with one seed) of which file are to be computed again.
+
+    Parameters
+    ----------
+    file: a CSV file of `reproduce`.
+    sample: how many cells; all, if there are fewer. seed: of the draw.
+    grid: the grid file the table was made from; by default the preset that the file names.
+    data_dir: folder of the named sets.
+    out: folder that keeps what is computed, so that a stopped verification can go on; else it is thrown away.
+    """
+
+    file: Path
+    sample: int = 5
+    seed: int = 0
+    grid: Path | None = None
+    data_dir: str | None = None
+    out: Path | None = None
+
+
+def verify_cells(asked: Asked, listen: Listen = silent, *, jobs: int = 1, threads: int | None = None) -> list[Verified]:
+    """Compute cells of a CSV file of `reproduce` again, in a store of their own, and compare them.
+
+    Raises DataError when the file's runs are not those of its preset any more: settings, data or code have changed.
+    """
+    if asked.sample < 1:
+        raise UsageError(f"--sample must be at least 1; got {asked.sample}.")
+    lines = read_lines(asked.file)
+    chosen = drawn(lines, asked.sample, asked.seed)
+    preset = _preset(asked.file, lines, asked.grid)
+    with tempfile.TemporaryDirectory() if asked.out is None else nullcontext(asked.out) as folder:
+        plan = prepare_reproduction(preset, Path(folder), asked.data_dir, listen)
+        plan = replace(plan, units=_needed(plan.units, {line.run for line in chosen}, asked.file))
+        write_json(plan.record, record_of(plan))
+        run_units(plan.units, plan.root, listen, jobs=jobs, threads=threads)
+        again = {(line.run, line.row): line for line in plan.lines()}
+    return [_compared(line, again.get((line.run, line.row))) for line in chosen]
+
+
+def drawn(lines: Sequence[Line], sample: int, seed: int) -> list[Line]:
+    """Return so many of the lines, drawn without replacement."""
+    order = Streams(seed)("verify").numpy().permutation(len(lines))
+    return [lines[number] for number in sorted(order[:sample])]
+
+
+def _preset(file: Path, lines: Sequence[Line], grid: Path | None) -> Preset:
+    names = {str(line.fields.get("preset", "")) for line in lines}
+    if grid is not None:
+        return read_preset(grid)
+    if len(names) != 1 or "" in names:
+        raise DataError(f"{file}: it names no preset, or several. Give the grid it was made from with --grid.")
+    return find_preset(names.pop())
+
+
+def _needed(units: Iterable[Unit], runs: set[str], file: Path) -> tuple[Unit, ...]:
+    """Return the units of the runs and all that they need; raises DataError when one is not among them."""
+    known = {unit.id: unit for unit in units}
+    lost = next((run for run in sorted(runs) if run not in known), None)
+    if lost is not None:
+        raise DataError(
+            f"{file}: run {lost} is none that its preset gives here: the data, the settings, the code or torch's "
+            "version are others than when the file was made. Make it anew with 'graphforget reproduce'."
+        )
+    wanted = set(runs)
+    for unit in reversed(list(known.values())):
+        if unit.id in wanted:
+            wanted |= set(unit.needs)
+    return tuple(unit for unit in known.values() if unit.id in wanted)
+
+
+def _compared(before: Line, now: Line | None) -> Verified:
+    place = " ".join(str(before.field(name)) for name in ("data", "backbone", "deletion"))
+    what = f"{place} {before.row}, seed {before.seed}"
+    mine, theirs = _texts(before), {} if now is None else _texts(now)
+    differing = {name: (text, theirs.get(name, "missing")) for name, text in mine.items() if theirs.get(name) != text}
+    return Verified(what, before.run, len(mine), differing)
+
+
+def _texts(line: Line) -> dict[str, str]:
+    """Return everything of a line that must be the same again, as text."""
+    numbers = {name: repr(value) for name, value in line.values.items() if name not in RUN_DEPENDENT}
+    return numbers | ({"weights": line.weights} if line.weights else {})

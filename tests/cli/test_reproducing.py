@@ -1,0 +1,185 @@
+"""reproduce, status, resume, table and verify, end to end on bundled data, stopped and gone on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from graphforget._core.toml import to_toml
+from graphforget.experiments.published import find_preset
+from graphforget.experiments.reproduce import carry_out, prepare_reproduction
+from graphforget.experiments.run_folder import comparable
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE = "import sys; from graphforget.cli.main import main; sys.exit(main(sys.argv[1:]))"
+GRID = {
+    "data": ["sample-citations"],
+    "backbones": ["gcn"],
+    "methods": ["unlink"],
+    "seeds": [1, 2],
+    "gold_runs": 2,
+    "attack": False,
+    "recipe": {"epochs": 6, "validate_every": 3},
+    "architecture": {"hidden": 8},
+    "deletions": [{"name": "9 edges", "kind": "edges", "count": 9}],
+}
+PUBLISHED = {
+    "data": "sample-citations",
+    "backbone": "gcn",
+    "deletion": "9 edges",
+    "source": "third party",
+    "where": "nowhere",
+    "rows": {"Gold": {"test_auc": 0.7}, "GIF": {"test_auc": 0.1}},
+}
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory) -> Path:
+    """A grid file with a published value."""
+    file = tmp_path_factory.mktemp("grid") / "mine.toml"
+    file.write_text(
+        to_toml({"metrics": ["test_auc"], "tolerance": {"test_auc": 0.2}, "grids": [GRID], "published": [PUBLISHED]})
+    )
+    return file
+
+
+@pytest.fixture(scope="module")
+def store(mine, tmp_path_factory) -> Path:
+    """A folder of runs in which the grid is finished."""
+    root = tmp_path_factory.mktemp("runs")
+    carry_out(prepare_reproduction(find_preset(str(mine)), root))
+    return root
+
+
+def results(root: Path) -> dict[str, object]:
+    """Return every result without what depends on the machine, and the bytes of every model."""
+    found: dict[str, object] = {path.parent.name: comparable(path.parent) for path in root.glob("*/result.json")}
+    return found | {str(p.relative_to(root)): p.read_bytes() for p in root.glob("*/model.safetensors")}
+
+
+def test_the_published_value_stands_beside_ours(run, mine, store):
+    done = run("reproduce", mine, "--out", store)
+    assert done.code == 0, "a finished table is printed again without --resume"
+    assert "| Gold " in done.out and "| Noise floor " in done.out and "| Original " in done.out
+    assert "third party: nowhere" in done.out and "|    yes |" in done.out and "not run" in done.out
+    assert done.err == "", "nothing was computed"
+
+
+def test_json_has_the_same(run, mine, store):
+    found = json.loads(run("reproduce", mine, "--out", store, "--json").out)
+    assert [one["within"] for one in found["published"]] == [True, None]
+    assert {one["method"] for one in found["ours"]} == {"Original", "Gold", "Noise floor", "unlink"}
+    assert Path(found["csv"]).is_file() and found["failed"] == {}
+
+
+def test_a_dry_run_says_what_is_left_and_writes_nothing(run, mine, store, tmp_path):
+    found = json.loads(run("reproduce", mine, "--out", tmp_path / "new", "--dry-run", "--json").out)
+    assert [unit["part"] for unit in found["units"][:5]] == ["original", "gold", "gold", "references", "method"]
+    assert not any(unit["finished"] for unit in found["units"]) and not (tmp_path / "new").exists()
+    assert "0 of 10 parts to run" in run("reproduce", mine, "--out", store, "--dry-run").out
+
+
+def test_tables_from_the_folder_and_from_its_file_are_the_same(run, store):
+    words = ["--rows", "method", "--cols", "dataset,fraction", "--metric", "test_auc,forgotten_auc", "--test", "none"]
+    for form in ("md", "latex", "csv", "html"):
+        (folder, file) = (run("table", place, *words, "--format", form) for place in (store, store / "tables/mine.csv"))
+        assert folder.code == file.code == 0
+        assert folder.out == file.out and "unlink" in folder.out
+
+
+def test_status_and_resume_know_the_table(run, store):
+    (found,) = json.loads(run("status", "--store", store, "--json").out)
+    assert (found["finished"], found["total"], found["failed"], found["waiting"]) == (10, 10, 0, 0)
+    assert run("resume", found["id"][:6], "--store", store).code == 0
+    assert "10 of 10" in run("status", "--store", store).out
+
+
+def test_verify_computes_cells_again(run, mine, store, tmp_path):
+    file = store / "tables/mine.csv"
+    done = run("verify", file, "--sample", 2, "--grid", mine, "--out", tmp_path / "again", "--json")
+    found = json.loads(done.out)
+    assert done.code == 0 and len(found) == 2 and all(one["same"] and one["compared"] >= 5 for one in found)
+    rows = list(csv.DictReader(io.StringIO(file.read_text())))
+    for row in rows:
+        row["test_auc"] = row["test_auc"][:-1] + str((int(row["test_auc"][-1]) + 1) % 10)
+    (tmp_path / "changed.csv").write_text(
+        "\n".join([",".join(rows[0]), *(",".join(row.values()) for row in rows)]) + "\n"
+    )
+    done = run("verify", tmp_path / "changed.csv", "--sample", 2, "--grid", mine, "--out", tmp_path / "again")
+    assert done.code == 5 and "test_auc" in done.out and "2 of 2 cells came out differently" in done.err
+
+
+def test_verify_refuses_runs_of_other_settings(run, mine, store, tmp_path):
+    text = (store / "tables/mine.csv").read_text()
+    first = text.splitlines()[1].split(",")
+    (tmp_path / "other.csv").write_text(text.replace(first[text.splitlines()[0].split(",").index("run")], "0" * 16))
+    done = run("verify", tmp_path / "other.csv", "--sample", 99, "--grid", mine)
+    assert done.code == 3 and "is none that its preset gives here" in done.err
+    assert run("verify", tmp_path / "other.csv").code == 2, "the file names no shipped table"
+
+
+def test_a_table_without_its_data_names_the_files(run, tmp_path):
+    done = run("reproduce", "gnndelete-dblp", "--data-dir", tmp_path, "--out", tmp_path / "runs")
+    assert done.code == 3 and "dblp needs citation_full/dblp/raw/dblp.npz" in done.err
+    assert not (tmp_path / "runs").exists()
+    done = run("reproduce", "all", "--data-dir", tmp_path, "--out", tmp_path / "runs")
+    assert done.code == 0 and "utu-link is left out: pubmed needs" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (["reproduce", "utu-lnk"], 2, "Did you mean 'utu-link'"),
+        (["reproduce", "{mine}", "--jobs", "0", "--out", "{tmp}/x"], 2, "--jobs must be at least 1"),
+        (["reproduce", "{mine}", "--out", "{tmp}"], 2, "holds other things"),
+        (["reproduce", "all", "--json"], 2, "prints one table"),
+        (["status", "--store", "{tmp}"], 2, "no folder of runs"),
+        (["resume", "nothing", "--store", "{store}"], 2, "'nothing' is no run of"),
+        (["table", "{tmp}"], 2, "no folder of runs"),
+        (["table", "{store}", "--rows", "methd"], 2, "Did you mean 'method'"),
+        (["table", "{store}", "--metric", "test_acu"], 2, "Did you mean 'test_auc'"),
+        (["verify", "{tmp}/none.csv"], 3, "cannot be read"),
+        (["verify", "{store}/tables/mine.csv", "--sample", "0"], 2, "--sample must be at least 1"),
+    ],
+)
+def test_what_cannot_be_is_a_sentence(run, mine, store, tmp_path, words, code, sentence):
+    (tmp_path / "other.txt").write_text("x")
+    done = run(*(word.format(mine=mine, store=store, tmp=tmp_path) for word in words))
+    assert done.code == code and sentence in done.err
+
+
+def start(*words: object) -> subprocess.Popen:
+    """Start the command line in a process of its own."""
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path, "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", CODE, *map(str, words)], env=environment, **pipes)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_table_ends_at_once_and_can_be_resumed(run, mine, store, tmp_path, sign):
+    slow = tmp_path / "slow.toml"
+    long = {**GRID, "recipe": {"epochs": 200_000, "validate_every": 5}, "seeds": [1]}
+    slow.write_text(to_toml({"grids": [long]}))
+    process = start("reproduce", slow, "--out", tmp_path / "runs")
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("runs/work/*.checkpoint")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    began = time.monotonic()
+    process.send_signal(sign)
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and time.monotonic() - began < 2.0
+    assert "0 of 5 parts are finished" in told and "graphforget resume slow-" in told
+    done = run("reproduce", slow, "--out", tmp_path / "runs")
+    assert done.code == 2 and "Add --resume" in done.err
+    assert json.loads(run("status", "--store", tmp_path / "runs", "--json").out)[0]["running"] == []
