@@ -95,29 +95,58 @@ def _excess(records: Sequence[Record], row: str, metric: str, gold: dict[int, fl
     return FORGETTING[metric] * float(np.mean([r.values[metric] - gold[r.seed] for r in mine]))
 
 
+def compared(records: Sequence[Record]) -> tuple[Measure, tuple[str, ...]] | None:
+    """Return the measure that rows are compared with gold by, and its parts: those that all rows compared have.
+
+    Without a method that has distances there is none.
+    """
+    rows = rows_of(records)
+    for measure in MEASURES:
+        having = [row for row in rows if measure.columns[measure.needed] in row.cells]
+        judged = [row for row in having if row.kind in ("method", "floor")]
+        if any(row.kind == "method" for row in judged):
+            return measure, tuple(p for p, name in measure.columns.items() if all(name in r.cells for r in judged))
+    return None
+
+
+def gold_distances(records: Sequence[Record]) -> dict[str, tuple[float, float | None]]:
+    """Return row -> mean distance to gold over the parts compared, and its standard deviation over seeds.
+
+    Rows that lack one of the parts are left out; so is gold itself.
+    """
+    chosen = compared(records)
+    if chosen is None:
+        return {}
+    columns = [chosen[0].columns[part] for part in chosen[1]]
+    found: dict[str, tuple[float, float | None]] = {}
+    for row in rows_of(records):
+        if not all(column in row.cells for column in columns):
+            continue
+        mine = [r.values for r in records if r.row == row.name and all(column in r.values for column in columns)]
+        each = [float(np.mean([values[column] for column in columns])) for values in mine]
+        spread = float(np.std(each, ddof=1)) if len(each) > 1 else None
+        found[row.name] = float(np.mean([row.cells[column][0] for column in columns])), spread
+    return found
+
+
 def closest(records: Sequence[Record]) -> Closest | None:
     """Return the method closest to gold, or None when no method has distances.
 
     Every row's mean is over the same parts: those that all methods compared, and the noise floor, have.
     """
-    rows = rows_of(records)
-    for measure in MEASURES:
-        methods = [row for row in rows if row.kind == "method" and measure.columns[measure.needed] in row.cells]
-        floors = [row for row in rows if row.kind == "floor" and measure.columns[measure.needed] in row.cells]
-        if not methods:
-            continue
-        parts = [part for part, name in measure.columns.items() if all(name in r.cells for r in (*methods, *floors))]
-        means = {
-            row.name: float(np.mean([row.cells[measure.columns[p]][0] for p in parts])) for row in methods + floors
-        }
-        name = min((row.name for row in methods), key=lambda row: means[row])
-        floor = means[floors[0].name] if floors else None
-        words = measure.words.format(value=f"{means[name]:.4f}", parts=_listed(parts))
-        return Closest(name, means[name], floor, _relative_time(rows, name), words)
-    return None
+    chosen = compared(records)
+    if chosen is None:
+        return None
+    measure, parts = chosen
+    rows, means = rows_of(records), gold_distances(records)
+    name = min((row.name for row in rows if row.kind == "method" and row.name in means), key=lambda row: means[row][0])
+    floor = next((means[row.name][0] for row in rows if row.kind == "floor" and row.name in means), None)
+    words = measure.words.format(value=f"{means[name][0]:.4f}", parts=listed(parts))
+    return Closest(name, means[name][0], floor, _relative_time(rows, name), words)
 
 
-def _listed(parts: Sequence[str]) -> str:
+def listed(parts: Sequence[str]) -> str:
+    """Return words as a person lists them: a, b and c."""
     return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 

@@ -8,7 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from graphforget._core.environment import ENVIRONMENT, environment
 from graphforget._core.errors import UsageError
+from graphforget._core.files import write_json
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
@@ -154,6 +156,7 @@ def unlearn_model(
         report.save(folder / REPORT)
         if case.retained is not None:
             write_retained(folder, case.retained)
+        write_json(folder / ENVIRONMENT, environment())
         for number, deletion in enumerate(case.deletions if keep_deletion else ()):
             deletion.write(folder / deletion_file(number))
 

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from graphforget._core.environment import ENVIRONMENT, environment
 from graphforget._core.errors import DivergedError, GraphforgetError, UnsupportedError, UsageError
 from graphforget._core.files import file_lock, write_json
 from graphforget.data.graph import Graph
@@ -82,6 +83,7 @@ def run_plan(plan: Plan, listen: Listen = silent, *, jobs: int = 1, threads: int
     with nullcontext() if plan.out is None else _held(plan.out):
         if plan.out is not None:
             write_json(plan.out / PLAN, plan.as_dict())
+            write_json(plan.out / ENVIRONMENT, environment())
         if jobs > 1 and len(plan.seeds) > 1:
             done = run_in_processes(plan, listen, jobs, threads)
         else:

@@ -1,0 +1,1 @@
+"""Pictures of results, each drawn from plain records, histories, coordinates or columns."""

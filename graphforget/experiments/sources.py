@@ -1,0 +1,173 @@
+"""What a folder or a file of results holds, read for plots and pages.
+
+The one place that knows the layouts: `READERS` has one function for each, chosen by the file that marks it. Another
+layout is another entry.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from graphforget._core.environment import ENVIRONMENT
+from graphforget._core.errors import DataError
+from graphforget._core.files import read_json
+from graphforget.data.deletion import Deletion
+from graphforget.evaluation.document import Report
+from graphforget.evaluation.plots.trajectory import History
+from graphforget.experiments.own_history import deletion_file
+from graphforget.experiments.prepare import ORIGINAL, gold_stage, method_stage
+from graphforget.experiments.single import REPORT
+from graphforget.experiments.store import PLAN, RECEIPT
+from graphforget.unlearning.specs import parse_method
+
+REPORT_FILE = "report.json"
+DELETION = "deletion.json"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a source of results holds.
+
+    Attributes
+    ----------
+    place: the path that was named. report: its records; there is always one.
+    folder: where models are kept; None for a report alone.
+    plan: what decided the numbers of a comparison (`Plan.as_dict`). receipt: what was asked and done to an own model.
+    environment: what it was computed with; empty where that was not kept.
+    histories: evaluations while models were made. deletions: name -> file that lists what was deleted, by id.
+    """
+
+    place: Path
+    report: Report
+    folder: Path | None = None
+    plan: Mapping[str, Any] | None = None
+    receipt: Mapping[str, Any] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    histories: tuple[History, ...] = ()
+    deletions: Mapping[str, Path] = field(default_factory=dict)
+
+    def ids(self) -> dict[str, Deletion]:
+        """Return name -> what was deleted, in the user's ids; raises DataError where that is not kept."""
+        if not self.deletions:
+            raise DataError(
+                f"{self.place}: holds no deletion, only digests and counts, so no id can be shown. Leave --with-ids "
+                "out, or unlearn with --keep-deletion."
+            )
+        return {name: Deletion.read(path) for name, path in self.deletions.items()}
+
+
+def read_source(place: str | os.PathLike[str]) -> Found:
+    """Return what is in a comparison's folder (--out), an unlearned model's folder, a saved report, or a report's JSON.
+
+    Raises DataError for anything else, with what was looked for.
+    """
+    path = Path(place)
+    if path.is_file():
+        return _file(path)
+    if not path.is_dir():
+        raise DataError(f"{path}: there is no such file or folder. Check the path.")
+    for mark, reader in READERS.items():
+        if (path / mark).is_file():
+            return reader(path)
+    raise DataError(
+        f"{path}: no results are in it (none of {', '.join(READERS)}). Name the folder that a comparison or 'unlearn' "
+        "made with --out, or a report.json."
+    )
+
+
+def _report(path: Path, text: str | None = None) -> Report:
+    """Return the report in a JSON file, or in a part of it."""
+    if not path.is_file():
+        raise DataError(f"{path}: is not there; the run has not ended. Repeat its command, which goes on from there.")
+    try:
+        return Report.from_json(path.read_text(encoding="utf-8") if text is None else text)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: byte {error.start} is not UTF-8 text. Name a report in JSON.") from error
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _file(path: Path) -> Found:
+    """Return what a report, or the output of a command with --json, says."""
+    found = read_json(path)
+    if isinstance(found, dict) and isinstance(found.get("report"), dict):
+        report = _report(path, json.dumps(found["report"]))
+        return Found(path, report, plan=found.get("plan"), receipt=found.get("receipt"))
+    return Found(path, _report(path))
+
+
+def _saved_report(folder: Path) -> Found:
+    return Found(folder, _report(folder / REPORT_FILE))
+
+
+def _unlearned(folder: Path) -> Found:
+    """Return what `graphforget unlearn` left."""
+    receipt = _mapping(folder / RECEIPT)
+    kept = [path for path in (folder / deletion_file(n) for n in range(1 + len(receipt.get("earlier", ()))))]
+    deletions = {path.stem: path for path in kept if path.is_file()}
+    return Found(
+        folder,
+        _report(folder / REPORT / REPORT_FILE),
+        receipt=receipt,
+        environment=_environment(folder),
+        deletions=deletions,
+    )
+
+
+def _comparison(folder: Path) -> Found:
+    """Return what a comparison left."""
+    plan = _mapping(folder / PLAN)
+    try:
+        seeds, labels = list(plan["seeds"]), list(plan["methods"])
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{folder / PLAN}: names no seeds or methods ({error}). Repeat the comparison.") from error
+    histories = [one for seed in seeds for one in _histories(folder / f"seed-{seed}", seed, labels)]
+    files = {f"seed {seed}": folder / f"seed-{seed}" / DELETION for seed in seeds}
+    return Found(
+        folder,
+        _report(folder / REPORT / REPORT_FILE),
+        folder=folder,
+        plan=plan,
+        environment=_environment(folder),
+        histories=tuple(histories),
+        deletions={name: path for name, path in files.items() if path.is_file()},
+    )
+
+
+def _histories(folder: Path, seed: int, labels: list[str]) -> list[History]:
+    """Return the histories of one seed; a method that failed has none."""
+    found = []
+    for row, kind, stage in (("Original", "original", ORIGINAL), ("Gold", "gold", gold_stage(0))):
+        made = _mapping(folder / stage / "model.json").get("provenance")
+        if isinstance(made, dict):
+            found.append(History(row, kind, seed, tuple(made["history"]), made["best_epoch"]))
+    for label in labels:
+        receipt = folder / method_stage(parse_method(label)) / RECEIPT
+        if receipt.is_file():
+            found.append(History(label, "method", seed, tuple(_mapping(receipt).get("history", ()))))
+    return found
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: holds a {type(found).__name__} where names and values must be. Repeat the run.")
+    return found
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    path = folder / ENVIRONMENT
+    return {key: str(value) for key, value in _mapping(path).items()} if path.is_file() else {}
+
+
+READERS: dict[str, Callable[[Path], Found]] = {
+    PLAN: _comparison,
+    RECEIPT: _unlearned,
+    REPORT_FILE: _saved_report,
+}
+"""File that marks a folder -> what reads it."""
