@@ -13,7 +13,7 @@ from graphforget._core.files import atomic_write, read_json, write_json
 from graphforget.experiments.events import Listen, silent
 from graphforget.experiments.farm import claimed, run_units
 from graphforget.experiments.published import Preset, preset_from, presets
-from graphforget.experiments.results import Line, lines_of_units, to_csv
+from graphforget.experiments.results import Line, as_csv, lines_of_units
 from graphforget.experiments.run_folder import read_run
 from graphforget.experiments.runner import finished
 from graphforget.experiments.store import WORK, check_place
@@ -118,7 +118,7 @@ def carry_out(
             f"'graphforget resume {plan.id} --store {plan.root}'."
         ) from None
     file = plan.root / TABLES / f"{plan.preset.name}.csv"
-    atomic_write(file, to_csv(plan.lines()))
+    atomic_write(file, as_csv(plan.lines()))
     return file
 
 

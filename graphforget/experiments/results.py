@@ -88,7 +88,7 @@ def lines_in_store(root: Path) -> list[Line]:
 
 
 def read_lines(place: Path) -> list[Line]:
-    """Return the lines of a store, or of a CSV file that `to_csv` wrote."""
+    """Return the lines of a store, or of a CSV file that `as_csv` wrote."""
     if place.is_dir():
         return lines_in_store(place)
     try:
@@ -119,7 +119,7 @@ def _line(place: Path, number: int, row: dict[str, Any]) -> Line:
         raise DataError(f"{place} line {number}: {error}. Make the file with 'graphforget reproduce'.") from error
 
 
-def to_csv(lines: Sequence[Line], costs: bool = True) -> str:
+def as_csv(lines: Sequence[Line], costs: bool = True) -> str:
     """Return lines as CSV, numbers to the last digit, with the metrics that occur as columns.
 
     costs: also the metrics that differ from run to run (seconds, memory).

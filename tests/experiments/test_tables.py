@@ -11,7 +11,7 @@ from graphforget._core.errors import DataError, UsageError
 from graphforget.experiments.comparison import compared
 from graphforget.experiments.published import preset_from
 from graphforget.experiments.render import render, render_comparison
-from graphforget.experiments.results import Line, read_lines, to_csv
+from graphforget.experiments.results import Line, as_csv, read_lines
 from graphforget.experiments.tables import table_of
 
 SEEDS = range(1, 9)
@@ -120,13 +120,13 @@ def test_every_format_shows_the_same_numbers(lines):
 
 
 def test_lines_survive_a_file(lines, tmp_path):
-    (tmp_path / "t.csv").write_text(to_csv(lines))
+    (tmp_path / "t.csv").write_text(as_csv(lines))
     again = read_lines(tmp_path / "t.csv")
     key = lambda one: (one.row, one.seed)  # noqa: E731
     assert [(o.fields, o.values, o.run, o.row_kind) for o in sorted(again, key=key)] == [
         (o.fields, o.values, o.run, o.row_kind) for o in sorted(lines, key=key)
     ]
-    assert to_csv(again) == to_csv(lines) and "seconds" not in to_csv(lines, costs=False)
+    assert as_csv(again) == as_csv(lines) and "seconds" not in as_csv(lines, costs=False)
 
 
 @pytest.mark.parametrize(
