@@ -119,7 +119,7 @@ class _Scored(nn.Module):
 class RankingLoss:
     """The summed loss of triples as a function of chosen embedding rows, at the model's parameters.
 
-        J(delta) = sum_k w_k [ l(d_k, y_k) + the backbone's regulariser of triple k ]
+        J(delta) = sum_k c_k [ w_k l(d_k, y_k) + the backbone's regulariser of triple k ]
         l(d, y) = y softplus(-d) + (1 - y) softplus(d),   BPR for y = 1
 
     Everything is exact: gradients and products come from (repeated) differentiation of the model itself. A regulariser
@@ -128,7 +128,8 @@ class RankingLoss:
     Parameters
     ----------
     rows: which rows `delta` moves. data: what messages pass over.
-    items: m triples. weights, labels: w and y, (m,) each; None is 1 for all.
+    items: m triples. weights, labels, counts: w, y and c, (m,) each; None is 1 for all. A triple that stands for c of
+        them counts c times; w weighs its ranking loss alone.
     batch: triples of a batch in the original's training; None for all of them.
     """
 
@@ -141,11 +142,13 @@ class RankingLoss:
         weights: Tensor | None = None,
         labels: Tensor | None = None,
         batch: int | None = None,
+        counts: Tensor | None = None,
     ) -> None:
         self.rows, self.data, self.items = rows, data, items
         self.scored = _Scored(rows.model, task).eval()
-        if weights is not None:
-            self.items = replace(items, weights=weights)
+        if counts is not None:
+            self.items = replace(items, weights=counts)
+            weights = counts if weights is None else counts * weights
         ones = torch.ones(len(items))
         self.weights, self.labels = (ones if given is None else given for given in (weights, labels))
         self.delta = torch.zeros(rows.size, dtype=next(rows.model.parameters()).dtype, requires_grad=True)

@@ -117,7 +117,7 @@ def removal_step(
     """Return the step that takes a deletion's share out of the rows: (C + damping I)^-1 `removal_gradient`.
 
     C is the curvature of the loss of all triples, forgotten ones included. settings: a method with `curvature`,
-    `damping` and `iterations`. weights: of the forgotten triples in the gradient.
+    `damping` and `iterations`. weights: of the ranking loss of the forgotten triples in the gradient.
     """
     full = problem.full
     everything = RankingLoss(rows, full, full.graph, triples.items(), batch=problem.recipe.batch)

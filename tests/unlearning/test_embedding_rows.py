@@ -23,6 +23,7 @@ from graphforget.unlearning.embedding_rows import EmbeddingRows, RankingLoss
 PAIRS = np.array([[0, 0, 1, 1, 2, 3, 3, 4], [0, 2, 1, 3, 0, 2, 3, 1]])
 NODES = np.array([0, 3, 5, 8])
 WEIGHTS, LABELS = torch.linspace(0.5, 2.0, 8), torch.tensor([1, 1, 0.5, 1, 0, 1, 1, 0.5])
+COUNTS = torch.tensor([1.0, 3, 1, 1, 2, 7, 1, 1])
 REG = 0.07
 
 
@@ -65,18 +66,18 @@ class Dense:
         d, table = self.d(delta)
         losses = LABELS * F.softplus(-d) + (1 - LABELS) * F.softplus(d)
         norms = sum(table[part].square().sum(1) for part in (self.u, self.i, self.j))
-        return (WEIGHTS * (losses + REG * 0.5 * norms)).sum()
+        return (COUNTS * (WEIGHTS * losses + REG * 0.5 * norms)).sum()
 
     def gauss_newton(self):
         zero = torch.zeros(12, dtype=torch.float64)
         jacobian = torch.autograd.functional.jacobian(lambda x: self.d(x)[0], zero)
         p = torch.sigmoid(self.d(zero)[0])
         reg = torch.autograd.functional.hessian(lambda x: self.value(x) - self.ranking(x), zero)
-        return jacobian.T @ torch.diag(WEIGHTS.double() * p * (1 - p)) @ jacobian + reg
+        return jacobian.T @ torch.diag(COUNTS.double() * WEIGHTS.double() * p * (1 - p)) @ jacobian + reg
 
     def ranking(self, delta):
         d, _ = self.d(delta)
-        return (WEIGHTS * (LABELS * F.softplus(-d) + (1 - LABELS) * F.softplus(d))).sum()
+        return (COUNTS * WEIGHTS * (LABELS * F.softplus(-d) + (1 - LABELS) * F.softplus(d))).sum()
 
 
 def two_hops(task):
@@ -93,7 +94,9 @@ CASES = [(MF, {}, lambda task: lambda table: table), (LightGCN, {"layers": 2}, t
 
 def loss_of(model, task) -> RankingLoss:
     rows = EmbeddingRows(model, NODES, 5)
-    return RankingLoss(rows, task, task.graph, items_of(task), WEIGHTS.double(), LABELS.double())
+    return RankingLoss(
+        rows, task, task.graph, items_of(task), WEIGHTS.double(), LABELS.double(), counts=COUNTS.double()
+    )
 
 
 def matrix(product) -> torch.Tensor:
@@ -171,7 +174,7 @@ def test_a_regulariser_not_divided_by_the_batch_counts_as_in_batches(task):
 
 
 def test_a_weight_counts_its_triple_as_often_regulariser_included(task):
-    """Three triples, the last one five times, are as good as all seven."""
+    """Three triples, the last one counted five times, are as good as all seven."""
     model, (u, v) = made(MF, task), task.graph.edges[:, :3]
     once = task.paired(u, v, Streams(2)("others"))
     both = once.pairs[0]
@@ -179,7 +182,7 @@ def test_a_weight_counts_its_triple_as_often_regulariser_included(task):
     users, items, others = both.u[:3][numbers], both.v[:3][numbers] - 5, both.v[3:][numbers] - 5
     often = task.items(Triples(users, items, others))
     rows = EmbeddingRows(model, NODES, 5)
-    weighted = RankingLoss(rows, task, task.graph, once, torch.tensor([1.0, 1.0, 5.0]))
+    weighted = RankingLoss(rows, task, task.graph, once, counts=torch.tensor([1.0, 1.0, 5.0]))
     repeated = RankingLoss(rows, task, task.graph, often)
     torch.testing.assert_close(weighted.value(), repeated.value())
     torch.testing.assert_close(weighted.gradient(), repeated.gradient())

@@ -112,7 +112,8 @@ class SCIF(Method):
         seen, weights = self._looked_at(triples, streams("sample"))
         labels = np.where(triples.forgotten[seen], self.counterfactual, 1.0)
         w, y = (torch.from_numpy(values.astype(np.float32)) for values in (weights, labels))
-        after = RankingLoss(rows, full, problem.retained.graph, triples.items(seen), w, y, problem.recipe.batch)
+        batch = problem.recipe.batch
+        after = RankingLoss(rows, full, problem.retained.graph, triples.items(seen), None, y, batch, counts=w)
         g = after.gradient() if self.newton else after.gradient_along(w * (1 - y))
         step = influence_step(problem, after, self.curvature, g, self.damping, self.iterations)
         return rows.write(-self.scale * step)
