@@ -9,14 +9,27 @@ from graphforget._core.errors import DataError
 from graphforget._core.streams import draw_below
 from graphforget.kernels.alias import AliasTable, draw_weighted, draw_weighted_outside
 from graphforget.kernels.csr import CSR, edges_to_csr
-from graphforget.kernels.lowlevel import chunk_start, count_parts
-from graphforget.kernels.row_sets import RowSets, free_column, has, has_column
+from graphforget.kernels.lowlevel import chunk_start, count_parts, prefetch_at
+from graphforget.kernels.row_sets import (
+    RowSets,
+    bits_of,
+    free_column,
+    has,
+    has_column,
+    in_bitmap,
+    is_dense,
+    is_filter,
+    listed_free,
+)
 
 TRIES = 63
 """Draws of a slot that may be rejected; draw number 63 of the slot then picks by rank, which never fails."""
 
 BLOCK = 8192
 """Slots of one parallel task."""
+
+AHEAD = 32
+"""Slots whose first draws are made, and their words asked for, before the first of them is looked up."""
 
 _SLOT = TRIES + 1
 
@@ -39,24 +52,71 @@ def check_rows(sets: RowSets, rows: np.ndarray) -> None:
         )
 
 
+@njit(cache=True, nogil=True)
+def _by_rank(sets: RowSets, row: int, key: np.uint64, slot: int) -> int:
+    """Return a free column of a row by the draw that is left for that."""
+    members = sets.indices[sets.indptr[row] : sets.indptr[row + 1]]
+    return free_column(members, draw_below(key, slot * _SLOT + TRIES, sets.n_cols - len(members)))
+
+
 @njit(cache=True, inline="always")
-def _draw(sets: RowSets, row: int, key: np.uint64, slot: int) -> int:
-    """Draw one column outside a row: uniform columns until one is free, then one by rank."""
-    n, size = sets.n_cols, sets.indptr[row + 1] - sets.indptr[row]
-    if 2 * size <= n:
-        for attempt in range(TRIES):
-            column = draw_below(key, slot * _SLOT + attempt, n)
-            if not has(sets, row, column):
-                return column
-    rank = draw_below(key, slot * _SLOT + TRIES, n - size)
-    return free_column(sets.indices[sets.indptr[row] : sets.indptr[row + 1]], rank)
+def _settle(sets: RowSets, row: int, column: int, key: np.uint64, slot: int) -> int:
+    """Return the first draw of a slot if it is free after all, else draw until one is, then one by rank."""
+    attempt = 1
+    while attempt <= TRIES and has(sets, row, column):
+        column = draw_below(key, slot * _SLOT + attempt, sets.n_cols)
+        attempt += 1
+    return column if attempt <= TRIES else _by_rank(sets, row, key, slot)
+
+
+@njit(cache=True, nogil=True)
+def _draw_filtered(sets: RowSets, rows: np.ndarray, key: np.uint64, first: int, last: int, out: np.ndarray) -> None:
+    """Draw for the slots first .. last - 1: first draws of all, then what their rows say, then the rest one by one.
+
+    The words of the first draws come from memory together, not one after the other. Nearly all draws end there.
+    """
+    for slot in range(first, last):
+        out[slot] = draw_below(key, slot * _SLOT, sets.n_cols)
+        prefetch_at(sets.words, np.int64(bits_of(sets.heads[rows[slot]], out[slot])[0]))
+    for slot in range(first, last):
+        word, bits = bits_of(sets.heads[rows[slot]], out[slot])
+        if sets.words[word] & bits == bits:
+            out[slot] = _settle(sets, rows[slot], out[slot], key, slot)
+
+
+@njit(cache=True, nogil=True)
+def _draw_exact(sets: RowSets, rows: np.ndarray, key: np.uint64, first: int, last: int, out: np.ndarray) -> None:
+    """Draw for those of the slots first .. last - 1 whose rows have no filter; a dense row's from its list."""
+    for slot in range(first, last):
+        row, head = rows[slot], sets.heads[rows[slot]]
+        if is_dense(head):
+            n_free = sets.n_cols - (sets.indptr[row + 1] - sets.indptr[row])
+            out[slot] = listed_free(sets, head, draw_below(key, slot * _SLOT + TRIES, n_free))
+        elif not is_filter(head):
+            column, attempt = draw_below(key, slot * _SLOT, sets.n_cols), 1
+            while attempt < TRIES and in_bitmap(sets, head, column):
+                column = draw_below(key, slot * _SLOT + attempt, sets.n_cols)
+                attempt += 1
+            out[slot] = _by_rank(sets, row, key, slot) if in_bitmap(sets, head, column) else column
+
+
+@njit(cache=True, nogil=True)
+def _draw_some(sets: RowSets, rows: np.ndarray, key: np.uint64, first: int, last: int, out: np.ndarray) -> None:
+    n_filters = 0
+    for slot in range(first, last):
+        n_filters += is_filter(sets.heads[rows[slot]])
+    if n_filters:
+        _draw_filtered(sets, rows, key, first, last, out)
+    if n_filters < last - first:
+        _draw_exact(sets, rows, key, first, last, out)
 
 
 @njit(parallel=True, cache=True, nogil=True)
 def _sample(sets: RowSets, rows: np.ndarray, key: np.uint64, out: np.ndarray) -> None:
     for block in prange((len(rows) + BLOCK - 1) // BLOCK):
-        for slot in range(block * BLOCK, min(len(rows), (block + 1) * BLOCK)):
-            out[slot] = _draw(sets, rows[slot], key, slot)
+        last = min(len(rows), (block + 1) * BLOCK)
+        for slot in range(block * BLOCK, last, AHEAD):
+            _draw_some(sets, rows, key, slot, min(last, slot + AHEAD), out)
 
 
 @njit(parallel=True, cache=True, nogil=True)

@@ -16,7 +16,7 @@ ROW_COST = 8
 
 
 @intrinsic
-def _prefetch(typing_context, table, position):
+def prefetch_at(typing_context, table, position):
     """Ask for the cache line of `table.data[position]` (a hint: no value, no fault)."""
     signature = types.void(table, types.intp)
 
@@ -37,7 +37,7 @@ def prefetch_row(table: np.ndarray, row: int) -> None:
     """Prefetch one row of a contiguous 2-d table, one request per 64 bytes."""
     width = table.shape[1]
     for column in range(0, width, 64 // table.itemsize):
-        _prefetch(table, row * width + column)
+        prefetch_at(table, row * width + column)
 
 
 @njit(cache=True, nogil=True)

@@ -24,6 +24,8 @@ MAX_PARTS = 64
 BLOCK = 8192
 """Draws of one parallel task."""
 
+_S32, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
+
 
 @njit(cache=True, nogil=True)
 def _deal_start(n: int, part: int, parts: int) -> int:
@@ -85,13 +87,49 @@ def epoch_order(n: int, key: int) -> np.ndarray:
     [0, 1, 2, 3, 4]
     """
     buckets, swaps = _two_keys(key)
-    ends = np.zeros((min(MAX_BUCKETS, n // BUCKET + 1), min(MAX_PARTS, n // PART + 1)), np.int64)
-    _count_dealt(n, buckets, ends)
-    starts = (np.cumsum(ends) - ends.ravel()).reshape(ends.shape)
-    out = np.empty(n, np.int64)
+    starts, out = _dealt_starts(n, buckets), np.empty(n, np.int64)
     _deal(buckets, starts, out)
     _shuffle_buckets(swaps, np.append(starts[:, 0], n), out)
     return out
+
+
+def _dealt_starts(n: int, key: np.uint64) -> np.ndarray:
+    """Return where each part writes the first element that it deals to each bucket, (n_buckets, parts)."""
+    ends = np.zeros((min(MAX_BUCKETS, n // BUCKET + 1), min(MAX_PARTS, n // PART + 1)), np.int64)
+    _count_dealt(n, key, ends)
+    return (np.cumsum(ends) - ends.ravel()).reshape(ends.shape)
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _deal_pairs(u: np.ndarray, v: np.ndarray, key: np.uint64, cursors: np.ndarray, out: np.ndarray) -> None:
+    """As `_deal`, but write the pair of the element, not its number."""
+    n_buckets, parts = cursors.shape
+    for part in prange(parts):
+        at = cursors[:, part].copy()
+        for i in range(_deal_start(len(out), part, parts), _deal_start(len(out), part + 1, parts)):
+            bucket = draw_below(key, i, n_buckets)
+            out[at[bucket]] = (np.uint64(u[i]) << _S32) | np.uint64(v[i])
+            at[bucket] += 1
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _unpack(pairs: np.ndarray, u: np.ndarray, v: np.ndarray) -> None:
+    for k in prange(len(pairs)):
+        u[k], v[k] = pairs[k] >> _S32, pairs[k] & _LOW
+
+
+def shuffled_pairs(u: np.ndarray, v: np.ndarray, key: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return `u[order], v[order]` with `order = epoch_order(len(u), key)`, int32: the pairs move, nothing is looked up.
+
+    Shapes: integers (n,), from 0 and below 2^31.
+    """
+    n, (buckets, swaps) = len(u), _two_keys(key)
+    starts, pairs = _dealt_starts(n, buckets), np.empty(n, np.uint64)
+    _deal_pairs(u, v, buckets, starts, pairs)
+    _shuffle_buckets(swaps, np.append(starts[:, 0], n), pairs)
+    left, right = np.empty(n, np.int32), np.empty(n, np.int32)
+    _unpack(pairs, left, right)
+    return left, right
 
 
 @njit(parallel=True, cache=True, nogil=True)

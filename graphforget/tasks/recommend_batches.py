@@ -10,7 +10,7 @@ from graphforget._core.errors import UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.kernels.item_negatives import sample_items
-from graphforget.kernels.orders import epoch_order, pick_items, user_draws, users_without_replacement
+from graphforget.kernels.orders import epoch_order, pick_items, shuffled_pairs, user_draws, users_without_replacement
 from graphforget.kernels.pairs import PairIndex
 from graphforget.kernels.row_sets import RowSets
 from graphforget.tasks.base import Items
@@ -53,8 +53,8 @@ def epoch_triples(
     """
     order, others = streams("order", epoch=epoch), streams("negatives", epoch=epoch)
     if sampler == "edges":
-        at = epoch_order(data.n_edges, order.key)
-        users, items = data.edges[0][at], data.edges[1][at] - data.n_users
+        users, items = shuffled_pairs(*data.edges, order.key)
+        items -= np.int32(data.n_users)
     elif sampler == "users":
         users, items = user_draws(data.train, data.n_edges, order.key)
     elif sampler == "each-user":

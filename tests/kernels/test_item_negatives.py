@@ -3,6 +3,7 @@ import pytest
 from scipy.stats import chi2
 
 from graphforget._core.errors import DataError
+from graphforget._core.streams import draw_below
 from graphforget.kernels import item_negatives as module
 from graphforget.kernels.csr import edges_to_csr
 from graphforget.kernels.item_negatives import check_rows, count_within, sample_items, sample_within, tail_sets
@@ -49,6 +50,27 @@ def test_a_user_with_all_but_one_percent_of_many_items():
     assert np.array_equal(np.unique(drawn), free)
     seen = np.bincount(np.searchsorted(free, drawn))
     assert ((seen - 100) ** 2 / 100).sum() < chi2.isf(1e-4, 199)
+
+
+def by_definition(member, row, key, slot):
+    """Draws 64 slot to 64 slot + 62 until one is free, then by rank; at once by rank above half of the items."""
+    free, n = np.flatnonzero(~member[row]), member.shape[1]
+    if 2 * len(free) >= n:
+        for attempt in range(module.TRIES):
+            column = draw_below(key, slot * 64 + attempt, n)
+            if not member[row, column]:
+                return column
+    return free[draw_below(key, slot * 64 + module.TRIES, len(free))]
+
+
+@pytest.mark.parametrize("mixed", [False, True], ids=["alike rows together", "mixed rows"])
+def test_every_draw_is_the_one_defined(mixed, same_for_any_threads):
+    """Filters (few of 2,000), exact bitmaps (300 to 1,000) and dense rows (above), alone and side by side."""
+    member, sets = chosen([0, 5, 60, 300, 1000, 1001, 1500, 1999], 2000)
+    rows = np.repeat(np.arange(8), 320)
+    rows = np.random.default_rng(3).permutation(rows) if mixed else rows
+    drawn = same_for_any_threads(lambda: sample_items(sets, rows, 11))
+    assert drawn.tolist() == [by_definition(member, row, np.uint64(11), slot) for slot, row in enumerate(rows)]
 
 
 def test_the_last_item_is_drawn_and_none_beyond():

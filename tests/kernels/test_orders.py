@@ -8,7 +8,7 @@ from scipy.stats import chi2
 from graphforget._core.errors import DataError
 from graphforget.kernels import orders as module
 from graphforget.kernels.csr import edges_to_csr
-from graphforget.kernels.orders import epoch_order, pick_items, user_draws, users_without_replacement
+from graphforget.kernels.orders import epoch_order, pick_items, shuffled_pairs, user_draws, users_without_replacement
 
 
 def fits(seen, expected):
@@ -37,6 +37,14 @@ def test_places_and_elements_are_independent():
     assert fits(np.bincount(cells, minlength=parts**2), n / parts**2)
     assert abs(np.corrcoef(order[1:], order[:-1])[0, 1]) < 0.01
     assert (order == np.arange(n)).sum() < 12
+
+
+@pytest.mark.parametrize("n", [1, 5000, 150_001])
+def test_shuffled_pairs_are_the_pairs_in_the_order(n, same_for_any_threads):
+    u, v = np.arange(n) // 3, np.random.default_rng(n).integers(0, 2**31 - 1, n)
+    order = epoch_order(n, 9)
+    found = same_for_any_threads(lambda: np.stack(shuffled_pairs(u, v, 9)))
+    assert found.dtype == np.int32 and np.array_equal(found, np.stack([u[order], v[order]]))
 
 
 def test_keys_differ():

@@ -23,10 +23,19 @@ def test_membership_is_the_dense_lookup(n_cols, dense, same_for_any_threads):
 
 
 def test_short_rows_have_filters_and_long_rows_exact_bitmaps():
-    sets = RowSets.of(of_sizes([1, 8, 9, 100, 1000], 5000))
+    sets = RowSets.of(of_sizes([1, 8, 9, 100, 1000, 2500, 2501], 5000))
     shifts = sets.heads & np.uint64(255)
-    assert shifts.tolist() == [64 - 6, 64 - 6, 64 - 7, 64 - 10, 0]
-    assert np.diff(np.append(sets.heads >> np.uint64(8), len(sets.words))).tolist() == [1, 1, 2, 16, 79]
+    assert shifts.tolist() == [64 - 6, 64 - 6, 64 - 7, 64 - 10, 0, 0, 1]
+    listed = (2499 + 1) // 2
+    assert np.diff(np.append(sets.heads >> np.uint64(8), len(sets.words))).tolist() == [
+        1,
+        1,
+        2,
+        16,
+        79,
+        79,
+        79 + listed,
+    ]
 
 
 def test_memory_is_a_few_bytes_per_member():
