@@ -44,7 +44,20 @@ for command in (reproduce, status, resume, table, verify):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line `argv` (the process's own by default) and return the exit code."""
+    """Run the command line `argv` and return the exit code.
+
+    Without `argv`, it is the process's own, and an interrupted process ends here: taking large libraries down in order
+    can take seconds, and all that is to be kept has been written.
+    """
+    code = _run(argv)
+    if argv is None and code == INTERRUPTED:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
     tokens = list(sys.argv[1:] if argv is None else argv)
     # Idle threads sleep: spinning ones make small parallel loops a hundred times slower when other work runs.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

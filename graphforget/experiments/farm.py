@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import threading
 import time
@@ -27,6 +28,8 @@ from graphforget.experiments.workers import Worker, limited_threads, ready, rece
 
 PATIENCE = 0.1
 """Seconds between two looks at a store in which other processes hold all that could be done."""
+ABANDONED = 3600.0
+"""Seconds after which a folder that is still half written has nobody who writes it: that takes seconds."""
 LAST_MOMENT = 1.0
 """Seconds that stopped processes have to end."""
 
@@ -84,6 +87,7 @@ def run_units(units: Sequence[Unit], root: Path, listen: Listen, *, jobs: int = 
     missing = [unit for unit in units if not finished(root, unit.id)]
     if not missing:
         return
+    _sweep(root)
     jobs = min(jobs, len(missing))
     each = threads_each(threads, jobs)
     running = [started(_work, (missing, root, each), f"job {number + 1}") for number in range(jobs)]
@@ -91,6 +95,14 @@ def run_units(units: Sequence[Unit], root: Path, listen: Listen, *, jobs: int = 
         _listen_to(running, listen)
     finally:
         _stop(running)
+
+
+def _sweep(root: Path) -> None:
+    """Remove what processes that were killed long ago left half written."""
+    for path in root.glob(".graphforget-*.tmp"):
+        with contextlib.suppress(FileNotFoundError):  # another process sweeps, too
+            if time.time() - path.stat().st_mtime > ABANDONED:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _listen_to(running: list[Worker], listen: Listen) -> None:

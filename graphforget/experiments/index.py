@@ -15,7 +15,7 @@ from typing import Any
 
 from graphforget._core.errors import UsageError
 from graphforget._core.files import atomic_write
-from graphforget.experiments.run_folder import RESULT, Run, read_run
+from graphforget.experiments.run_folder import RESULT, Run, read_run, run_folders
 
 FILE = "index.sqlite"
 RUNS = (
@@ -45,7 +45,7 @@ def open_index(root: Path) -> sqlite3.Connection:
 
     Raises UsageError for a folder that holds no runs.
     """
-    folders = {path.parent.name: path.stat().st_mtime_ns for path in root.glob(f"*/{RESULT}")}
+    folders = {folder.name: (folder / RESULT).stat().st_mtime_ns for folder in run_folders(root)}
     if not folders:
         raise UsageError(f"{root}: no folder of runs. Name one that 'graphforget reproduce' writes to.")
     index = _read(root / FILE)

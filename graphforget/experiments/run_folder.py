@@ -117,6 +117,11 @@ def config_of(unit: Unit) -> str:
     return head + to_toml({"grids": [grid.as_table()]})
 
 
+def run_folders(root: Path) -> list[Path]:
+    """Return the folders of all finished units, sorted; what is half written, or was left so by a kill, is none."""
+    return sorted(path.parent for path in root.glob(f"*/{RESULT}") if not path.parent.name.startswith("."))
+
+
 def read_run(folder: Path) -> Run:
     """Return what a run folder says; raises DataError when it is not whole."""
     found = read_json(folder / RESULT)

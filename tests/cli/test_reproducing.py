@@ -20,7 +20,7 @@ from graphforget.experiments.reproduce import carry_out, prepare_reproduction
 from graphforget.experiments.run_folder import comparable
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = "import sys; from graphforget.cli.main import main; sys.exit(main(sys.argv[1:]))"
+CODE = "import sys; from graphforget.cli.main import main; sys.exit(main())"
 GRID = {
     "data": ["sample-citations"],
     "backbones": ["gcn"],

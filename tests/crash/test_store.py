@@ -16,18 +16,24 @@ from graphforget._core.toml import to_toml
 from graphforget.experiments.events import silent
 from graphforget.experiments.farm import work_through
 from graphforget.experiments.published import read_preset
-from graphforget.experiments.run_folder import comparable
+from graphforget.experiments.run_folder import comparable, run_folders
 from graphforget.experiments.units import expand
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = "import sys; from graphforget.cli.main import main; sys.exit(main(sys.argv[1:]))"
+CODE = "import sys; from graphforget.cli.main import main; sys.exit(main())"
 FILES = ("model.safetensors", "model.json", "metrics.csv", "config.toml", "deletion.json")
 
 
-def write_grid(folder: Path, epochs: int, deletions: int) -> Path:
-    """Write a grid of two methods, three seeds and so many deletions; return its file."""
+def write_grid(folder: Path, epochs: int, deletions: int, seeds: int = 3) -> Path:
+    """Write a grid of two methods, so many deletions and seeds; return its file."""
     names = [{"name": f"{5 + n} edges", "kind": "edges", "count": 5 + n} for n in range(deletions)]
-    grid = {"data": ["sample-citations"], "backbones": ["gcn"], "seeds": [1, 2, 3], "attack": False, "gold_runs": 1}
+    grid = {
+        "data": ["sample-citations"],
+        "backbones": ["gcn"],
+        "seeds": list(range(seeds)),
+        "attack": False,
+        "gold_runs": 1,
+    }
     grid |= {"recipe": {"epochs": epochs, "validate_every": 5}, "architecture": {"hidden": 8}, "deletions": names}
     grid["methods"] = ["unlink", f"fine-tune:epochs={epochs},validate_every=5"]
     (folder / "grid.toml").write_text(to_toml({"grids": [grid]}))
@@ -52,7 +58,7 @@ def whole(grid: Path, root: Path) -> dict[str, object]:
 def contents(root: Path) -> dict[str, object]:
     """Return what equal stores have in common: all but costs, logs and receipts."""
     found: dict[str, object] = {}
-    for folder in (path.parent for path in root.glob("*/result.json")):
+    for folder in run_folders(root):
         found[folder.name] = comparable(folder)
         found |= {f"{folder.name}/{n}": (folder / n).read_bytes() for n in FILES if (folder / n).exists()}
     return found
@@ -60,7 +66,8 @@ def contents(root: Path) -> dict[str, object]:
 
 def stamps(root: Path) -> dict[str, tuple[int, int]]:
     """Return run -> inode and time of its result: another pair would be another computation."""
-    return {p.parent.name: (p.stat().st_ino, p.stat().st_mtime_ns) for p in root.glob("*/result.json")}
+    results = [folder / "result.json" for folder in run_folders(root)]
+    return {path.parent.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in results}
 
 
 def killed_again_and_again(grid: Path, root: Path, chance: random.Random, kills: int) -> Iterator[dict]:
@@ -76,9 +83,9 @@ def killed_again_and_again(grid: Path, root: Path, chance: random.Random, kills:
         yield stamps(root)
 
 
-def crash_and_resume(folder: Path, epochs: int, deletions: int, kills: int) -> None:
+def crash_and_resume(folder: Path, grid: Path, kills: int) -> None:
     """Compare a grid that was killed so many times with one that was not."""
-    grid, root = write_grid(folder, epochs, deletions), folder / "killed"
+    root = folder / "killed"
     expected, seen = whole(grid, folder / "whole"), {}
     for found in killed_again_and_again(grid, root, random.Random(), kills):
         assert seen.items() <= found.items(), "a finished run was computed again"
@@ -100,21 +107,21 @@ def one_store(grid: Path, root: Path, processes: int) -> None:
     assert len(names) == len(set(names)) == len(stamps(root)), "every run is computed by one process, once"
 
 
-def test_a_grid_killed_twice_goes_on_to_the_same_bytes(tmp_path):
-    crash_and_resume(tmp_path, epochs=60, deletions=1, kills=2)
+def test_a_killed_grid_goes_on_to_the_same_bytes(tmp_path):
+    crash_and_resume(tmp_path, write_grid(tmp_path, epochs=60, deletions=1, seeds=2), kills=1)
 
 
-def test_three_processes_on_one_store_compute_every_run_once(tmp_path):
-    grid = write_grid(tmp_path, 30, 1)
+def test_two_commands_on_one_store_compute_every_run_once(tmp_path):
+    grid = write_grid(tmp_path, epochs=30, deletions=1, seeds=2)
     expected = whole(grid, tmp_path / "whole")
-    one_store(grid, tmp_path / "shared", 3)
+    one_store(grid, tmp_path / "shared", 2)
     assert contents(tmp_path / "shared") == expected
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("round_", range(10))
 def test_a_grid_of_twelve_runs_killed_at_fifty_moments(tmp_path, round_):
-    crash_and_resume(tmp_path, epochs=100 + 20 * round_, deletions=2, kills=5)
+    crash_and_resume(tmp_path, write_grid(tmp_path, epochs=100 + 20 * round_, deletions=2), kills=5)
 
 
 @pytest.mark.slow

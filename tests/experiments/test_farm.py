@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
+import time
 import tomllib
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from graphforget.experiments.events import silent
 from graphforget.experiments.farm import claimed, run_units, work_through
 from graphforget.experiments.grid import Grid
 from graphforget.experiments.plan import Plan
-from graphforget.experiments.run_folder import comparable, read_run
+from graphforget.experiments.run_folder import comparable, read_run, run_folders
 from graphforget.experiments.single import run_plan
 from graphforget.experiments.store import WORK, read_model
 from graphforget.experiments.units import expand
@@ -55,7 +58,7 @@ def store(units, tmp_path_factory) -> Path:
 def files(root: Path) -> dict[str, object]:
     """Return what must be equal in equal stores: models, evaluations, configurations, results without costs."""
     found: dict[str, object] = {}
-    for folder in sorted(path.parent for path in root.glob("*/result.json")):
+    for folder in run_folders(root):
         found[folder.name] = comparable(folder)
         for name in ("model.safetensors", "model.json", "metrics.csv", "config.toml", "deletion.json"):
             if (folder / name).exists():
@@ -115,6 +118,15 @@ def test_what_another_process_holds_is_left_to_it(units, tmp_path):
         assert mine and not theirs
     with claimed(tmp_path / WORK / original.id) as mine:
         assert mine
+
+
+def test_what_a_killed_process_left_half_written_is_no_run_and_goes_after_an_hour(units, store, tmp_path):
+    for age, name in ((0, "new"), (4000, "old")):
+        shutil.copytree(store / units[0].id, tmp_path / f".graphforget-{name}.tmp")
+        os.utime(tmp_path / f".graphforget-{name}.tmp", (time.time() - age,) * 2)
+    assert run_folders(tmp_path) == []
+    run_units(units[:1], tmp_path, silent)
+    assert [path.name for path in tmp_path.glob(".graphforget-*")] == [".graphforget-new.tmp"]
 
 
 def test_a_finished_store_is_left_as_it_is(units, store):

@@ -49,6 +49,11 @@ def test_it_follows_the_files(root):
     assert ask(root, COUNT) == [(2,)] and ask(root, MEAN) == [("unlink", pytest.approx(0.85))]
 
 
+def test_a_run_that_is_being_written_is_not_read(root):
+    shutil.copytree(root / "a", root / ".graphforget-0.tmp")
+    assert ask(root, COUNT) == [(2,)]
+
+
 def test_an_unchanged_folder_is_not_written_again(root):
     ask(root, COUNT)
     before = (root / FILE).stat().st_mtime_ns
