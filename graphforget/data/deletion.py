@@ -17,7 +17,7 @@ from graphforget.data.deletion_files import GRAPH_KINDS, KINDS, as_csv, column_n
 from graphforget.data.formats.table import is_integer
 from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
-from graphforget.data.resolve import Resolved, resolve
+from graphforget.data.resolve import NO_EDGES, Resolved, resolve
 from graphforget.data.resolve_interactions import ResolvedInteractions, resolve_interactions
 
 Id = int | str
@@ -207,15 +207,18 @@ class Deletion:
             )
 
     @overload
-    def resolve(self, graph: Graph) -> Resolved: ...
+    def resolve(self, graph: Graph, held_out: np.ndarray = ...) -> Resolved: ...
 
     @overload
     def resolve(self, graph: Interactions) -> ResolvedInteractions: ...
 
-    def resolve(self, graph: Graph | Interactions) -> Resolved | ResolvedInteractions:
+    def resolve(self, graph: Graph | Interactions, held_out: np.ndarray = NO_EDGES) -> Resolved | ResolvedInteractions:
         """Return the deletion as positions and numbers of a graph or of interactions.
 
+        `held_out`, (2, h), are edges that a task took out of the graph; their positions follow those of the graph's.
         Raises DataError for an id, edge, interaction, triple or modality that is not there, and for a deletion of
         everything; UnsupportedError for kinds of things that the data do not have.
         """
-        return resolve_interactions(self, graph) if isinstance(graph, Interactions) else resolve(self, graph)
+        if isinstance(graph, Interactions):
+            return resolve_interactions(self, graph)
+        return resolve(self, graph, held_out)

@@ -30,6 +30,7 @@ from graphforget.data.checks import (
 from graphforget.data.id_lookup import Id, checked_ids, id_table, ids_of, numbers_of
 from graphforget.data.memo import Memo
 from graphforget.kernels.csr import CSR, gcn_normalise, symmetric_csr
+from graphforget.kernels.edge_lists import csr_without, drop_positions, find_edges
 from graphforget.kernels.propagate import Sparse
 
 
@@ -176,6 +177,24 @@ class Graph(Memo):
     def with_edges(self, edges: np.ndarray) -> Graph:
         """Return the graph with other edges, given as (2, E) canonical pairs; everything else stays."""
         return replace(self, edges=frozen(edges))
+
+    def without_edges(self, edges: np.ndarray) -> Graph:
+        """Return the graph without the edges (2, k), in canonical order; node numbers stay.
+
+        Pieces of the old arrays are copied: nothing is tested, sorted or counted anew, and where the adjacency is
+        known, the new one is made of it. Raises DataError for an edge that a search in canonical order does not find.
+        """
+        positions = find_edges(self.edges, edges)
+        if positions.min(initial=0) < 0:
+            raise DataError(
+                f"Graph '{self.name}': {int((positions < 0).sum()):,} of {len(positions):,} edges to delete are not in "
+                "it, or its edges are in no order. Build it with Graph.build, which sorts them."
+            )
+        graph = self.with_edges(drop_positions(self.edges, positions))
+        if "csr" in self._memo:
+            csr = csr_without(self.csr, edges)
+            graph.memo("csr", lambda: csr)
+        return graph
 
     def without(
         self,

@@ -11,9 +11,13 @@ import numpy as np
 from graphforget._core.errors import DataError, UnsupportedError, nearest
 from graphforget.data.deletion_files import RECOMMENDER_KINDS
 from graphforget.data.graph import Graph
+from graphforget.kernels.edge_lists import find_edges
 
 if TYPE_CHECKING:
     from graphforget.data.deletion import Deletion
+
+
+NO_EDGES = np.empty((2, 0), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -36,18 +40,18 @@ def _nodes(graph: Graph, ids: Sequence[Any]) -> np.ndarray:
     return graph.index_of(ids)
 
 
-def _edges(graph: Graph, edges: Sequence[tuple[Any, Any]]) -> np.ndarray:
-    """Return positions into `graph.edges`, in whatever order those stand."""
+def _edges(graph: Graph, held_out: np.ndarray, edges: Sequence[tuple[Any, Any]]) -> np.ndarray:
+    """Return positions into `graph.edges`, in whatever order those stand, and the held-out edges behind them."""
     if not edges:
         return np.zeros(0, dtype=np.int64)
     ends = np.stack([_nodes(graph, [edge[side] for edge in edges]) for side in (0, 1)])
-    n = np.int64(graph.n_nodes)
-    wanted = ends.min(axis=0) * n + ends.max(axis=0)
-    keys = graph.edges[0] * n + graph.edges[1]
-    order = np.argsort(keys, kind="stable")
-    place = np.minimum(np.searchsorted(keys, wanted, sorter=order), max(len(keys) - 1, 0))
-    found = order[place] if len(keys) else np.zeros(len(wanted), dtype=np.int64)
-    absent = np.flatnonzero(keys[found] != wanted) if len(keys) else np.arange(len(wanted))
+    wanted = np.stack([ends.min(axis=0), ends.max(axis=0)])
+    found = find_edges(graph.edges, wanted)
+    missing = np.flatnonzero(found < 0)
+    if len(missing):
+        every = np.concatenate([graph.edges, held_out], axis=1)
+        found[missing] = _by_sorting(every, wanted[:, missing], graph.n_nodes)
+    absent = np.flatnonzero(found < 0)
     if len(absent):
         first, second = edges[absent[0]]
         raise DataError(
@@ -55,6 +59,16 @@ def _edges(graph: Graph, edges: Sequence[tuple[Any, Any]]) -> np.ndarray:
             "listed edges are not in it). Take them off the list, or load the graph that has them."
         )
     return found
+
+
+def _by_sorting(edges: np.ndarray, wanted: np.ndarray, n_nodes: int) -> np.ndarray:
+    """Return the positions of pairs in edges of any order, -1 where absent."""
+    keys, sought = (pairs.min(axis=0) * np.int64(n_nodes) + pairs.max(axis=0) for pairs in (edges, wanted))
+    if not len(keys):
+        return np.full(len(sought), -1, dtype=np.int64)
+    order = np.argsort(keys, kind="stable")
+    found = order[np.minimum(np.searchsorted(keys, sought, sorter=order), len(keys) - 1)]
+    return np.where(keys[found] == sought, found, -1)
 
 
 def _classes(graph: Graph, classes: Sequence[Any]) -> np.ndarray:
@@ -99,9 +113,10 @@ def _refuse_strangers(deletion: Deletion, graph: Graph) -> None:
         )
 
 
-def resolve(deletion: Deletion, graph: Graph) -> Resolved:
+def resolve(deletion: Deletion, graph: Graph, held_out: np.ndarray = NO_EDGES) -> Resolved:
     """Return the deletion as positions and numbers of `graph`.
 
+    `held_out`, (2, h), are edges that a task took out of the graph; their positions follow those of the graph's.
     Something listed twice counts once and becomes a note. Raises DataError for an id or an edge that is not
     in the graph (the nearest id is suggested), and for a deletion of every edge, node or class; UnsupportedError for
     users, items and what else only interactions have.
@@ -109,7 +124,7 @@ def resolve(deletion: Deletion, graph: Graph) -> Resolved:
     _refuse_strangers(deletion, graph)
     notes: list[str] = []
     resolved = Resolved(
-        edges=once(_edges(graph, deletion.edges), "edges", notes),
+        edges=once(_edges(graph, held_out, deletion.edges), "edges", notes),
         nodes=once(_nodes(graph, deletion.nodes), "nodes", notes),
         features=once(_nodes(graph, deletion.features), "features", notes),
         classes=once(_classes(graph, deletion.classes), "classes", notes),
@@ -118,7 +133,7 @@ def resolve(deletion: Deletion, graph: Graph) -> Resolved:
     refuse_everything(
         f"Graph '{graph.name}'",
         "names",
-        ("edge", len(resolved.edges), graph.n_edges),
+        ("edge", len(resolved.edges), graph.n_edges + held_out.shape[1]),
         ("node", len(resolved.nodes), graph.n_nodes),
         ("class", len(resolved.classes), graph.n_classes),
     )

@@ -132,14 +132,13 @@ class LinkPrediction(Task):
 
     def without(self, gone: Forgotten) -> Self:
         """Return the task on the retained training edges; named held-out edges leave validation and test."""
-        n = self.graph.n_nodes
-        keep = ~np.isin(edge_keys(self.graph.edges, n), edge_keys(gone.edges, n))
         retained = copy.copy(self)
-        graph = self.graph.with_edges(self.graph.edges[:, keep])
+        graph = self.graph.without_edges(gone.edges)
         if graph.n_edges == 0:
             raise DataError("The deletion removes every training edge; nothing is left to retain. Delete less.")
-        retained.graph = graph.without(nodes=gone.nodes, features=gone.features)
-        retained.split = split_without(self.split, gone, n)
+        more = len(gone.nodes) or len(gone.features)
+        retained.graph = graph.without(nodes=gone.nodes, features=gone.features) if more else graph
+        retained.split = split_without(self.split, gone, self.graph.n_nodes)
         return retained
 
     def scrambled(self, stream: Stream) -> Self:
@@ -154,23 +153,20 @@ class LinkPrediction(Task):
         """Return the deletion in node numbers: edges, incident edges of nodes, or nodes that lose their features."""
         if len(deletion.classes):
             raise UsageError("LinkPrediction has no classes to delete; use NodeClassification for class deletion.")
-        n = self.graph.n_nodes
-        everything = np.concatenate([self.graph.edges, self.split.val, self.split.test], axis=1)
-        found = deletion.resolve(self.graph.with_edges(everything))
-        named = everything[:, found.edges]
-        incident = np.isin(everything, found.nodes).any(axis=0) if len(found.nodes) else np.zeros(0, dtype=bool)
-        if len(incident):
-            named = np.concatenate([named, everything[:, incident]], axis=1)
-        keys = np.unique(edge_keys(named, n))
-        trained = np.isin(keys, edge_keys(self.graph.edges, n))
-        pairs = np.stack([keys // n, keys % n])
-        edges = pairs[:, trained]
+        trained, held = self.graph.edges, np.concatenate([self.split.val, self.split.test], axis=1)
+        found = deletion.resolve(self.graph, held)
+        named = found.edges
+        if len(found.nodes):
+            incident = [np.isin(part, found.nodes).any(axis=0) for part in (trained, held)]
+            named = np.union1d(named, np.flatnonzero(np.concatenate(incident)))
+        edges = trained[:, named[named < trained.shape[1]]]
+        untrained = held[:, named[named >= trained.shape[1]] - trained.shape[1]]
         return Forgotten(
             kind=deletion.kind,
             edges=edges,
             nodes=found.nodes,
             features=found.features,
-            held_out=pairs[:, ~trained],
+            held_out=untrained[:, np.argsort(edge_keys(untrained, self.graph.n_nodes))],
             items=self._with_incident(edges, found.features),
             digest=deletion.digest,
         )

@@ -62,6 +62,8 @@ def divided(graph: Graph, holdout: float, seed: int) -> tuple[np.ndarray, np.nda
 
 def split_without(split: LinkSplit, gone: Forgotten, n_nodes: int) -> LinkSplit:
     """Return the split without the held-out edges that a deletion names, and without negatives of deleted nodes."""
+    if not gone.held_out.size and not len(gone.nodes):
+        return split
     held = edge_keys(gone.held_out, n_nodes)
     kept = [part[:, ~np.isin(edge_keys(part, n_nodes), held)] for part in (split.val, split.test)]
     if not all(part.shape[1] for part in kept):

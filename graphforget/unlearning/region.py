@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+from torch import Tensor
 
 from graphforget.data.graph import Graph
 from graphforget.kernels.csr import gcn_normalise
@@ -13,6 +14,7 @@ from graphforget.kernels.khop import k_hop_nodes
 from graphforget.kernels.propagate import Sparse
 from graphforget.kernels.subgraph import edges_among, induced_csr
 from graphforget.models.base import Model
+from graphforget.tasks.base import as_index
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +49,10 @@ class Region:
     def n_nodes(self) -> int:
         """Number of nodes."""
         return self.graph.n_nodes
+
+    def embed(self, model: Model, rows: np.ndarray) -> Tensor:
+        """Return the model's readout of `rows`, nodes of the whole graph, without gradients."""
+        return model.embed(self.graph).index_select(0, as_index(self.at(rows)))
 
 
 def part(graph: Graph, nodes: np.ndarray) -> Graph:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -10,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from graphforget._core.errors import UnsupportedError
+from graphforget.data.graph import Graph
 from graphforget.models.base import Model
 from graphforget.tasks.base import Forgotten, Items, Task, as_index, weighted_mean
 from graphforget.training.recipe import default_recipe
@@ -22,9 +26,28 @@ from graphforget.unlearning.method import (
     positive_or_none,
     share_or_none,
 )
+from graphforget.unlearning.region import Region, part
 
 DEFAULT_ALPHA = {"link": 0.9875, "node": 0.5, "recommend": 0.5}
 DEFAULT_TEMPERATURE = {"link": 0.7, "node": 1.0, "recommend": 1.0}
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """What is distilled: items of `task`, whose nodes are `nodes` of `graph`, on which the student is computed.
+
+    embed: model -> the rows of these nodes that it gives on the full graph.
+    """
+
+    task: Task
+    gone: Forgotten
+    graph: Graph
+    embed: Callable[[Model], Tensor]
+    nodes: Tensor | None = None
+
+    def read(self, z: Tensor) -> Tensor:
+        """Return the rows that the items number."""
+        return z if self.nodes is None else z.index_select(0, self.nodes)
 
 
 @dataclass(frozen=True)
@@ -58,6 +81,10 @@ class D2DGN(Method):
         tasks.
     resample_negatives: draw new negatives in every epoch. With
         knowledge="feature" nothing is sampled, and temperature is refused.
+    scope: "full" distils every retained item; "local" only those among the ends of the deleted edges and of `sample`
+        retained ones, computed on the neighbourhood of these nodes: its cost does not grow with the graph. Link tasks,
+        knowledge="response", message-passing backbones. Unless `selection` asks for it, nothing is validated.
+    sample: retained edges, drawn once, whose ends "local" adds.
     epochs, lr, validate_every, selection: of Adam and of the choice of the epoch, see `Recipe`; "auto" selects on
         the task's validation metric.
     """
@@ -68,6 +95,7 @@ class D2DGN(Method):
     reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
     presets: ClassVar[dict] = {
         "d2dgn-spec": {"alpha": 0.5, "temperature": 1.0, "lr": 1e-3, "epochs": 1500, "selection": "auto"},
+        "d2dgn-local": {"scope": "local", "alpha": 0.97, "epochs": 100},
         "d2dgn-feature": {"knowledge": "feature", "alpha": 0.5},
         "d2dgn-feature-trained-destroyer": {"knowledge": "feature", "alpha": 0.5, "destroyer": "negatives"},
         "d2dgn-opengu": {
@@ -91,6 +119,8 @@ class D2DGN(Method):
     alpha: float | None = None
     temperature: float | None = None
     resample_negatives: bool = True
+    scope: str = "full"
+    sample: int = 5000
     epochs: int = 250
     lr: float = 5e-3
     validate_every: int = 50
@@ -102,6 +132,8 @@ class D2DGN(Method):
             destroyer=("random", "negatives"),
             student_init=("trained", "scratch"),
             graph=("retained", "full"),
+            scope=("full", "local"),
+            sample=count,
             alpha=share_or_none,
             temperature=positive_or_none,
             epochs=count,
@@ -109,11 +141,15 @@ class D2DGN(Method):
             validate_every=count,
         )
         if self.knowledge == "feature":
-            self.refuse_idle("with knowledge=feature, which compares embeddings", "temperature")
+            self.refuse_idle("with knowledge=feature, which compares embeddings", "temperature", "scope")
+        if self.scope == "full":
+            self.refuse_idle("with scope=full, which distils every retained item", "sample")
 
     def refusal(self, task: Task, gone: Forgotten) -> str | None:
         """Return why a destroyer of non-edges is not for this task."""
         del gone
+        if task.name != "link" and self.scope == "local":
+            return "scope 'local' distils scores of edges and works on link prediction only; use scope=full."
         if self.destroyer == "random" or task.name == "link":
             return None
         return "destroyer 'negatives' is trained on non-edges and works on link prediction only; use destroyer=random."
@@ -124,10 +160,31 @@ class D2DGN(Method):
         streams = problem.streams
         student = problem.original.clone() if self.student_init == "trained" else problem.original.fresh(streams)
         graph = retained.graph if self.graph == "retained" else full.graph
-        loss = self._response_loss(problem) if self.knowledge == "response" else self._feature_loss(problem)
+        scope = self._whole(problem, graph) if self.scope == "full" else self._local(problem, graph)
+        loss = self._response_loss(problem, scope) if self.knowledge == "response" else self._feature_loss(problem)
         recipe = problem.recipe_for(self, self.validate_every)
-        problem.fit(student, lambda epoch: loss(student, student.layers(graph), epoch), recipe, self)
+        unseen = {"validate": dict} if self.scope == "local" and self.selection == "last" else {}
+        problem.fit(student, lambda epoch: loss(student, student.layers(scope.graph), epoch), recipe, self, **unseen)
         return student
+
+    def _whole(self, problem: Problem, graph: Graph) -> _Scope:
+        full = problem.full
+        return _Scope(full, problem.gone, graph, lambda model: model.embed(full.graph))
+
+    def _local(self, problem: Problem, graph: Graph) -> _Scope:
+        """Return the deletion's ends and those of some retained edges, with all that their embeddings depend on."""
+        full, gone, model = problem.full, problem.gone, problem.original
+        if not model.local:
+            raise UnsupportedError(f"a {model.name} cannot be computed on a part of the graph; use scope=full.")
+        edges = problem.retained.graph.edges
+        drawn = problem.streams.child(self.name)("local-edges").integers(edges.shape[1], self.sample)
+        rows = np.union1d(gone.touched, edges[:, drawn])
+        here = replace(gone, items=np.searchsorted(rows, gone.items), edges=np.searchsorted(rows, gone.edges))
+        inner, before = (Region.around(rows, where, model, model.n_layers) for where in (graph, full.graph))
+        task = copy.copy(full)
+        task.graph = part(full.graph, rows)
+        read = as_index(inner.at(rows))
+        return _Scope(task, here, inner.graph, lambda teacher: before.embed(teacher, rows), read)
 
     def _alpha(self, problem: Problem) -> float:
         return DEFAULT_ALPHA[problem.full.name] if self.alpha is None else self.alpha
@@ -148,11 +205,11 @@ class D2DGN(Method):
         blind = replace(made, selection="last", patience=None)
         run_training(destroyer, task.scrambled(problem.streams("destroyer-graph")), blind, problem.seed)
 
-    def _response_loss(self, problem: Problem):
-        task, gone, streams = problem.full, problem.gone, problem.streams.child(self.name)
-        z_keep = problem.original.embed(problem.full.graph)
+    def _response_loss(self, problem: Problem, scope: _Scope):
+        task, gone, streams = scope.task, scope.gone, problem.streams.child(self.name)
+        z_keep = scope.embed(problem.original)
         forgotten = task.forgotten_items(gone)
-        z_lose = self.destroyer_scale * self._destroyer(problem).embed(problem.full.graph)
+        z_lose = self.destroyer_scale * scope.embed(self._destroyer(problem))
         t_gone = task.ignorant(task.responses(z_lose, forgotten), gone)
         alpha, temperature = self._alpha(problem), self._temperature(problem)
 
@@ -162,7 +219,7 @@ class D2DGN(Method):
 
         def loss(student: Model, layers: list[Tensor], epoch: int) -> Tensor:
             stream = streams("negatives", epoch=epoch if self.resample_negatives else 0)
-            items, z = task.training_items(stream, gone, negatives=1), student.readout(layers)
+            items, z = task.training_items(stream, gone, negatives=1), scope.read(student.readout(layers))
             keep = divergence(z, task.responses(z_keep, items), items)
             return alpha * keep + (1 - alpha) * divergence(z, t_gone, forgotten)
 

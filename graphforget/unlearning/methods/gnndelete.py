@@ -153,19 +153,19 @@ class GNNDelete(Method):
         learner = model.within(region.at)
         more = {"weight_decay": self.weight_decay, "patience": self.patience}
         recipe = problem.recipe_for(self, self.validate_every, **more)
-        validate = self._validation(problem, model, problem.selection_deletion(recipe))
+        validate = self._validation(problem, model, targets[-1], problem.selection_deletion(recipe))
         objective = lambda epoch: loss(self._layers(learner, region.graph, first), epoch)  # noqa: E731
         problem.fit(model, objective, recipe, self, validate=validate)
         return model
 
-    def _validation(self, problem: Problem, model: Edited, leaked: Forgotten | None):
+    def _validation(self, problem: Problem, model: Edited, target: Tensor, leaked: Forgotten | None):
         """Return the validation that computes again what operators change alone; None where the model is not local."""
         if not problem.original.local:
             return None
         graph, last = problem.retained.graph, len(model.operators)
-        z = problem.original.embed(graph)
         reach = [k_hop_nodes(graph.csr, nodes, last - layer) for layer, nodes in model.node_sets().items()]
-        rows = np.flatnonzero(np.any(reach, axis=0))
+        reach.append(k_hop_nodes(problem.full.graph.csr, problem.gone.touched, last))  # further off, targets are as new
+        z, rows = target.clone(), np.flatnonzero(np.any(reach, axis=0))
         region = Region.around(rows, graph, problem.original, last)
         learner, there, here = model.within(region.at), as_index(rows), as_index(region.at(rows))
 
