@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from graphforget._core.errors import GraphforgetError, UsageError
 from graphforget.cli.options import Flag, SomeWhole, Whole, text
+from graphforget.cli.options import seeds as read_seeds
 from graphforget.cli.output import print_json, print_table, say, shown
 from graphforget.cli.places import DataDir
 
@@ -22,6 +23,15 @@ Jobs = Annotated[Whole, Parameter(help="Processes that share the work.")]
 Threads = Annotated[SomeWhole, Parameter(help="Threads of each process; results do not depend on it.")]
 StorePath = Annotated[Path, Parameter(help="Folder of runs.")]
 Resume = Annotated[bool, Flag, Parameter(help="Go on with what the folder holds, also beside another command.")]
+Only = Annotated[
+    tuple[str, ...],
+    Parameter(
+        negative="",
+        show_default=False,
+        help="Only a part of the table, as data=pubmed, backbone=gcn, deletion=NAME or method=unlink; may repeat.",
+    ),
+]
+Seeds = Annotated[str | None, Parameter(help="Other seeds than the table's, as 42,21.")]
 Fields = Annotated[str, Parameter(help="Fields, as dataset,fraction,method; empty for none.")]
 Metrics = Annotated[str, Parameter(help="Metrics, as test_auc,forgotten_auc; by default those of short tables.")]
 Test = Annotated[
@@ -39,6 +49,8 @@ def reproduce(
     /,
     *,
     data_dir: DataDir = None,
+    only: Only = (),
+    seeds: Seeds = None,
     out: Annotated[Path, Parameter(help="Folder of runs; several commands may share it.")] = RUNS,
     jobs: Jobs = 1,
     threads: Threads = None,
@@ -52,7 +64,10 @@ def reproduce(
     from graphforget.experiments.published import find_preset, presets
 
     if name != ALL:
-        return _reproduce(find_preset(name), data_dir, out, jobs, threads, resume, dry_run, json)
+        preset = _part(find_preset(name), only, seeds)
+        return _reproduce(preset, data_dir, out, jobs, threads, resume, dry_run, json)
+    if only or seeds:
+        raise UsageError("--only and --seeds choose a part of one table. Name one, or leave them out.")
     if json:
         raise UsageError("--json prints one table. Name one, or leave --json out.")
     codes = []
@@ -63,6 +78,17 @@ def reproduce(
         else:
             say(f"{preset.name} is left out: {_missing(absent)}")
     return max(codes, default=0)
+
+
+def _part(preset: Preset, only: tuple[str, ...], seeds: str | None) -> Preset:
+    """Return the part of a table that --only and --seeds name."""
+    wanted: dict[str, list[str]] = {}
+    for piece in only:
+        key, equals, value = (part.strip() for part in piece.partition("="))
+        if not equals or not value:
+            raise UsageError(f"--only: '{piece}' is no name=value. Write it as --only data=pubmed.")
+        wanted.setdefault(key, []).append(value)
+    return preset.narrowed(wanted, () if seeds is None else read_seeds(seeds)) if wanted or seeds else preset
 
 
 def _missing(absent: dict[str, list[str]]) -> str:

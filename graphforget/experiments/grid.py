@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -104,6 +104,19 @@ class Grid(Strict):
         place = data_dir if is_card(data) else None
         options = {key: tuple(value) if isinstance(value, list) else value for key, value in self.load.items()}
         return Source(data, place, self.features, self.labels, options)
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """Return the names in a field: data, backbones, methods or deletions."""
+        return tuple(one.name if isinstance(one, Wanted) else one for one in getattr(self, key))
+
+    def part(self, wanted: Mapping[str, Sequence[str]], seeds: tuple[int, ...]) -> Grid | None:
+        """Return the grid with only the names wanted of some fields, and other seeds if any; None if none is left."""
+        kept = {
+            key: tuple(one for one, name in zip(getattr(self, key), self.names(key), strict=True) if name in names)
+            for key, names in wanted.items()
+        }
+        lost = any(not values for key, values in kept.items() if key != "methods" or not self.deletions)
+        return None if lost else self.model_copy(update=kept | ({"seeds": seeds} if seeds else {}))
 
     def narrowed(self, cell: Cell, seed: int, methods: Sequence[str]) -> Grid:
         """Return the grid of one cell, one seed and the methods named."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,8 @@ from graphforget.experiments.grid import Grid, Strict
 FOLDER = Path(__file__).with_name("presets")
 PLAIN = Path(os.curdir)
 Values = dict[str, float]
+PARTS = {"data": "data", "backbone": "backbones", "deletion": "deletions", "method": "methods"}
+"""What a part of a table may be named by -> field of its grids."""
 
 
 class Published(Strict):
@@ -86,6 +88,27 @@ class Preset(Strict):
         if stray is not None:
             raise ValueError(unknown("metric", stray, METRICS))
         return self
+
+    def narrowed(self, only: Mapping[str, Sequence[str]], seeds: Sequence[int] = ()) -> Preset:
+        """Return a part of the preset: the data, backbones, deletions and methods named, and the seeds given.
+
+        only: "data", "backbone", "deletion" or "method" -> names to keep; what is not named is kept whole. A deletion
+            that is left out takes its methods along.
+
+        Raises UsageError for a name that the preset does not have.
+        """
+        for key, names in only.items():
+            if key not in PARTS:
+                raise UsageError(unknown("part of a table", key, PARTS))
+            known = list(dict.fromkeys(name for grid in self.grids for name in grid.names(PARTS[key])))
+            stray = next((name for name in names if name not in known), None)
+            if stray is not None:
+                raise UsageError(f"{self.name}: {unknown(key, stray, known)}")
+        wanted = {PARTS[key]: tuple(names) for key, names in only.items()}
+        kept = [part for grid in self.grids if (part := grid.part(wanted, tuple(seeds))) is not None]
+        if not kept:
+            raise UsageError(f"{self.name}: no grid has all that is named together. Name less.")
+        return self.model_copy(update={"grids": tuple(kept)})
 
     def at_hand(self, data_dir: str | None = None) -> tuple[tuple[Grid, ...], dict[str, list[str]]]:
         """Return the grids over the data whose files are there, and the others: data -> files that are missing."""

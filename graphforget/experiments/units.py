@@ -128,9 +128,12 @@ def expand(grids: Iterable[Grid], data_dir: str | None = None, listen: Listen = 
     listen: told what was found in the data.
     """
     units: dict[str, Unit] = {}
+    data: Graph | Interactions | None = None
+    before: Source | None = None
     for grid in grids:
         for cells in _by_setup(list(grid.cells(data_dir))):
-            data = loaded(cells[0].plan.setup.source, listen)
+            source = cells[0].plan.setup.source
+            data, before = data if data is not None and source == before else loaded(source, listen), source
             for seed in grid.seeds:
                 for cell in cells:
                     prepared = with_run_digests(prepare(cell.plan, data, seed), grid.attack)

@@ -88,6 +88,12 @@ def test_a_dry_run_says_what_is_left_and_writes_nothing(run, mine, store, tmp_pa
     assert "0 of 10 parts to run" in run("reproduce", mine, "--out", store, "--dry-run").out
 
 
+def test_a_part_of_the_table_is_run_alone(run, mine, store):
+    words = ["--only", "method=unlink", "--only", "data=sample-citations", "--seeds", "2", "--out", store, "--dry-run"]
+    units = json.loads(run("reproduce", mine, *words, "--json").out)["units"]
+    assert len(units) == 5 and all(unit["finished"] and unit["seed"] == 2 for unit in units)
+
+
 def test_tables_from_the_folder_and_from_its_file_are_the_same(run, store):
     words = ["--rows", "method", "--cols", "dataset,fraction", "--metric", "test_auc,forgotten_auc", "--test", "none"]
     for form in ("md", "latex", "csv", "html"):
@@ -142,6 +148,10 @@ def test_a_table_without_its_data_names_the_files(run, tmp_path):
         (["reproduce", "{mine}", "--jobs", "0", "--out", "{tmp}/x"], 2, "--jobs must be at least 1"),
         (["reproduce", "{mine}", "--out", "{tmp}"], 2, "holds other things"),
         (["reproduce", "all", "--json"], 2, "prints one table"),
+        (["reproduce", "all", "--seeds", "1"], 2, "choose a part of one table"),
+        (["reproduce", "{mine}", "--only", "data"], 2, "no name=value"),
+        (["reproduce", "{mine}", "--only", "data=x"], 2, "Unknown data 'x'"),
+        (["reproduce", "{mine}", "--seeds", "x"], 2, "--seeds must be integers"),
         (["status", "--store", "{tmp}"], 2, "no folder of runs"),
         (["resume", "nothing", "--store", "{store}"], 2, "'nothing' is no run of"),
         (["table", "{tmp}"], 2, "no folder of runs"),

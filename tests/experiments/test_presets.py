@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -110,6 +112,30 @@ def test_a_grid_keeps_the_data_that_are_there(data_dir):
     grids, absent = presets()["kgat-pytorch"].at_hand(str(data_dir))
     assert [grid.backbones for grid in grids] == [("mf",)]
     assert absent == {"amazon-book-kgat": ["kgrec/amazon-book/kg_final.txt"]}
+
+
+def test_a_part_of_a_table_is_the_part_that_is_named():
+    part = presets()["utu-link"].narrowed({"data": ["pubmed"], "backbone": ["gin"], "method": ["unlink"]}, (7,))
+    (grid,) = part.grids
+    assert (grid.data, grid.backbones, grid.methods, grid.seeds) == (("pubmed",), ("gin",), ("unlink",), (7,))
+    (grid,) = presets()["gnndelete-dblp"].narrowed({"deletion": ["IN 2.5 %", "OUT 5 %"]}).grids
+    assert [wanted.name for wanted in grid.deletions] == ["OUT 5 %", "IN 2.5 %"] and len(grid.seeds) == 5
+    for only, words in (
+        ({"data": ["pubmd"]}, "Did you mean 'pubmed'"),
+        ({"dat": ["pubmed"]}, "Did you mean 'data'"),
+        ({"backbone": ["GCN"]}, "Unknown backbone 'GCN'"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            presets()["utu-link"].narrowed(only)
+    with pytest.raises(UsageError, match="no grid has all"):
+        presets()["opengu-node"].narrowed({"backbone": ["sage"], "deletion": ["10 % of the nodes"]})
+
+
+def test_the_grid_in_the_readme_can_be_run(tmp_path):
+    text = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "mine.toml").write_text(re.search(r"```toml\n(.*?)```", text, re.DOTALL)[1])
+    (grid,) = read_preset(tmp_path / "mine.toml").grids
+    assert len(list(grid.cells())) == 2
 
 
 def test_a_grid_of_ones_own_is_read_from_a_path(tmp_path):
