@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import sys
-import threading
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
@@ -49,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Without `argv`, it is the process's own, and an interrupted process ends here: taking large libraries down in order
     can take seconds, and all that is to be kept has been written.
     """
+    if argv is None:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a request to end is what Ctrl-C is
     code = _run(argv)
     if argv is None and code == INTERRUPTED:
         sys.stdout.flush()
@@ -62,7 +63,6 @@ def _run(argv: Sequence[str] | None) -> int:
     # Idle threads sleep: spinning ones make small parallel loops a hundred times slower when other work runs.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
-        _interrupt_on_sigterm()
         code = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:
@@ -78,12 +78,6 @@ def _run(argv: Sequence[str] | None) -> int:
             sys.stdout.close()  # the reader went away, as `head` does
         return 0
     return code if isinstance(code, int) else 0
-
-
-def _interrupt_on_sigterm() -> None:
-    """Let a request to end, as of a batch system, be what Ctrl-C is: everything finished is kept."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _fail(sentence: str, code: int) -> int:

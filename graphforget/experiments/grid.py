@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -52,6 +52,10 @@ class Cell:
     deletion: str
     plan: Plan
     grid: Grid
+
+    def alone(self) -> Cell:
+        """Return the cell that trains the same original and deletes nothing."""
+        return replace(self, deletion="", plan=replace(self.plan, request=None, methods=()))
 
 
 class Grid(Strict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from graphforget._core.errors import DataError
 from graphforget.evaluation.metrics import METRICS
 from graphforget.evaluation.records import KINDS, RUN_DEPENDENT
 from graphforget.experiments.index import ask
-from graphforget.experiments.run_folder import NAMED, RESULT, Run, facts_of, read_run
+from graphforget.experiments.run_folder import NAMED, RESULT, facts_of, read_run
 from graphforget.experiments.units import Unit
 
 FIELDS = ("preset", "data", "backbone", "task", "deletion", "kind", *NAMED)
@@ -48,26 +48,19 @@ class Line:
         return own.get(name, self.fields.get(name, ""))
 
 
-def lines_of(runs: Iterable[tuple[Run, Mapping[str, Any]]]) -> list[Line]:
-    """Return the lines of runs, each with the fields it is to be shown under.
-
-    Originals stand for themselves only where nothing was deleted: elsewhere, the references judge them.
-    """
-    found = []
-    for run, fields in runs:
-        if run.unit == "original" and fields.get("deletion"):
-            continue
-        for r in run.records:
-            weights = run.weights if run.unit != "references" else ""
-            found.append(Line(fields, r.row, r.kind, r.seed, run.id, weights, dict(r.values)))
-    return found
-
-
 def lines_of_units(root: Path, units: Sequence[Unit], preset: str = "") -> list[Line]:
-    """Return the lines of those units that are finished, under the names that their grid gives them."""
-    there = [unit for unit in units if (root / unit.id / RESULT).is_file()]
-    name = {"preset": preset} if preset else {}
-    return lines_of((read_run(root / unit.id), {**name, **facts_of(unit)["fields"]}) for unit in there)
+    """Return the lines of those units that are finished, under the names that their grid gives them.
+
+    An original stands for itself only where nothing is judged beside it.
+    """
+    judged = {need for unit in units if unit.kind == "references" for need in unit.needs}
+    there = [unit for unit in units if unit.id not in judged and (root / unit.id / RESULT).is_file()]
+    found = []
+    for unit in there:
+        run, fields = read_run(root / unit.id), {**({"preset": preset} if preset else {}), **facts_of(unit)["fields"]}
+        weights = run.weights if run.unit != "references" else ""
+        found += [Line(fields, r.row, r.kind, r.seed, run.id, weights, dict(r.values)) for r in run.records]
+    return found
 
 
 def lines_in_store(root: Path) -> list[Line]:

@@ -23,6 +23,7 @@ from graphforget.experiments.setup import Source
 from graphforget.tasks.node import NodeClassification
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import digest_of
+from graphforget.unlearning.sampling_recommend import FLIPPED
 
 Kind = Literal["original", "attacker", "gold", "references", "method"]
 ATTACKER, REFERENCES = "attacker", "references"
@@ -96,7 +97,7 @@ def units_of(cell: Cell, seed: int, prepared: Prepared) -> Iterator[Unit]:
         before = tuple(names[need] for need in needs)
         return Unit(kind, digests[stage], stage, label, cell, seed, before, names)
 
-    yield unit("original", ORIGINAL, ORIGINAL)
+    yield _original(cell, seed, prepared)
     if prepared.gone is None:
         return
     golds = [gold_stage(number) for number in range(plan.gold_runs)]
@@ -108,6 +109,14 @@ def units_of(cell: Cell, seed: int, prepared: Prepared) -> Iterator[Unit]:
     yield unit("references", REFERENCES, REFERENCES, *before)
     for spec in plan.specs():
         yield unit("method", method_stage(spec), spec.label, *before, REFERENCES)
+
+
+def _original(cell: Cell, seed: int, prepared: Prepared) -> Unit:
+    """Return the unit of the original, which knows of no deletion, unless false labels to be deleted train it."""
+    request, digest = cell.plan.request, prepared.digests[ORIGINAL]
+    own = cell if request is not None and request.sampling == FLIPPED else cell.alone()
+    names = {ORIGINAL: unit_id(digest)} if own is not cell else {s: unit_id(d) for s, d in prepared.digests.items()}
+    return Unit("original", digest, ORIGINAL, ORIGINAL, own, seed, (), names)
 
 
 def attacked(prepared: Prepared, attack: bool) -> bool:

@@ -106,6 +106,16 @@ def test_methods_without_a_deletion_and_unknown_fields_are_refused(make_grid):
         expand([make_grid(methods=("unlnk",))])
 
 
+def test_false_labels_train_an_original_of_their_own():
+    shop = {"data": ("sample-shop",), "backbones": ("mf:dim=8",), "task": "recommend", "methods": ("unlink",)}
+    drawn = {"name": "x", "kind": "interactions", "count": 9}
+    flipped = {**drawn, "sampling": "label-flipped"}
+    plain, false = (
+        next(u for u in expand([Grid(**shop, deletions=(d,))]) if u.kind == "original") for d in (drawn, flipped)
+    )
+    assert plain.id != false.id and (plain.cell.deletion, false.cell.deletion) == ("", "x")
+
+
 def test_all_kinds_of_ids_differ(make_grid):
     found = ids(make_grid(deletions=(SEVEN, NINE), seeds=(1, 2), attack=True))
     assert all(a != b for a, b in combinations(found.values(), 2))
