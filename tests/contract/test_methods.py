@@ -11,7 +11,12 @@ from graphforget.models.zoo import backbones_for, load_model, save_model
 from graphforget.unlearning.method import KINDS
 from graphforget.unlearning.run import methods, unlearn
 
-LINK_ONLY = {"selection": "val_released", "objective": "edge_probability", "destroyer": "negatives"}
+LINK_ONLY = {
+    "selection": "val_released",
+    "objective": "edge_probability",
+    "destroyer": "negatives",
+    "scope": "local",
+}
 NODE_KINDS = ("edges", "nodes", "features", "classes/label", "classes/entity")
 
 

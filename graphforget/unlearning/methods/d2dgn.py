@@ -178,7 +178,7 @@ class D2DGN(Method):
             raise UnsupportedError(f"a {model.name} cannot be computed on a part of the graph; use scope=full.")
         edges = problem.retained.graph.edges
         drawn = problem.streams.child(self.name)("local-edges").integers(edges.shape[1], self.sample)
-        rows = np.union1d(gone.touched, edges[:, drawn])
+        rows = np.unique(np.concatenate([gone.touched, gone.items.ravel(), edges[:, drawn].ravel()]))
         here = replace(gone, items=np.searchsorted(rows, gone.items), edges=np.searchsorted(rows, gone.edges))
         inner, before = (Region.around(rows, where, model, model.n_layers) for where in (graph, full.graph))
         task = copy.copy(full)

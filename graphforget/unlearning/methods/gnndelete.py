@@ -220,7 +220,7 @@ class GNNDelete(Method):
             total = torch.zeros(())
             for h, target, nodes, before in zip(layers, targets, rest, kept, strict=True):
                 if self.alpha > 0:
-                    total = total + self.alpha * _mse(h, ends, target.index_select(0, random))
+                    total = total + self.alpha * _mse(h, ends, target, random)
                 if self.alpha < 1 and len(nodes):
                     total = total + (1 - self.alpha) * _mse(h, nodes, before)
             return total
@@ -264,5 +264,6 @@ def _no_grad_layers(model: Model, graph: Graph) -> list[Tensor]:
         return model.layers(graph)
 
 
-def _mse(h: Tensor, rows: Tensor, target: Tensor) -> Tensor:
-    return F.mse_loss(h.index_select(0, rows), target)
+def _mse(h: Tensor, rows: Tensor, target: Tensor, target_rows: Tensor | None = None) -> Tensor:
+    """Return the mean squared difference of rows of h from rows of the target, or from the target as it is."""
+    return F.mse_loss(h.index_select(0, rows), target if target_rows is None else target.index_select(0, target_rows))

@@ -50,7 +50,8 @@ def test_what_lies_beyond_the_neighbourhood_does_not_matter(weights):
         changed[node] += 1.0
         result = unlearn(model, ring(changed), deletion, D2DGN(scope="local", sample=2, **FEW))
         found[node] = weights(result.model)
-    assert found[0] != found[200] and len({found[node] for node in (200, 220, 240, 300)}) < 4
+    beyond = [found[node] for node in (200, 220, 240, 300)]  # two sampled edges reach two of these places at most
+    assert sorted(beyond.count(each) for each in beyond)[-1] >= 2 and found[0] not in beyond
 
 
 def test_a_sample_reaches_further(weights):
