@@ -105,7 +105,7 @@ class PinSage(Recommender):
         assert self.sizes is not None
         n_items, widths, d = self.sizes["n_items"], self.sizes["modalities"], self.dim
         self.items = xavier((n_items, d), streams("init-items").torch())
-        self.bias = nn.Parameter(torch.zeros(n_items, 1))
+        self.item_bias = nn.Parameter(torch.zeros(n_items, 1))
         self.inputs = nn.ParameterList(
             fan_in(wide, (wide, d), streams("init-input", modality=m).torch()) for m, wide in enumerate(widths.values())
         )
@@ -145,7 +145,7 @@ class PinSage(Recommender):
             h = found[-1][first:last]
         items = x + h
         users = propagate(user_means(data), items)
-        z = torch.cat([F.pad(users, (0, 1), value=1.0), torch.cat([items, self.bias], dim=1)])
+        z = torch.cat([F.pad(users, (0, 1), value=1.0), torch.cat([items, self.item_bias], dim=1)])
         return [*found, hook(self.n_layers + 2, F.pad(z, (0, 0, 0, data.n_nodes - last)))]
 
     def _inputs(self, data: Interactions) -> Tensor:

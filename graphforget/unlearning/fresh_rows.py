@@ -16,8 +16,8 @@ from graphforget.models.recommender import Recommender
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.unlearning.embedding_rows import TABLES, table_rows
 
-LEARNED = {**TABLES, "bias": 1}
-"""What else has a row for every item: the biases of PinSage."""
+LEARNED = {**TABLES, "item_bias": 1}
+"""What else has a row for every item: the biases of PinSage and of VBPR's first form."""
 
 
 def loose_nodes(retained: Task, gone: Forgotten) -> np.ndarray:

@@ -56,7 +56,7 @@ def oracle(data, own: dict[str, np.ndarray], means: np.ndarray, names: list[str]
         chosen = data.pairs()[1][data.pairs()[0] == user]
         users[user] = items[chosen].mean(0) if len(chosen) else 0
     rest = np.zeros((data.n_nodes - data.n_users - data.n_items, 6))
-    return np.vstack([np.hstack([users, np.ones((data.n_users, 1))]), np.hstack([items, own["bias"]]), rest])
+    return np.vstack([np.hstack([users, np.ones((data.n_users, 1))]), np.hstack([items, own["item_bias"]]), rest])
 
 
 def test_the_table_of_neighbours_counts_visits(market, dense):
@@ -89,7 +89,7 @@ def test_features_are_not_needed(shop, values):
 def test_a_user_without_items_is_ranked_by_the_biases(shop):
     model = made(shop).eval()
     ids, scores = Recommendation(shop).rank(model.embed(shop), np.array([6]), 6, hidden=[])
-    bias = model.bias.detach().numpy().ravel()
+    bias = model.item_bias.detach().numpy().ravel()
     assert ids[0].tolist() == np.argsort(-bias, kind="stable").tolist()
     np.testing.assert_allclose(scores[0], np.sort(bias)[::-1], rtol=1e-6)
 

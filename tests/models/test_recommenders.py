@@ -176,6 +176,7 @@ def test_it_learns_the_groups(market, name):
         ("mf", {"loss": "softmax"}),
         ("mf", {"loss": "ssm"}),
         ("lightgcn", {"loss": "softmax", "layers": 1}),
+        ("vbpr", {"biases": True}),
     ],
 )
 def test_the_shorter_way_to_a_batchs_rows_gives_the_same_loss_and_gradient(market, backbone, options):

@@ -47,6 +47,22 @@ def test_standard_features_are_centred_and_of_one_size(shop, values):
     np.testing.assert_allclose(model.embed(shop).numpy()[7:13], items, rtol=1e-4, atol=1e-5)
 
 
+def test_biases_of_items_and_of_features_are_added_to_scores_and_not_regularised(shop, values, batch_of):
+    model = made(shop, biases=True, reg=0.3, reg_form="half_squared")
+    with torch.no_grad():
+        model.item_bias.normal_(generator=torch.Generator().manual_seed(1))
+        model.feature_bias.normal_(generator=torch.Generator().manual_seed(2))
+    plain, own = made(shop, reg=0.3, reg_form="half_squared"), values(model)
+    x = np.hstack([shop.modalities[name] for name in ("image", "text")]).astype(np.float64)
+    z, z0 = model.embed(shop).double().numpy(), plain.embed(shop).double().numpy()
+    bias = own["item_bias"] + x @ own["feature_bias"]
+    np.testing.assert_allclose(z[:7] @ z[7:13].T, z0[:7] @ z0[7:13].T + bias.T, rtol=1e-5, atol=1e-5)
+    items = batch_of(shop, [0, 1, 2], [0, 3, 4], [5, 0, 1])
+    assert model.penalty(model.embed(shop), items).item() == pytest.approx(
+        plain.penalty(plain.embed(shop), items).item()
+    )
+
+
 def test_gradients_equal_autograd_through_dense_operations(shop, values, batch_of):
     """BPR and, by default, the un-squared norms of the three blocks of final vectors over the batch."""
     batch = [0, 1, 2, 2], [0, 3, 4, 0], [5, 0, 1, 3]

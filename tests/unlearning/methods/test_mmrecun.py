@@ -135,10 +135,10 @@ def test_pinsage_forgets_users_it_has_no_rows_of_and_items_with_their_biases(tas
     moved = [
         name for name, value in model.named_parameters() if not value.equal(dict(original.named_parameters())[name])
     ]
-    assert moved == ([] if kind == "users" else ["items", "bias"])
+    assert moved == ([] if kind == "users" else ["items", "item_bias"])
     if kind == "items":
-        assert original.bias[[3, 4]].abs().min() > 0 == model.bias[[3, 4]].abs().max()
-        assert model.bias[5:].equal(original.bias[5:])
+        assert original.item_bias[[3, 4]].abs().min() > 0 == model.item_bias[[3, 4]].abs().max()
+        assert model.item_bias[5:].equal(original.item_bias[5:])
     result = unlearn(original, task, Deletion(**{kind: [3, 4]}), MMRecUn(epochs=1, min_steps=1))
     assert result.parameter_change > 0
 
