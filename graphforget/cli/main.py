@@ -18,6 +18,7 @@ from graphforget.cli.listing import show
 from graphforget.cli.models import recommend, train, unlearn
 from graphforget.cli.recommender_deletions import interactions, items, modality, triples, users, users_and_items
 from graphforget.cli.reproducing import reproduce, resume, status, table, verify
+from graphforget.cli.results import plot, report
 from graphforget.cli.words import in_cli_words
 
 INTERRUPTED = 130
@@ -35,7 +36,7 @@ app = App(name="graphforget", help=HELP, **SETTINGS)
 for command in (edges, nodes, features, node_class, users, items, interactions, triples, modality):
     app.command(command)
 app.command(users_and_items, name="users+items")
-for command in (train, unlearn, recommend, doctor):
+for command in (train, unlearn, recommend, plot, report, doctor):
     app.command(command)
 app.command(show, name="list")
 for command in (reproduce, status, resume, table, verify):

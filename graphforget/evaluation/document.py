@@ -16,6 +16,7 @@ from graphforget.evaluation.table import footnotes, latex, markdown
 from graphforget.evaluation.verdict import Closest, closest, over_forgotten
 
 if TYPE_CHECKING:
+    import matplotlib.figure
     import pandas as pd
 
 
@@ -116,6 +117,32 @@ class Report:
     def to_json(self) -> str:
         """Return everything the report holds as JSON text; `Report.from_json` reads it."""
         return to_text(self.records, {"task": self.task, "title": self.title})
+
+    def to_html(self) -> str:
+        """Return one HTML page with verdict, limits, tables and pictures; it needs no network and no other file."""
+        from graphforget.evaluation.page import page
+
+        return page(self)
+
+    def plot(
+        self, x: str = "utility", y: str = "forgetting", out: str | os.PathLike[str] | None = None
+    ) -> matplotlib.figure.Figure:
+        """Return one metric against another as a matplotlib figure, and write it to `out` (.png or .svg) if named.
+
+        Parameters
+        ----------
+        x, y: metrics of this report, or "utility", "forgetting" (the task's own scores), "gold_distance"; as
+            `plot("seconds", "gold_distance")`, which joins the methods that none beats on both.
+
+        Raises UsageError for a metric that the report does not hold.
+        """
+        from graphforget.evaluation.plots.canvas import save_figure
+        from graphforget.evaluation.plots.points import draw_points
+
+        figure = draw_points([(self.heading(), self.records)], x, y)
+        if out is not None:
+            save_figure(figure, out)
+        return figure
 
     def save(self, folder: str | os.PathLike[str], replace: bool = False) -> Path:
         """Write report.json, report.md (short and full table), report.tex and report.csv; return the folder.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,17 +43,19 @@ def points_of(sources: Sequence[Found], x: str, y: str, width: float | None = No
     return draw_points(panels, x, y, width or (WIDTH if len(panels) == 1 else WIDE))
 
 
-def trajectories_of(source: Found, metrics: Sequence[str] = (), width: float = WIDTH) -> Figure:
+def trajectories_of(source: Found, metrics: Sequence[str] = (), width: float = WIDTH, titled: bool = True) -> Figure:
     """Return metrics along the way of unlearning; raises DataError for a source without histories."""
     if not source.histories:
         raise DataError(
             f"{source.place}: holds no history of its runs, only their results. Make the comparison with --out FOLDER, "
             "which keeps every evaluation along the way, and name that folder."
         )
-    return draw_trajectories(source.histories, metrics, source.report.heading(), width)
+    return draw_trajectories(source.histories, metrics, source.report.heading() if titled else "", width)
 
 
-def map_of(source: Found, row: str | None = None, seed: int | None = None, width: float = WIDE) -> Figure:
+def map_of(
+    source: Found, row: str | None = None, seed: int | None = None, width: float = WIDE, titled: bool = True
+) -> Figure:
     """Return the embeddings before, after and under gold, from the models that a comparison kept.
 
     Parameters
@@ -86,7 +87,7 @@ def map_of(source: Found, row: str | None = None, seed: int | None = None, width
     titles = ["before (original)", f"after ({label})", "gold (trained without)"]
     found = mapped(titles, embeddings, gone, chosen)
     what = f"forgotten: {prepared.gone.describe()}"
-    return draw_map(found, pairs, what, f"{replace(source.report, records=()).title}, seed {chosen}", width)
+    return draw_map(found, pairs, what, f"{source.report.title}, seed {chosen}" if titled else "", width)
 
 
 def _row(source: Found, row: str | None) -> str:
@@ -137,7 +138,8 @@ def _columns(path: Path, x: str, y: str, by: str | None) -> list[tuple[str, floa
     try:
         table = pd.read_csv(path, comment="#")
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as CSV ({error}). Name a table with a heading.") from error
+        why = " ".join(str(error).split())
+        raise DataError(f"{path}: cannot be read as CSV ({why}). Name a table with a heading.") from error
     wanted = [x, y] if by is None else [x, y, by]
     absent = next((name for name in wanted if name not in table.columns), None)
     if absent is not None:

@@ -108,6 +108,10 @@ def _saved_report(folder: Path) -> Found:
 def _unlearned(folder: Path) -> Found:
     """Return what `graphforget unlearn` left."""
     receipt = _mapping(folder / RECEIPT)
+    if not (folder / REPORT).is_dir():
+        raise DataError(
+            f"{folder}: holds a model and no results are in it. Name the folder that 'unlearn' or a comparison made."
+        )
     kept = [path for path in (folder / deletion_file(n) for n in range(1 + len(receipt.get("earlier", ()))))]
     deletions = {path.stem: path for path in kept if path.is_file()}
     return Found(

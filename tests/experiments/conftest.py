@@ -27,7 +27,7 @@ def source(tmp_path_factory) -> Source:
     return Source(str(folder / "edges.csv"), None, str(folder / "x.npy"), str(folder / "y.npy"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_plan(source) -> Callable[..., Plan]:
     """Build a plan; keyword arguments are fields of Plan, and `task`, `kind`, `count`."""
 

@@ -164,6 +164,11 @@ def wrapped_title(title: str, width: float) -> str:
     return "\n".join(textwrap.wrap(title, max(12, int(width * 12.5))))
 
 
+def wrapped_label(words: str, length: float) -> str:
+    """Return the words along an axis of `length` inches, outside of which there is some room."""
+    return "\n".join(textwrap.wrap(words, max(12, int(length * 15))))
+
+
 def figure_bytes(figure: Figure, kind: str) -> bytes:
     """Return a figure as "svg" or "png": equal figures give equal bytes, for no date or program is written."""
     buffer = io.BytesIO()

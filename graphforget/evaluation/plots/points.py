@@ -20,6 +20,7 @@ from graphforget.evaluation.plots.canvas import (
     panels,
     plain_ticks,
     styled,
+    wrapped_label,
     wrapped_title,
 )
 from graphforget.evaluation.records import Record, rows_of
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 WIDE_RANGE = 20.0
 """Largest over smallest value from which an axis of costs or distances is logarithmic."""
-FRONT, NOISE, FLOOR_LINE = "Pareto front", "noise floor around gold", "noise floor (gold with another seed)"
+FRONT, NOISE, FLOOR_LINE = "Pareto front", "noise floor around gold", "noise floor (second gold)"
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def _draw(ax: Any, panel: Panel, look: dict[str, Look], width: float, height: fl
 
 
 def _wrapped_label(axis: Quantity, log: bool, width: float) -> str:
-    return wrapped_title(axis.title + (", log scale" if log else ""), width)
+    return wrapped_label(axis.title + (", log scale" if log else ""), width)
 
 
 def _logarithmic(axis: Quantity, values: Sequence[float]) -> bool:

@@ -1,0 +1,256 @@
+"""What a report says, in plain sentences for a reader who does not know the field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphforget.evaluation.metrics import METRICS
+from graphforget.evaluation.plots.axes import UTILITY, noise
+from graphforget.evaluation.records import Record, Row, rows_of
+from graphforget.evaluation.verdict import FORGETTING, closest, forgetting_metric, gold_distances, noise_floor
+
+ATTACKS = ("mi_attack_auc", "pair_mi_auc")
+QUALITIES = ("mi_attacker_quality", "pair_mi_quality")
+KNOWN_WEIGHTS = "weights unchanged"
+"""How the note of a method begins that leaves what was learned in the model."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One method in words.
+
+    Attributes
+    ----------
+    forgetting, quality, closeness, time: a few words each, for a table to look at once; "not known" where they are not.
+    sentences: the same with its evidence.
+    """
+
+    name: str
+    forgetting: str
+    quality: str
+    closeness: str
+    time: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How a row's metric lies beside gold's, over the seeds that both have.
+
+    mean, gold: means over these seeds. by: mean of row minus gold. noise: how far two gold models lie apart, or None.
+    """
+
+    metric: str
+    mean: float
+    gold: float
+    by: float
+    noise: float | None
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether two gold models lie as far apart."""
+        return self.noise is not None and abs(self.by) <= self.noise
+
+    def figures(self) -> str:
+        """Return the numbers: "test AUC 0.9614, gold 0.9641"."""
+        show = METRICS[self.metric].show
+        return f"{METRICS[self.metric].label} {show(self.mean)}, gold {show(self.gold)}"
+
+    def apart(self) -> str:
+        """Return how far two gold models lie apart."""
+        if self.noise is None:
+            return "how far two gold models lie apart is not known"
+        return f"two gold models lie {METRICS[self.metric].show(self.noise)} apart"
+
+
+def difference(records: Sequence[Record], row: str, metric: str) -> Difference | None:
+    """Return a row beside gold, or None where one of them lacks the metric."""
+    gold = {r.seed: r.values[metric] for r in records if r.kind == "gold" and metric in r.values}
+    mine = {r.seed: r.values[metric] for r in records if r.row == row and metric in r.values and r.seed in gold}
+    if not mine:
+        return None
+    mean, beside = float(np.mean(list(mine.values()))), float(np.mean([gold[seed] for seed in mine]))
+    floor = noise_floor(records, metric) if metric in FORGETTING else None
+    return Difference(metric, mean, beside, mean - beside, noise(records, metric) if floor is None else floor)
+
+
+def has_gold(records: Sequence[Record]) -> bool:
+    """Return whether there is a gold model to compare with."""
+    return any(record.kind == "gold" for record in records)
+
+
+def summary(records: Sequence[Record]) -> list[str]:
+    """Return the verdict: what is closest to a model that never saw the forgotten part, and what that means."""
+    rows = [row for row in rows_of(records) if row.kind == "method"]
+    best = closest(records)
+    if not has_gold(records) or best is None:
+        return [
+            "No model was trained again without the forgotten part (no gold model), or nothing can be compared with "
+            "it. So this page can say what was done and how good the model still is, but not whether it forgot enough."
+        ]
+    whole = f"Of the {len(rows)} methods compared, {best.row}" if len(rows) > 1 else f"The unlearned model ({best.row})"
+    verb = "answers most like" if len(rows) > 1 else "was compared with"
+    found = [f"{whole} {verb} the gold model: a model trained again from scratch without the forgotten part."]
+    found.append(_beside_floor(best.measure, best.divergence, best.floor))
+    return [*found, *_cautions(records, next(row for row in rows if row.name == best.row))]
+
+
+def _beside_floor(measure: str, far: float, floor: float | None) -> str:
+    if floor is None:
+        return f"Its {measure} cannot be judged: a second gold model, which says how much is chance, was not trained."
+    if far <= floor:
+        return (
+            f"Its {measure} is no larger than that between two gold models ({floor:.4f}): on this measure it cannot be "
+            "told from a model that never saw the forgotten part."
+        )
+    return (
+        f"Its {measure} is larger than that between two gold models ({floor:.4f}): it can still be told from a model "
+        "that never saw the forgotten part."
+    )
+
+
+def _cautions(records: Sequence[Record], row: Row) -> list[str]:
+    """Return what speaks against taking the closest row as it is."""
+    found = []
+    words, sentence = _forgetting(records, row.name)
+    if words in ("too much", "too little"):
+        found.append(f"But: {sentence}")
+    if any(note.startswith(KNOWN_WEIGHTS) for note in row.notes):
+        found.append(
+            "But: this method leaves the weights of the model as they were, so they still hold what they learned from "
+            "the forgotten part. For a request to erase, choose a method that changes the weights."
+        )
+    return found
+
+
+def judgements(records: Sequence[Record]) -> list[Judgement]:
+    """Return every method in words, in table order."""
+    return [_judgement(records, row) for row in rows_of(records) if row.kind == "method"]
+
+
+def _judgement(records: Sequence[Record], row: Row) -> Judgement:
+    forgetting, quality = _forgetting(records, row.name), _quality(records, row.name)
+    closeness, time = _closeness(records, row.name), _time(records, row)
+    told = [forgetting[1], quality[1], _attack(records, row.name), closeness[1], time[1]]
+    notes = [note[0].upper() + note[1:] for note in row.notes]
+    sentences = tuple(sentence for sentence in (*told, *notes) if sentence)
+    return Judgement(row.name, forgetting[0], quality[0], closeness[0], time[0], sentences)
+
+
+def _forgetting(records: Sequence[Record], row: str) -> tuple[str, str]:
+    metric = forgetting_metric(records)
+    found = None if metric is None else difference(records, row, metric)
+    if metric is None or found is None:
+        return "not known", ""
+    beyond = FORGETTING[metric] * found.by
+    if found.is_noise or found.by == 0.0:
+        return "as gold", f"On the forgotten part it behaves as gold does ({found.figures()}; {found.apart()})."
+    if found.noise is None:
+        side = "more" if beyond > 0 else "less"
+        return "not known", f"It forgot {side} than gold ({found.figures()}), but {found.apart()}."
+    if beyond > 0:
+        return "too much", (
+            f"It went further than gold on the forgotten part ({found.figures()}; {found.apart()}). Such "
+            "over-forgetting can itself give away that something was deleted."
+        )
+    return "too little", (
+        f"It still treats the forgotten part more like something it knows than gold does ({found.figures()}; "
+        f"{found.apart()})."
+    )
+
+
+def _quality(records: Sequence[Record], row: str) -> tuple[str, str]:
+    metric = next((name for name in UTILITY if any(name in r.values for r in records if r.row == row)), None)
+    found = None if metric is None else difference(records, row, metric)
+    if metric is None or found is None:
+        return "not known", "" if metric is None else _beside_original(records, row, metric)
+    if found.is_noise or found.by == 0.0:
+        return "as gold", f"It is as good as gold on test data ({found.figures()}; {found.apart()})."
+    side = "better" if found.by > 0 else "worse"
+    words = side if found.noise is not None else "not known"
+    return words, f"It is {side} than gold on test data ({found.figures()}; {found.apart()})."
+
+
+def _beside_original(records: Sequence[Record], row: str, metric: str) -> str:
+    """Return how good a row is where there is no gold to say how good it should be."""
+    means = {
+        one.name: one.mean(metric) for one in rows_of(records) if one.name == row or one.kind == "original"
+    }  # fmt: skip
+    shown = [f"{name} {METRICS[metric].show(mean)}" for name, mean in means.items() if mean is not None]
+    return f"On test data: {METRICS[metric].label} {', '.join(shown)}."
+
+
+def _attack(records: Sequence[Record], row: str) -> str:
+    found = next((d for d in (difference(records, row, name) for name in ATTACKS) if d is not None), None)
+    if found is None:
+        return ""
+    same = "as gold does" if found.is_noise else "other than gold does"
+    return (
+        "Against an attacker who guesses from its answers what it was trained on, it stands "
+        f"{same} ({found.figures()}; {found.apart()})."
+    )
+
+
+def _closeness(records: Sequence[Record], row: str) -> tuple[str, str]:
+    far = gold_distances(records)
+    if row not in far:
+        return "not known", ""
+    floors = [far[r.name][0] for r in rows_of(records) if r.kind == "floor" and r.name in far]
+    mine = f"Its answers lie {far[row][0]:.4f} from gold's"
+    if not floors:
+        return "not known", f"{mine}; how far two gold models lie apart is not known."
+    inside = far[row][0] <= floors[0]
+    return ("within noise" if inside else "further than noise"), f"{mine}; two gold models lie {floors[0]:.4f} apart."
+
+
+def _time(records: Sequence[Record], row: Row) -> tuple[str, str]:
+    mine = row.mean("seconds")
+    gold = next((r.mean("seconds") for r in rows_of(records) if r.kind == "gold"), None)
+    if mine is None:
+        return "not known", ""
+    took = f"It took {_seconds(mine)}"
+    if not gold:
+        return _seconds(mine), f"{took}."
+    return f"{_share(mine / gold)} of gold's", f"{took}; training gold took {_seconds(gold)}."
+
+
+def _seconds(value: float) -> str:
+    return "less than 0.01 seconds" if value < 0.01 else f"{value:,.2f} seconds"
+
+
+def _share(value: float) -> str:
+    return "under 0.1 %" if value < 0.001 else f"{100 * value:.1f} %" if value < 0.1 else f"{100 * value:,.0f} %"
+
+
+def limits(records: Sequence[Record]) -> list[str]:
+    """Return what the evidence does not show."""
+    seeds = sorted({record.seed for record in records})
+    found = [
+        "Measured is how models answer, on the data at hand. Answers like gold's do not prove that no trace is left in "
+        "the weights; only training again without the forgotten part rules that out by construction.",
+        "This page speaks of a model. The data themselves, copies, logs and earlier models, the original among them, "
+        "still hold the forgotten part until they are erased, too.",
+    ]
+    if len(seeds) == 1:
+        found.append("One run was made (one seed), so how far chance moves these numbers is not known.")
+    else:
+        found.append(f"Numbers are means over {len(seeds)} runs that differ in their random seed; ± is their spread.")
+    if has_gold(records) and not any(record.kind == "floor" for record in records):
+        found.append("One gold model was trained, so how far two gold models lie apart (the noise floor) is not known.")
+    return [*found, _attack_limits(records)]
+
+
+def _attack_limits(records: Sequence[Record]) -> str:
+    if not any(name in record.values for record in records for name in ATTACKS):
+        return "No membership attack was run."
+    found = [record.values[name] for record in records for name in QUALITIES if name in record.values]
+    quality = ""
+    if found:
+        quality = (
+            " On answers it was not fitted on, the attack tells members from others with an AUC of "
+            f"{np.mean(found):.2f} (0.5 is guessing)."
+        )
+    return f"One kind of membership attack was run; a stronger one may find more.{quality}"

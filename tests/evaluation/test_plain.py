@@ -1,0 +1,102 @@
+"""What is said in words follows from the numbers."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphforget.evaluation.plain import difference, judgements, limits, summary
+from graphforget.evaluation.records import Record
+
+
+def record(row: str, kind: str, seed: int, forgotten: float, auc: float = 0.9, far: float | None = None, **more: float):
+    values = {"forgotten_auc": forgotten, "test_auc": auc, "seconds": 10.0, **more}
+    if far is not None:
+        values |= {f"js_{part}": far for part in ("forgotten", "retained", "test")}
+    return Record(row, kind=kind, seed=seed, values=values)
+
+
+def case(*rows: tuple[str, float, float, float], seeds=(1, 2), floor: bool = True) -> list[Record]:
+    """Records around a gold of 0.5 with a noise floor of 0.02; rows: name, forgotten AUC, test AUC, distance."""
+    found = []
+    for seed in seeds:
+        found.append(record("Gold", "gold", seed, 0.5))
+        found += [record("Noise floor", "floor", seed, 0.52, 0.91, 0.01)] if floor else []
+        found += [record(name, "method", seed, forgotten, auc, far) for name, forgotten, auc, far in rows]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("forgotten", "words", "phrase"),
+    [
+        (0.51, "as gold", "it behaves as gold does (forgotten AUC 0.5100, gold 0.5000; two gold models lie 0.0200"),
+        (0.60, "too much", "Such over-forgetting can itself give away that something was deleted."),
+        (0.40, "too little", "It still treats the forgotten part more like something it knows"),
+    ],
+)
+def test_forgetting_is_judged_by_the_noise_floor(forgotten, words, phrase):
+    (one,) = judgements(case(("a", forgotten, 0.9, 0.005)))
+    assert one.forgetting == words
+    assert any(phrase in sentence for sentence in one.sentences)
+
+
+@pytest.mark.parametrize(("auc", "words"), [(0.905, "as gold"), (0.95, "better"), (0.80, "worse")])
+def test_quality_is_judged_by_the_noise_floor(auc, words):
+    assert judgements(case(("a", 0.5, auc, 0.005)))[0].quality == words
+
+
+@pytest.mark.parametrize(("far", "words"), [(0.009, "within noise"), (0.011, "further than noise")])
+def test_closeness_is_judged_by_the_noise_floor(far, words):
+    assert judgements(case(("a", 0.5, 0.9, far)))[0].closeness == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.001, "under 0.1 % of gold's"), (0.5, "5.0 % of gold's"), (30.0, "300 % of gold's")]
+)
+def test_time_is_told_beside_golds(seconds, words):
+    records = [record("Gold", "gold", 1, 0.5), Record("a", 1, {"seconds": seconds})]
+    assert judgements(records)[0].time == words
+
+
+def test_the_verdict_names_the_closest_and_whether_it_can_be_told_from_gold():
+    near, far = (" ".join(summary(case(("a", 0.5, 0.9, d), ("b", 0.5, 0.9, 0.5)))) for d in (0.005, 0.05))
+    assert near.startswith("Of the 2 methods compared, a answers most like the gold model")
+    assert "cannot be told from a model that never saw" in near
+    assert "it can still be told from a model that never saw" in far
+
+
+def test_the_verdict_warns_of_over_forgetting_and_of_weights_that_were_left():
+    over = summary(case(("a", 0.7, 0.9, 0.005)))
+    assert over[-1].startswith("But: It went further than gold")
+    records = [
+        Record(r.row, r.seed, r.values, r.kind, "weights unchanged: they still hold it." if r.row == "a" else "")
+        for r in case(("a", 0.5, 0.9, 0.005))
+    ]
+    assert "choose a method that changes the weights" in summary(records)[-1]
+
+
+def test_without_a_second_gold_nothing_is_called_noise():
+    records = case(("a", 0.51, 0.9, 0.005), floor=False)
+    (one,) = judgements(records)
+    assert (one.forgetting, one.quality, one.closeness) == ("not known", "as gold", "not known")
+    assert "cannot be judged" in summary(records)[1]
+    assert any("noise floor) is not known" in sentence for sentence in limits(records))
+
+
+def test_without_gold_the_page_says_what_it_cannot_say():
+    records = [record("Original", "original", 1, 0.4, 0.91), record("a", "method", 1, 0.6, 0.85)]
+    assert "not whether it forgot enough" in summary(records)[0]
+    (one,) = judgements(records)
+    assert (one.forgetting, one.quality) == ("not known", "not known")
+    assert "On test data: test AUC Original 0.9100, a 0.8500." in one.sentences
+
+
+def test_only_seeds_that_both_have_are_compared():
+    records = [*case(("a", 0.6, 0.9, 0.005)), record("a", "method", 3, 0.9)]
+    assert difference(records, "a", "forgotten_auc").by == pytest.approx(0.1)
+
+
+def test_limits_name_seeds_and_the_attack():
+    once = " ".join(limits(case(("a", 0.5, 0.9, 0.1), seeds=(1,))))
+    assert "One run was made (one seed)" in once and "No membership attack was run." in once
+    attacked = record("a", "method", 1, 0.5, mi_attack_auc=0.6, mi_attacker_quality=0.77)
+    assert "an AUC of 0.77 (0.5 is guessing)" in " ".join(limits([attacked]))
