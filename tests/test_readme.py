@@ -6,7 +6,10 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,6 +34,23 @@ def test_a_changed_number_is_noticed(tmp_path):
     (tmp_path / "scripts").mkdir()
     shutil.copy(ROOT / "scripts" / "refresh_tables", tmp_path / "scripts")
     assert refresh("--check", root=tmp_path) == 4
+
+
+def test_the_pictures_are_small_and_those_that_the_commands_beside_them_draw(tmp_path, monkeypatch):
+    from graphforget.cli.main import main
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = [line.split()[1:] for line in re.findall(r"^graphforget plot results/.*$", text, re.MULTILINE)]
+    assert len(commands) >= 3 and all(f"]({words[-1]})" in text for words in commands)
+    assert all((ROOT / words[-1]).stat().st_size <= 60_000 for words in commands)
+    pinned = re.search(r"^matplotlib==(.*)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    if pinned is None or pinned[1] != version("matplotlib"):
+        pytest.skip("pictures are byte for byte those of the matplotlib that constraints.txt names; this is another")
+    monkeypatch.chdir(ROOT)
+    for words in commands:
+        assert main([*words[:-1], str(tmp_path / "drawn.png")]) == 0
+        stale = (tmp_path / "drawn.png").read_bytes() != (ROOT / words[-1]).read_bytes()
+        assert not stale, f"{words[-1]} is stale: run graphforget {' '.join(words)}"
 
 
 def test_the_first_python_block_uses_public_names_only():

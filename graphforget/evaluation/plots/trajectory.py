@@ -117,6 +117,8 @@ def _draw(ax: Any, histories: Sequence[History], metric: str, look: Mapping[str,
     if min(epochs) > 0 and max(epochs) / min(epochs) >= WIDE_RANGE:
         ax.set_xscale("log")
         plain_ticks(ax.xaxis)
+    else:
+        ax.xaxis.get_major_locator().set_params(integer=True)
     for row in dict.fromkeys(one.row for one in histories):
         mine = [one for one in histories if one.row == row]
         draw = _draw_line if mine[0].kind == "method" else _draw_level
