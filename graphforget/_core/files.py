@@ -216,6 +216,8 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}). Check the path.") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: byte {error.start} is not UTF-8 text. Write the file as UTF-8.") from error
+    except RecursionError as error:
+        raise DataError(f"{path}: is nested too deeply to be one of our files. Name another.") from error
     except json.JSONDecodeError as error:
         raise DataError(
             f"{path} line {error.lineno}, column {error.colno}: not JSON ({error.msg}). Correct that place."

@@ -14,6 +14,8 @@ from graphforget.evaluation.verdict import FORGETTING, closest, forgetting_metri
 
 ATTACKS = ("mi_attack_auc", "pair_mi_auc")
 QUALITIES = ("mi_attacker_quality", "pair_mi_quality")
+OTHER_START = "started from other initial weights"
+"""How the note of a noise floor begins whose start was another than gold's."""
 KNOWN_WEIGHTS = "weights unchanged"
 """How the note of a method begins that leaves what was learned in the model."""
 
@@ -240,6 +242,12 @@ def limits(records: Sequence[Record]) -> list[str]:
         found.append(f"Numbers are means over {len(seeds)} runs that differ in their random seed; ± is their spread.")
     if has_gold(records) and not any(record.kind == "floor" for record in records):
         found.append("One gold model was trained, so how far two gold models lie apart (the noise floor) is not known.")
+    notes = [line for record in records if record.kind == "floor" for line in record.note.splitlines()]
+    if any(note.startswith(OTHER_START) for note in notes):
+        found.append(
+            "The second gold model started from other initial weights than the first, so that the noise floor is wide: "
+            "a model that stays near the original can lie within it more easily than gold trained again."
+        )
     return [*found, _attack_limits(records)]
 
 

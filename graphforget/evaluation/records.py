@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -100,13 +101,23 @@ def to_text(records: Sequence[Record], header: Mapping[str, Any]) -> str:
     return json.dumps(body, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def _checked(record: Record) -> Record:
+    """Return a record read from a file; raises ValueError unless names are text and values are finite numbers."""
+    if not (isinstance(record.row, str) and isinstance(record.note, str) and type(record.seed) is int):
+        raise ValueError("a row or note is no text, or a seed no integer")
+    odd = [name for name, value in record.values.items() if type(value) not in (int, float) or not isfinite(value)]
+    if odd:
+        raise ValueError(f"'{odd[0]}' of '{record.row}' is no finite number")
+    return record
+
+
 def from_text(text: str) -> tuple[dict[str, Any], tuple[Record, ...]]:
     """Return header and records of a report's JSON text; raises DataError for anything else."""
     try:
         body = json.loads(text)
         if body.pop("format") != FORMAT:
             raise ValueError(f"its format is not {FORMAT}")
-        records = tuple(Record(**record) for record in body.pop("records"))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        records = tuple(_checked(Record(**record)) for record in body.pop("records"))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"This is not a report of this version ({error!r}). Evaluate again.") from error
     return body, records

@@ -127,8 +127,8 @@ def _comparison(folder: Path) -> Found:
     """Return what a comparison left."""
     plan = _mapping(folder / PLAN)
     try:
-        seeds, labels = list(plan["seeds"]), list(plan["methods"])
-    except (KeyError, TypeError) as error:
+        seeds, labels = [int(seed) for seed in plan["seeds"]], list(plan["methods"])
+    except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{folder / PLAN}: names no seeds or methods ({error}). Repeat the comparison.") from error
     histories = [one for seed in seeds for one in _histories(folder / f"seed-{seed}", seed, labels)]
     files = {f"seed {seed}": folder / f"seed-{seed}" / DELETION for seed in seeds}

@@ -7,9 +7,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from graphforget.evaluation.document import Report
+from graphforget.evaluation.page import NARROW, Facts, Picture, page
+from graphforget.evaluation.plots.embedding_map import draw_map, mapped
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -31,7 +34,10 @@ pytestmark = [
 def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     text = (ROOT / "results" / "tiktok-lightgcn-users.json").read_text(encoding="utf-8")
-    (folder / "page.html").write_text(Report.from_json(text).to_html(), encoding="utf-8")
+    points = np.random.default_rng(0).standard_normal((80, 3))
+    places = mapped(["before", "after"], [points, points + 1], np.arange(5))
+    drawn = Picture("Map", draw_map(places, np.empty((2, 0), int), "forgotten", width=NARROW), "a map")
+    (folder / "page.html").write_text(page(Report.from_json(text), Facts(pictures=[drawn])), encoding="utf-8")
     return folder
 
 
@@ -54,7 +60,7 @@ def test_nothing_is_wider_than_the_screen(folder, width):
     (folder / f"frame{width}.html").write_text(MEASURE.format(width=width))
     done = browse(folder, "--dump-dom", f"--window-size={width + 100},900", (folder / f"frame{width}.html").as_uri())
     wide, high, pictures = map(int, re.search(r"<title>(\d+) (\d+) (\d+)</title>", done.stdout).groups())
-    assert wide == width and high > 2000 and pictures == 2
+    assert wide == width and high > 2000 and pictures == 3
 
 
 def test_it_prints(folder):

@@ -98,5 +98,7 @@ def test_only_seeds_that_both_have_are_compared():
 def test_limits_name_seeds_and_the_attack():
     once = " ".join(limits(case(("a", 0.5, 0.9, 0.1), seeds=(1,))))
     assert "One run was made (one seed)" in once and "No membership attack was run." in once
+    floor = Record("Noise floor", 1, {}, "floor", "started from other initial weights and negatives than Gold.")
+    assert "the noise floor is wide" in " ".join(limits([floor])) and "is wide" not in once
     attacked = record("a", "method", 1, 0.5, mi_attack_auc=0.6, mi_attacker_quality=0.77)
     assert "an AUC of 0.77 (0.5 is guessing)" in " ".join(limits([attacked]))
