@@ -30,7 +30,8 @@ def test_a_changed_number_is_noticed(tmp_path):
     stale = before + marker + re.sub(r"(\| Gold .*?0\.\d)\d", r"\g<1>x", tables, count=1)
     assert stale != text
     (tmp_path / "README.md").write_text(stale, encoding="utf-8")
-    (tmp_path / "results").symlink_to(ROOT / "results")
+    for folder in ("results", "benchmarks"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     (tmp_path / "scripts").mkdir()
     shutil.copy(ROOT / "scripts" / "refresh_tables", tmp_path / "scripts")
     assert refresh("--check", root=tmp_path) == 4

@@ -1,0 +1,222 @@
+"""Runs a comparison: starts the sides, checks their answers, times them in interleaved rounds, makes rows."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.client import Side, SideFailed
+from benchmarks.environments import EnvironmentFailed, environment
+from benchmarks.machine import commit, machine
+from benchmarks.rounds import Rounds, interleaved
+from benchmarks.rows import Row, Target
+
+Answer = dict[str, np.ndarray]
+
+
+class WrongAnswer(AssertionError):
+    """Two sides of a comparison do not do the same work."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A side of a comparison: "module:function", its options, and the peer's environment (None is this one)."""
+
+    function: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    environment: str | None = None
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A side that is not ours. `check(ours, theirs)` raises WrongAnswer; `factor` is how often it would run per call
+    of ours (2 when it does half the work)."""
+
+    part: Part
+    target: Target | None = None
+    check: Callable[[Answer, Answer], None] | None = None
+    note: str = ""
+    factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What limits a work: a side that does nothing else, and how many of its calls a call of ours needs at least."""
+
+    what: str
+    part: Part
+    calls: float = 1.0
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something that is measured.
+
+    Attributes
+    ----------
+    name, unit: for the table.
+    ours: our side. value: seconds of one call -> the figure in the unit.
+    peers: by the name the table shows. target: for our own figure, or the share of the bound.
+    bound: what limits it. memory: measure our side's peak as well (GB, under its own row) against this target.
+    check: raises WrongAnswer for an answer of ours that is wrong by itself.
+    """
+
+    name: str
+    unit: str
+    ours: Part
+    value: Callable[[float], float]
+    peers: Mapping[str, Peer] = field(default_factory=dict)
+    target: Target | None = None
+    bound: Bound | None = None
+    memory: Target | None = None
+    check: Callable[[Answer], None] | None = None
+    note: str = ""
+
+
+def per_second(amount: float) -> Callable[[float], float]:
+    """Return seconds -> amount per second."""
+    return lambda seconds: amount / seconds
+
+
+def times(factor: float) -> Callable[[float], float]:
+    """Return seconds -> seconds times a factor (1e3 for milliseconds)."""
+    return lambda seconds: factor * seconds
+
+
+@dataclass
+class Bench:
+    """Settings of a run.
+
+    Attributes
+    ----------
+    data_dir: folder laid out as the data sets are. envs: folder of the peers' environments.
+    threads: of every side. quick: less of everything. rounds: clean rounds wanted. least: seconds of a measurement.
+    without: names of peers' environments that are left out. clock: see `interleaved`.
+    """
+
+    data_dir: Path | None
+    envs: Path
+    threads: int = 2
+    quick: bool = False
+    rounds: int = 5
+    least: float = 0.3
+    without: frozenset[str] = frozenset()
+    clock: str = "wall"
+    scratch: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="graphforget-bench-")))
+
+    def python(self, name: str | None) -> Path:
+        """Return the interpreter of an environment."""
+        return Path(sys.executable) if name is None else environment(name, self.envs)
+
+    def start(self, part: Part, inputs: Path | None, stack: ExitStack) -> Side:
+        """Start and prepare a side; raises SideFailed or EnvironmentFailed."""
+        if part.environment in self.without:
+            raise EnvironmentFailed(f"the environment '{part.environment}' was left out")
+        side = stack.enter_context(
+            Side(self.python(part.environment), part.function, self.scratch / "log", self.threads)
+        )
+        side.load(inputs, dict(part.options), self.least)
+        return side
+
+    def run(self, benchmark: str, work: Work, arrays: Answer | None = None) -> list[Row]:
+        """Measure a work and return its rows: our own, then one for each peer."""
+        print(f"{benchmark}: {work.name}", file=sys.stderr)
+        inputs = None if arrays is None else self.stored(arrays)
+        with ExitStack() as stack:
+            sides = {"": self.start(work.ours, inputs, stack)}
+            ours = sides[""].answer(self.scratch / "ours.npz")
+            if work.check is not None:
+                work.check(ours)
+            failed = {}
+            for name, peer in work.peers.items():
+                try:
+                    side = self.start(peer.part, inputs, stack)
+                    if peer.check is not None:
+                        peer.check(ours, side.answer(self.scratch / "theirs.npz"))
+                    sides[name] = side
+                except (SideFailed, EnvironmentFailed) as error:
+                    failed[name] = str(error)
+            if work.bound is not None:
+                sides["limit"] = self.start(work.bound.part, inputs, stack)
+            memory = sides[""].ask(do="memory")["bytes"] if work.memory is not None else None
+            rounds = interleaved(sides, self.rounds, 3 * self.rounds, self.clock)
+            versions = {name: side.versions for name, side in sides.items()}
+        return self.rows(benchmark, work, rounds, versions, failed, memory)
+
+    def stored(self, arrays: Answer) -> Path:
+        """Write arrays for the sides to read."""
+        path = self.scratch / "inputs.npz"
+        with path.open("wb") as file:
+            np.savez(file, **arrays)
+        return path
+
+    def rows(
+        self,
+        benchmark: str,
+        work: Work,
+        rounds: Rounds,
+        versions: Mapping[str, Mapping[str, str]],
+        failed: Mapping[str, str],
+        memory: int | None,
+    ) -> list[Row]:
+        """Return the rows of a work that was measured."""
+        like = Row(
+            benchmark,
+            work.name,
+            work.unit,
+            work.value(rounds.seconds("")),
+            rounds=len(rounds.used),
+            discarded=0 if rounds.contended else len(rounds.disturbed),
+            contended=rounds.contended,
+            **self.provenance(versions[""]),
+        )
+        found = [self._own(like, work, rounds)]
+        for name, peer in work.peers.items():
+            if name in failed:
+                found.append(replace(like, peer=name, note=f"not measured ({failed[name]})").promised(peer.target))
+            else:
+                found.append(self._beside(like, work, name, peer, rounds, versions[name]))
+        if memory is not None:
+            row = replace(like, work=f"{work.name}, peak memory", unit="GB", ours=memory / 1e9)
+            found.append(row.promised(work.memory))
+        return found
+
+    def provenance(self, versions: Mapping[str, str]) -> dict[str, Any]:
+        """Return threads, machine, versions and commit for a row."""
+        words = ", ".join(f"{name} {number}" for name, number in versions.items())
+        found = {"threads": self.threads, "clock": self.clock, "machine": machine()}
+        return {**found, "versions": words, "commit": commit()}
+
+    def _own(self, like: Row, work: Work, rounds: Rounds) -> Row:
+        row = replace(like, note=work.note)
+        if work.bound is not None:
+            share = work.bound.calls * rounds.ratio("limit", "")[0]
+            row = replace(row, bound=work.bound.what, share=share)
+        return row.promised(work.target)
+
+    def _beside(self, like: Row, work: Work, name: str, peer: Peer, rounds: Rounds, versions: Mapping[str, str]) -> Row:
+        ratio, low, high = (peer.factor * value for value in rounds.ratio(name, ""))
+        theirs = work.value(peer.factor * rounds.seconds(name))
+        row = replace(like, peer=name, theirs=theirs, ratio=ratio, low=low, high=high, note=peer.note)
+        return replace(row, versions=self.provenance(versions)["versions"]).promised(peer.target)
+
+
+def require(condition: bool, what: str) -> None:
+    """Raise WrongAnswer unless the condition holds."""
+    if not condition:
+        raise WrongAnswer(what)
+
+
+def require_close(ours: np.ndarray, theirs: np.ndarray, tolerance: float, what: str) -> None:
+    """Raise WrongAnswer unless two arrays agree within `tolerance` of the largest number."""
+    require(ours.shape == theirs.shape, f"{what}: shapes {ours.shape} and {theirs.shape} differ")
+    scale = max(float(np.abs(theirs).max(initial=0.0)), 1e-30)
+    off = float(np.abs(ours.astype(np.float64) - theirs.astype(np.float64)).max(initial=0.0)) / scale
+    require(off <= tolerance, f"{what}: off by {off:.2e} of the largest number; allowed is {tolerance:.0e}")

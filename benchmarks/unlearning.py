@@ -1,0 +1,133 @@
+"""Unlearning: what a deletion costs beside gold, the same code retrained without what is deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+import graphforget as gf
+from benchmarks.bench import Answer, Bench, Part, Peer, Work, require, times
+from benchmarks.rows import Row, Target
+from benchmarks.training import link_task
+
+LIBRARIES = ("torch", "numba", "numpy")
+
+GOLD_EPOCHS = 2000
+"""Epochs of the published recipe for links; gold is timed over some of them."""
+
+SAMPLE = 100
+"""Epochs that are timed of a run of many: one round of validation among them."""
+
+SHARES = {0.025: {"d2dgn": 10.0, "gnndelete": 4.0}, 0.005: {"d2dgn": 10.0, "gnndelete": 10.0}}
+"""Share of the edges deleted -> method -> how many times faster than gold is promised."""
+
+EPOCHS = {"d2dgn": 250, "gnndelete": 1500}
+"""Epochs of the methods' defaults."""
+
+
+def deletion(
+    inputs: Answer, graph: str, data_dir: str | None, share: float, method: str, epochs: int
+) -> Callable[[], Answer]:
+    """Unlearn a share of the edges near the test edges with a method, from a model that has not been trained long.
+
+    Time does not depend on the weights; quality does, and is not measured here.
+    """
+    del inputs
+    return deletion_on(link_task(graph, data_dir), share, method, epochs)
+
+
+def deletion_on(task: gf.LinkPrediction, share: float, method: str, epochs: int) -> Callable[[], Answer]:
+    """The same on a task."""
+    model = gf.train(gf.GCN(hidden=128, out=64), task, seed=0, epochs=5, validate_every=5)
+    gone = gf.sample_deletion(task, edges=share, where="in", seed=0)
+
+    def call() -> Answer:
+        result = gf.unlearn(model, task, gone, method=method, epochs=epochs)
+        left = np.array(result.retained.graph.n_edges)
+        return {"left": left, "gone": np.array(result.gone.count), "change": np.array(result.parameter_change)}
+
+    return call
+
+
+def gold(inputs: Answer, graph: str, data_dir: str | None, share: float, epochs: int) -> Callable[[], Answer]:
+    """Retrain without a share of the edges, for some epochs."""
+    del inputs
+    return gold_on(link_task(graph, data_dir), share, epochs)
+
+
+def gold_on(task: gf.LinkPrediction, share: float, epochs: int) -> Callable[[], Answer]:
+    """The same on a task."""
+    gone = task.resolve(gf.sample_deletion(task, edges=share, where="in", seed=0))
+
+    def call() -> Answer:
+        retained = task.without(gone)
+        gf.train(gf.GCN(hidden=128, out=64), retained, seed=0, epochs=epochs)
+        return {"left": np.array(retained.graph.n_edges)}
+
+    return call
+
+
+def forgot(answer: Answer) -> None:
+    """Raise WrongAnswer unless something was deleted and the model moved."""
+    require(int(answer["gone"]) > 0, "nothing was deleted")
+    require(float(answer["change"]) > 1e-6, "the model did not move")
+
+
+def same_retained(ours: Answer, theirs: Answer) -> None:
+    """Raise WrongAnswer unless both retain the same number of edges."""
+    require(int(ours["left"]) == int(theirs["left"]), f"{ours['left']} edges are retained here, {theirs['left']} there")
+
+
+def beside_gold(bench: Bench, graph: str, share: float, method: str, floor: float) -> list[Row]:
+    """Measure a method's whole deletion beside gold's whole training, each from some of its epochs."""
+    data_dir = None if bench.data_dir is None else str(bench.data_dir)
+    options = {"graph": graph, "data_dir": data_dir, "share": share}
+    sample = SAMPLE // 5 if bench.quick else SAMPLE
+    many, gold_many = EPOCHS[method] / sample, GOLD_EPOCHS / sample
+    note = (
+        f"{sample} of {GOLD_EPOCHS:,} epochs timed, and {sample} of {EPOCHS[method]:,} of the method's; quality apart"
+    )
+    other = Peer(
+        Part("benchmarks.unlearning:gold", {**options, "epochs": sample}),
+        Target("ratio", ">=", floor),
+        same_retained,
+        note,
+        gold_many / many,
+    )
+    work = Work(
+        f"{method}, {graph}, {100 * share:g} % of the edges, in",
+        "s",
+        Part("benchmarks.unlearning:deletion", {**options, "method": method, "epochs": sample}),
+        times(many),
+        {"gold, same code": other},
+        check=forgot,
+    )
+    return bench.run("unlearning", work)
+
+
+def per_epoch(bench: Bench, graph: str) -> list[Row]:
+    """Measure GNNDelete's set-up, and its epochs with the set-up spread over them."""
+    data_dir = None if bench.data_dir is None else str(bench.data_dir)
+    options = {"graph": graph, "data_dir": data_dir, "share": 0.025, "method": "gnndelete"}
+    rows = []
+    for name, unit, factor, epochs, most in (
+        ("set-up and first epoch", "s", 1.0, 1, 0.2),
+        (f"epoch, of {SAMPLE} with their set-up", "ms", 1e3 / SAMPLE, SAMPLE, 12.0),
+    ):
+        part = Part("benchmarks.unlearning:deletion", {**options, "epochs": epochs})
+        target = Target("value", "<=", most)
+        work = Work(f"gnndelete, {graph}, 2.5 % in: {name}", unit, part, times(factor), {}, target, check=forgot)
+        rows += bench.run("unlearning", work)
+    return rows
+
+
+def run(bench: Bench) -> list[Row]:
+    """Measure."""
+    rows = per_epoch(bench, "dblp")
+    for share, methods in SHARES.items():
+        if bench.quick and share != 0.025:
+            continue
+        for method, floor in methods.items():
+            rows += beside_gold(bench, "dblp", share, method, floor)
+    return rows
