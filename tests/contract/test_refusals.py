@@ -58,7 +58,7 @@ def test_targets_of_a_class_deletion_are_not_of_that_class(problems, monkeypatch
     model, task, deletion = problems("gcn", "node", "classes/label")
     seen = []
     monkeypatch.setattr(
-        "graphforget.unlearning.methods.gnndelete._mse",
+        "graphforget.unlearning.methods.gnndelete.row_errors",
         lambda h, rows, target, target_rows: seen.append((rows, target_rows)) or (h * 0).sum(),
     )
     method, gone = GNNDelete(alpha=1.0, epochs=2), task.resolve(deletion)

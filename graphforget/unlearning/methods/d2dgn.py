@@ -66,7 +66,9 @@ class D2DGN(Method):
     otherwise favour, by chance, the very class it should overwrite.
 
     The defaults (ours) were tuned on DBLP, IN 2.5 %, and not blindly: test AUC was seen on the way (README, "Results").
-    `d2dgn-spec` keeps the plain reconstruction (alpha 0.5, lr 1e-3, 1,500 epochs, best validation epoch).
+    `d2dgn-fast` forgets sooner in three fifths of the epochs, `d2dgn-local` sooner still and on a neighbourhood, each
+    for some test AUC. `d2dgn-spec` keeps the plain reconstruction (alpha 0.5, lr 1e-3, 1,500 epochs, best validation
+    epoch).
 
     Parameters
     ----------
@@ -95,6 +97,7 @@ class D2DGN(Method):
     reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
     presets: ClassVar[dict] = {
         "d2dgn-spec": {"alpha": 0.5, "temperature": 1.0, "lr": 1e-3, "epochs": 1500, "selection": "auto"},
+        "d2dgn-fast": {"alpha": 0.985, "epochs": 150},
         "d2dgn-local": {"scope": "local", "alpha": 0.97, "epochs": 100},
         "d2dgn-feature": {"knowledge": "feature", "alpha": 0.5},
         "d2dgn-feature-trained-destroyer": {"knowledge": "feature", "alpha": 0.5, "destroyer": "negatives"},

@@ -14,6 +14,7 @@ from graphforget._core.errors import UnsupportedError
 from graphforget.data.graph import Graph
 from graphforget.kernels.khop import k_hop_nodes
 from graphforget.kernels.pairs import PairIndex
+from graphforget.kernels.row_errors import row_errors
 from graphforget.models.base import Model
 from graphforget.models.edited import Edited, identity_operator, ones_operator, under_operators
 from graphforget.tasks.base import Forgotten, Task, as_index
@@ -202,9 +203,8 @@ class GNNDelete(Method):
         pairs = consistency_pairs(task, gone)
         ends = as_index(region.at(np.concatenate([pairs, pairs[::-1]], axis=1).ravel()))
         others = [np.setdiff1d(nodes, pairs) for nodes in sets]
-        kept = [target.index_select(0, as_index(nodes)) for target, nodes in zip(targets, others, strict=True)]
-        rest = [as_index(region.at(nodes)) for nodes in others]
-        if self.alpha == 0 and not any(len(nodes) for nodes in rest):
+        rest = [(as_index(region.at(nodes)), as_index(nodes)) for nodes in others]
+        if self.alpha == 0 and not any(len(nodes) for nodes in others):
             raise UnsupportedError(
                 "alpha is 0, which leaves neighbourhood influence alone, and no layer of this backbone "
                 "reaches a neighbour of the deletion. Use an alpha above 0."
@@ -218,11 +218,11 @@ class GNNDelete(Method):
             else:
                 random = as_index(others_only[stream.integers(len(others_only), len(ends))])
             total = torch.zeros(())
-            for h, target, nodes, before in zip(layers, targets, rest, kept, strict=True):
+            for h, target, (here, nodes) in zip(layers, targets, rest, strict=True):
                 if self.alpha > 0:
-                    total = total + self.alpha * _mse(h, ends, target, random)
+                    total = total + self.alpha * row_errors(h, ends, target, random)
                 if self.alpha < 1 and len(nodes):
-                    total = total + (1 - self.alpha) * _mse(h, nodes, before)
+                    total = total + (1 - self.alpha) * row_errors(h, here, target, nodes)
             return total
 
         return loss
@@ -262,8 +262,3 @@ def consistency_pairs(task: Task, gone: Forgotten) -> np.ndarray:
 def _no_grad_layers(model: Model, graph: Graph) -> list[Tensor]:
     with torch.no_grad():
         return model.layers(graph)
-
-
-def _mse(h: Tensor, rows: Tensor, target: Tensor, target_rows: Tensor | None = None) -> Tensor:
-    """Return the mean squared difference of rows of h from rows of the target, or from the target as it is."""
-    return F.mse_loss(h.index_select(0, rows), target if target_rows is None else target.index_select(0, target_rows))
