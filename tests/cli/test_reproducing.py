@@ -181,14 +181,18 @@ def test_a_stopped_table_ends_at_once_and_can_be_resumed(run, mine, store, tmp_p
     long = {**GRID, "recipe": {"epochs": 200_000, "validate_every": 5}, "seeds": [1]}
     slow.write_text(to_toml({"grids": [long]}))
     process = start("reproduce", slow, "--out", tmp_path / "runs")
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("runs/work/*.checkpoint")):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
-    began = time.monotonic()
-    process.send_signal(sign)
-    told = process.communicate(timeout=60)[1]
-    assert process.returncode == 130 and time.monotonic() - began < 2.0
+    try:
+        deadline = time.monotonic() + 300
+        while not list(tmp_path.glob("runs/work/*.checkpoint")):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        began = time.monotonic()
+        process.send_signal(sign)
+        told = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 130 and time.monotonic() - began < 10.0  # half a second on an idle machine
     assert "0 of 5 parts are finished" in told and "graphforget resume slow-" in told
     done = run("reproduce", slow, "--out", tmp_path / "runs")
     assert done.code == 2 and "Add --resume" in done.err

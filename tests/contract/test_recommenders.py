@@ -31,7 +31,12 @@ SMALL = {
     "batch": 16,
     "shards": 3,
 }
-LINK_ONLY = {("selection", "val_released"), ("objective", "edge_probability"), ("destroyer", "negatives")}
+LINK_ONLY = {
+    ("selection", "val_released"),
+    ("objective", "edge_probability"),
+    ("destroyer", "negatives"),
+    ("scope", "local"),
+}
 SERVED = [name for name in methods().names() if "recommend" in methods().find(name)[0].tasks]
 NAMES = [name for name in SERVED if not LINK_ONLY & set(methods().find(name)[1].items())]
 CLASSES = [cls.name for cls in methods().classes() if cls.name in NAMES]
@@ -251,8 +256,8 @@ OTHER: dict[str, Any] = {
 }
 """Another value of a field (or of `method.field`); of all others a number is changed a little, a flag is turned."""
 
-GRAPH_ONLY = {"objective", "destroyer", "hop"}
-"""Fields with one value on recommenders; `test_refusals` and the oracles have the others."""
+GRAPH_ONLY = {"objective", "destroyer", "hop", "scope", "sample"}
+"""Fields with one value on recommenders; `test_refusals`, `test_d2dgn_local` and the oracles have the others."""
 
 TWENTY = {("mmrecun", key) for key in ("alpha", "others", "tolerance", "gold_recall")}
 """Fields of a rule about the first 20 items, of which this shop has 16; `test_mmrecun` has them."""
