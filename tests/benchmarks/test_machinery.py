@@ -116,7 +116,7 @@ def test_a_side_in_a_process_of_its_own(tmp_path):
 
 
 def test_a_comparison_makes_rows_and_says_what_does_not_run(tmp_path):
-    bench = Bench(None, tmp_path, threads=1, rounds=1, least=1e-3, without=frozenset({"dgl"}))
+    bench = Bench(None, tmp_path, 1, rounds=1, least=1e-3, without=frozenset({"dgl"}), scratch=tmp_path)
     part = Part("benchmarks.limits:stream", {"numbers": 1000})
     peers = {
         "itself": Peer(part, Target("ratio", ">=", 1e6), note="twice", factor=2.0),
@@ -135,7 +135,7 @@ def test_a_comparison_makes_rows_and_says_what_does_not_run(tmp_path):
 
 
 def test_a_wrong_answer_stops_the_comparison(tmp_path):
-    bench = Bench(None, tmp_path, threads=1, rounds=1, least=1e-3)
+    bench = Bench(None, tmp_path, threads=1, rounds=1, least=1e-3, scratch=tmp_path)
     part = Part("benchmarks.limits:stream", {"numbers": 10})
 
     def check(ours, theirs):
