@@ -124,6 +124,13 @@ class ModelOptions:
     weight_decay: Annotated[float | None, Parameter(help="l2 penalty of Adam.")] = None
     max_grad_norm: Annotated[float | None, Parameter(help="Clip the norm of the gradient to this.")] = None
     validate_every: Annotated[SomeWhole, Parameter(help="Epochs between validations and checkpoints.")] = None
+    batch: Annotated[
+        SomeWhole, Parameter(help="Interactions in one step (2048; or by backbone); edges or nodes with --neighbours.")
+    ] = None
+    neighbours: Annotated[
+        str | None,
+        Parameter(help="Train on mini-batches: neighbours drawn at each hop, one number a layer, as 15,10 (all)."),
+    ] = None
     selection: Annotated[str | None, Parameter(help="Validation metric that picks the epoch, or 'last'.")] = None
     patience: Annotated[SomeWhole, Parameter(help="Validations without progress before training stops.")] = None
 
@@ -149,7 +156,6 @@ class GraphModel(ModelOptions):
 class RecommenderModel(ModelOptions):
     """Backbone and recipe of a recommender."""
 
-    batch: Annotated[SomeWhole, Parameter(help="Interactions in one step (2048; or by backbone).")] = None
     dim: Annotated[SomeWhole, Parameter(help="Width of the learned embeddings (64).")] = None
     layers: Annotated[
         str | None, Parameter(help="Number of layers, or their widths where the backbone asks for these, as 64,32,16.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -53,7 +53,10 @@ class Graph(Memo):
     notes: what `build` dropped or merged.
     benchmark: True for a data set with a card; its tasks default to the published protocol.
     column_order: True where published splits number the edges by (v, u) instead of (u, v).
+    symmetric: whether the adjacency is; see `Neighbourhood` for one that is not.
     """
+
+    symmetric: ClassVar[bool] = True
 
     n_nodes: int
     edges: np.ndarray

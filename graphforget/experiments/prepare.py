@@ -23,6 +23,7 @@ from graphforget.models.zoo import backbones
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.recommend import Recommendation
+from graphforget.training.sampled import check_sampling
 from graphforget.training.train import REVISION, digest_of
 from graphforget.unlearning.method import SIDE_KINDS
 from graphforget.unlearning.run import check_supported
@@ -121,12 +122,18 @@ def check_selects(task: Task) -> None:
 def check_recipe(setup: Setup, task: Task) -> None:
     """Raise UsageError unless the recipe selects by a validation metric of the task, or takes the last epoch.
 
-    Raises it for batches of a task that has none, too, and DataError when there is nothing to select on.
+    Raises it for batches of a task that has none and for neighbours that do not fit the backbone, too, and DataError
+    when there is nothing to select on.
     """
     check_selects(task)
     recipe = setup.make_recipe()
-    if recipe.batch is not None and not isinstance(task, Recommendation):
-        raise UsageError(f"--batch is {recipe.batch}, but a {task.name} task trains on full batches. Leave it out.")
+    if recipe.neighbours is not None:
+        check_sampling(setup.make_backbone(), recipe)
+    elif recipe.batch is not None and not isinstance(task, Recommendation):
+        raise UsageError(
+            f"--batch is {recipe.batch}, but a {task.name} task trains on full batches. Leave it out, or draw "
+            "neighbours (--neighbours 15,10)."
+        )
     known, chosen = ["last", *_measured(task)], recipe.selection
     if chosen != "last" and not task.validates:
         raise UsageError(

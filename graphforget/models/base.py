@@ -14,12 +14,15 @@ from torch import Tensor, nn
 from graphforget._core.errors import DataError, UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.graph import Graph
+from graphforget.data.neighbourhood import Neighbourhood
 from graphforget.kernels.propagate import linear_sparse
 
 Hook = Callable[[int, Tensor], Tensor]
 Steps = Callable[[int], Iterable[Callable[[], Tensor]]]
 """Epoch -> the losses to minimise in it, one step each."""
 DEFAULT_WIDTH = 64
+BLOCK_ROWS = 1 << 18
+"""Rows of a layer that are computed at a time where no gradient is needed; smaller graphs are computed whole."""
 _WAYS = ("at_rows", "propagated", "layers", "readout")
 """Functions of a model that must fit together."""
 
@@ -78,6 +81,10 @@ class Model(nn.Module):
         """
         nearest = next(cls for cls in type(self).__mro__ if not vars(cls).keys().isdisjoint(_WAYS))
         return "at_rows" in vars(nearest)
+
+    def indivisible(self) -> str | None:
+        """Return why the loss of a batch is not the mean of the losses of its items, in words; None where it is."""
+        return None
 
     def clear_features(self, rows: Mapping[str, np.ndarray]) -> None:
         """Undo, in place, what was learned about the features of some items; here nothing is.
@@ -201,10 +208,31 @@ class Backbone(Model):
             if number == 1 and first is not None:
                 h = first
             else:
-                h = convolution(graph, None if h is None else torch.relu(h))
+                h = convolved(convolution, graph, h)
             h = hook(number, h) if hook else h
             found.append(h)
         return found
+
+    def sampled_rows(
+        self, graph: Graph, rows: np.ndarray, hops: Sequence[tuple[int, int]]
+    ) -> tuple[list[Tensor], Tensor]:
+        """Return the readout of the ascending nodes `rows`, computed from drawn neighbours; no layers beside it.
+
+        Every layer draws anew (Hamilton et al. 2017, algorithm 2). What is drawn for a node of a layer depends on the
+        key and the node alone, so a row does not depend on which other rows are asked for.
+
+        hops: (neighbours, stream key) of each hop outward: of the last layer first.
+        """
+        parts: list[Neighbourhood] = []
+        for hop, (count, key) in enumerate(hops, start=1):
+            wanted = parts[-1].nodes if parts else rows
+            parts.append(Neighbourhood.of(graph, wanted, count, key, features=hop == len(hops)))
+        h: Tensor | None = None
+        for convolution, part in zip(self.convolutions, reversed(parts), strict=True):
+            out = convolution(part, None if h is None else torch.relu(h))
+            h = out.index_select(0, torch.from_numpy(part.rows).to(out.device))
+        assert h is not None
+        return [], h
 
     def flops(self, graph: Graph) -> int:
         """Return the operations of one forward pass: products with weights and along edges."""
@@ -227,6 +255,26 @@ class Convolution(nn.Module):
     @abstractmethod
     def flops(self, graph: Graph, inputs: int, n_out: int) -> int:
         """Return the operations of one pass, `inputs` being the stored entries of the layer's input."""
+
+
+def convolved(convolution: Convolution, graph: Graph, h: Tensor | None, block: int = BLOCK_ROWS) -> Tensor:
+    """Return the next layer, given the embeddings before the activation (None for the first layer).
+
+    Without gradients, more than `block` nodes are computed `block` at a time, each block from all neighbours of its
+    nodes: memory beyond the two layers grows with the block, and the rows are those of the whole product.
+    """
+    if torch.is_grad_enabled() or graph.n_nodes <= block:
+        return convolution(graph, None if h is None else torch.relu(h))
+    found: Tensor | None = None
+    for first in range(0, graph.n_nodes, block):
+        rows = np.arange(first, min(first + block, graph.n_nodes))
+        part = Neighbourhood.of(graph, rows, features=h is None)
+        near = None if h is None else torch.relu(h.index_select(0, torch.from_numpy(part.nodes).to(h.device)))
+        out = convolution(part, near)
+        found = out.new_empty(graph.n_nodes, out.shape[1]) if found is None else found
+        found[first : first + len(rows)] = out.index_select(0, torch.from_numpy(part.rows).to(out.device))
+    assert found is not None
+    return found
 
 
 def times_weight(graph: Graph, h: Tensor | None, weight: Tensor) -> Tensor:

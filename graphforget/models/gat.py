@@ -14,7 +14,7 @@ from graphforget.models.base import Backbone, Convolution, glorot, times_weight
 
 def looped_adjacency(graph: Graph) -> Sparse:
     """Return the adjacency with a self-loop at every node."""
-    return graph.memo("looped_adjacency", lambda: Sparse(with_self_loops(graph.csr), symmetric=True))
+    return graph.memo("looped_adjacency", lambda: Sparse(with_self_loops(graph.csr), symmetric=graph.symmetric))
 
 
 class GATConvolution(Convolution):

@@ -12,7 +12,7 @@ from graphforget.models.base import Backbone, Convolution, fan_in, times_weight
 
 def plain_adjacency(graph: Graph) -> Sparse:
     """Return the adjacency with value 1 for both directions of every edge."""
-    return graph.memo("plain_adjacency", lambda: Sparse(graph.csr, symmetric=True))
+    return graph.memo("plain_adjacency", lambda: Sparse(graph.csr, symmetric=graph.symmetric))
 
 
 class GINConvolution(Convolution):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from graphforget.data.interactions import Interactions
 from graphforget.kernels.mean_propagation import mean_propagation
+from graphforget.kernels.neighbours import renumbered, sample_neighbours
+from graphforget.kernels.propagate import Sparse, propagate
 from graphforget.models.base import Hook
 from graphforget.models.mf import MF, propagated_layers, with_entities
 from graphforget.tasks.base import as_index
@@ -70,6 +74,34 @@ class LightGCN(MF):
         learned = with_entities(self, data)
         first = learned.index_select(0, as_index(rows))
         return [first], mean_propagation(data.normalised, learned, rows, self.n_layers)
+
+    def sampled_rows(
+        self, data: Interactions, rows: np.ndarray, hops: Sequence[tuple[int, int]]
+    ) -> tuple[list[Tensor], Tensor]:
+        """Return the rows of E^(0) and of the mean of all layers, each computed from drawn neighbours.
+
+        See `Backbone.sampled_rows`; an entry of A_hat that was drawn counts for those of its row that were not.
+        """
+        nodes, parts, wanted = rows, [], [rows]
+        for count, key in hops:
+            found = sample_neighbours(data.normalised.csr, nodes, count, key)
+            nodes, _, local = renumbered(found, nodes)
+            parts.append(local)
+            wanted.append(nodes)
+        h = self._learned_rows(nodes, data.n_users)
+        first = total = h.index_select(0, as_index(np.searchsorted(nodes, rows)).to(h.device))
+        for local, there in zip(reversed(parts), reversed(wanted[:-1]), strict=True):
+            h = propagate(Sparse(local), h)
+            total = total + h.index_select(0, as_index(np.searchsorted(there, rows)).to(h.device))
+        return [first], total / len(wanted)
+
+    def _learned_rows(self, nodes: np.ndarray, n_users: int) -> Tensor:
+        """Return the learned embeddings of ascending nodes; zeros for entities that are no items."""
+        ends = n_users, n_users + len(self.items)
+        user, item, _ = np.split(nodes, np.searchsorted(nodes, ends))
+        tables = ((self.users, user), (self.items, item - n_users))
+        found = torch.cat([table.index_select(0, as_index(at).to(table.device)) for table, at in tables])
+        return F.pad(found, (0, 0, 0, len(nodes) - len(found)))
 
     def readout(self, layers: list[Tensor]) -> Tensor:
         """Return the mean of all layers."""

@@ -83,6 +83,11 @@ class MF(Recommender):
         loss = LOSSES[self.loss]
         return None if loss is None else loss(z, items, self.temperature, self.candidates)
 
+    def indivisible(self) -> str | None:
+        """Return why the loss of a batch is not the mean of the losses of its triples; None where it is."""
+        shared = None if LOSSES[self.loss] is None else f"loss='{self.loss}' compares with others of the same batch"
+        return shared or super().indivisible()
+
     def build(self, streams: Streams) -> None:
         """Create the tables of users and of items."""
         assert self.sizes is not None

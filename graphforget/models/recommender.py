@@ -149,6 +149,12 @@ class Recommender(Model):
         if not isinstance(data, Interactions):
             raise UsageError(f"{self.name} recommends items to users; graph '{data.name}' has neither. Use a GCN.")
 
+    def indivisible(self) -> str | None:
+        """Return why the loss of a batch is not the mean of the losses of its triples; None where it is."""
+        if self.reg and (self.reg_form != "half_squared" or not self.reg_per_batch):
+            return "its regulariser belongs to a batch as a whole (reg_form='norm' or reg_per_batch=False)"
+        return None
+
     def extra_loss(self, data: Interactions, layers: list[Tensor], z: Tensor, items: Items, epoch: int) -> Tensor:
         """Return what a batch adds to the ranking loss: the regulariser of its users, items and negatives.
 

@@ -24,6 +24,8 @@ from graphforget.kernels.pairs import PairIndex
 from graphforget.kernels.ranking import auc
 from graphforget.kernels.subgraph import edges_among
 
+RowsOf = Callable[[Any, np.ndarray], tuple[list[Tensor], Tensor]]
+"""(data, ascending nodes) -> these rows of the layers that a backbone's own losses read, and of the readout."""
 NO_NODES = np.empty(0, dtype=np.int64)
 NO_EDGES = np.empty((2, 0), dtype=np.int64)
 
@@ -201,8 +203,24 @@ class Task(ABC):
         Raises UsageError for a batch size, which full-batch tasks do not have.
         """
         if batch is not None:
-            raise UsageError(f"'batch' is {batch}, but a {self.name} task trains on full batches; leave it out.")
+            raise UsageError(
+                f"'batch' is {batch}, but a {self.name} task trains on full batches; leave it out, or draw neighbours "
+                "(neighbours='15,10')."
+            )
         return (lambda: self.objective(model(self.graph), streams("negatives", epoch=epoch)),)
+
+    @abstractmethod
+    def batches(self, streams: Streams, epoch: int, batch: int) -> Sequence[Any]:
+        """Return the batches of an epoch (`tasks.batches.Batch`), `batch` training edges, nodes or triples each."""
+
+    def batch_loss(self, model: Any, items: Items, epoch: int, at_rows: RowsOf) -> Tensor:
+        """Return the (weighted) mean of the losses of a batch's items; `at_rows` gives the rows of its nodes."""
+        from graphforget.tasks.batches import near_items
+
+        del model, epoch  # recommenders add losses of their own
+        rows, near = near_items(items)
+        z = at_rows(self.graph, rows)[1]
+        return weighted_mean(self.item_losses(self.responses(z, near), near), near.weights)
 
     def non_edges(self, count: int, stream: Stream) -> np.ndarray:
         """Return (2, count) random pairs of nodes that no training edge joins."""

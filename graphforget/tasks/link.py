@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from graphforget._core.errors import DataError, UsageError
-from graphforget._core.streams import Stream
+from graphforget._core.streams import Stream, Streams
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
 from graphforget.kernels.csr import CSR, symmetric_csr
@@ -28,6 +28,7 @@ from graphforget.tasks.base import (
     check_seed,
     check_share,
 )
+from graphforget.tasks.batches import Batch, edge_batches
 from graphforget.tasks.link_pools import Hop, pool, reached
 from graphforget.tasks.link_split import LinkSplit, divided, edge_keys, split_without, trained_on
 
@@ -183,9 +184,7 @@ class LinkPrediction(Task):
         """Return all training edges (target 1) and fresh negatives (target 0), without the forgotten pairs if given.
 
         The protocol counts both directions of each edge and as many negatives. A pair scores the same in both
-        directions, so each edge stands here once with twice the weight.
-
-        `negatives` is how many are drawn for each edge; together they weigh as much as all edges.
+        directions, so each edge stands here once with twice the weight; see `Task.training_items`.
         """
         positives = self.positives if gone is None else self._retained_positives(gone)
         m = len(positives)
@@ -195,6 +194,11 @@ class LinkPrediction(Task):
         weights = torch.full_like(targets, (1 + negatives) / (2 * negatives))
         weights[:m] = (1 + negatives) / 2
         return Items(targets=targets, pairs=(positives, drawn), weights=weights)
+
+    def batches(self, streams: Streams, epoch: int, batch: int) -> list[Batch]:
+        """Return every training edge once, each with two fresh negatives."""
+        draw = lambda count, key: _non_edges(self.graph.csr, count, Stream(key), self.graph.name)  # noqa: E731
+        return edge_batches(self.graph.edges, draw, self.graph.n_nodes, streams, epoch, batch)
 
     def _retained_positives(self, gone: Forgotten) -> PairIndex:
         keep = self._is_retained(gone)

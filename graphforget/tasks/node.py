@@ -12,11 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from graphforget._core.errors import DataError, UsageError
-from graphforget._core.streams import Stream
+from graphforget._core.streams import Stream, Streams
 from graphforget._core.words import counted
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
 from graphforget.tasks.base import Forgotten, Items, Task, as_index, check_data, check_seed
+from graphforget.tasks.batches import Batch, node_batches
 
 ClassMode = Literal["label", "entity"]
 PARTS = ("train", "val", "test")
@@ -128,6 +129,10 @@ class NodeClassification(Task):
         del stream, negatives  # nothing is sampled
         nodes = self.train_nodes if gone is None else np.setdiff1d(self.train_nodes, gone.items)
         return self._items(nodes)
+
+    def batches(self, streams: Streams, epoch: int, batch: int) -> list[Batch]:
+        """Return every training node once."""
+        return node_batches(self.train_nodes, self._items, streams, epoch, batch)
 
     def forgotten_items(self, gone: Forgotten) -> Items:
         """Return the forgotten nodes; for a deletion of edges, their endpoints.

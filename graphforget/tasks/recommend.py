@@ -23,15 +23,18 @@ from graphforget.kernels.item_negatives import sample_items
 from graphforget.kernels.pairs import PairIndex, pair_scores
 from graphforget.kernels.ranked_metrics import MAP, NDCG
 from graphforget.kernels.row_sets import RowSets
-from graphforget.tasks.base import Forgotten, Items, Task, bernoulli_divergence, check_data, check_seed, check_share
-from graphforget.tasks.recommend_batches import (
-    NEGATIVES,
-    SAMPLERS,
-    Triples,
-    epoch_triples,
-    near_items,
-    negative_weights,
+from graphforget.tasks.base import (
+    Forgotten,
+    Items,
+    RowsOf,
+    Task,
+    bernoulli_divergence,
+    check_data,
+    check_seed,
+    check_share,
 )
+from graphforget.tasks.batches import Batch, near_items
+from graphforget.tasks.recommend_batches import NEGATIVES, SAMPLERS, Triples, epoch_triples, negative_weights
 from graphforget.tasks.recommend_lists import MASKS, best_items, list_metrics, masked, truth_of
 
 CUTOFFS = (10, 20, 50)
@@ -167,17 +170,25 @@ class Recommendation(Task):
 
     def steps(self, model: Any, streams: Streams, epoch: int, batch: int | None) -> Sequence[Callable[[], Tensor]]:
         """Return the losses of the batches of an epoch: BPR and what the backbone adds to it."""
+        found = self.batches(streams, epoch, batch)
+        return [lambda one=one: self.batch_loss(model, one.draw(0, one.size), epoch) for one in found]
+
+    def batches(self, streams: Streams, epoch: int, batch: int | None) -> list[Batch]:
+        """Return the batches of triples of an epoch, in the order of the `sampler`; None makes one of them all."""
         drawn = epoch_triples(self.graph, self.chosen, self.sampler, self.negatives, streams, epoch, batch)
         size = len(drawn) if batch is None else batch
-        starts = range(0, len(drawn), size)
-        return [lambda at=at: self.batch_loss(model, self.items(drawn.part(at, at + size)), epoch) for at in starts]
+        parts = [drawn.part(at, at + size) for at in range(0, len(drawn), size)]
+        return [Batch(len(part), lambda first, last, part=part: self.items(part.part(first, last))) for part in parts]
 
-    def batch_loss(self, model: Any, items: Items, epoch: int) -> Tensor:
-        """Return mean BPR of a batch (or the backbone's own ranking loss) and what the backbone adds to it."""
+    def batch_loss(self, model: Any, items: Items, epoch: int, at_rows: RowsOf | None = None) -> Tensor:
+        """Return mean BPR of a batch (or the backbone's own ranking loss) and what the backbone adds to it.
+
+        at_rows: how the rows of a batch are computed; None takes the model's own way.
+        """
         model.check_data(self.graph)
-        if model.has_rows():
+        if at_rows is not None or model.has_rows():
             rows, items = near_items(items)
-            layers, z = model.at_rows(self.graph, rows)
+            layers, z = (at_rows or model.at_rows)(self.graph, rows)
         else:
             layers = model.layers(self.graph)
             z = model.readout(layers)

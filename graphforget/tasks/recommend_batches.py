@@ -11,9 +11,7 @@ from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.kernels.item_negatives import sample_items
 from graphforget.kernels.orders import epoch_order, pick_items, shuffled_pairs, user_draws, users_without_replacement
-from graphforget.kernels.pairs import PairIndex
 from graphforget.kernels.row_sets import RowSets
-from graphforget.tasks.base import Items
 
 SAMPLERS = ("edges", "users", "each-user", "kgat")
 NEGATIVES = ("uniform", "trained", "popularity")
@@ -76,11 +74,3 @@ def negative_weights(data: Interactions, negatives: str) -> np.ndarray | None:
     """
     counts = data.item_degrees
     return {"uniform": None, "trained": (counts > 0).astype(np.int64), "popularity": counts}[negatives]
-
-
-def near_items(items: Items) -> tuple[np.ndarray, Items]:
-    """Return the node numbers that items name, sorted, and the items with places in that list for node numbers."""
-    both = items.pairs[0]
-    rows, places = np.unique(np.concatenate([both.u, both.v]), return_inverse=True)
-    pairs = PairIndex.of(places.reshape(2, -1), len(rows))
-    return rows, Items(targets=items.targets, pairs=(pairs,))

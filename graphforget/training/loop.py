@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from graphforget._core.streams import Streams
 from graphforget.models.base import Steps
 from graphforget.training.checkpoint import Checkpoint
 from graphforget.training.recipe import Recipe
+from graphforget.training.workers import ALONE, Workers
 
 Objective = Callable[[int], Tensor]
 Validate = Callable[[], dict[str, float]]
@@ -59,6 +61,7 @@ def fit(
     checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
     enough: Enough | None = None,
+    workers: Workers = ALONE,
 ) -> State:
     """Minimise the losses of each epoch with Adam and leave the model at the selected epoch.
 
@@ -71,6 +74,7 @@ def fit(
     checkpoint: where the run is saved at each validation and resumed from; None keeps it in memory.
     progress: called with (epoch, epochs, metrics) after each epoch.
     enough: says of the metrics of a validation whether training may end there; None trains on.
+    workers: processes that run this together, each with its part of every loss; the first writes the checkpoint.
 
     Raises DivergedError when the loss is NaN or infinite.
     """
@@ -83,7 +87,7 @@ def fit(
     while state.epoch < recipe.epochs and not _exhausted(state, recipe):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(noise("noise", epoch=state.epoch).key >> 1)
-            loss = _epoch(model, phases, optimisers, state.epoch, recipe)
+            loss = _epoch(model, phases, optimisers, state.epoch, recipe, workers)
         state.epoch += 1
         metrics: dict[str, float] = {}
         if state.epoch % recipe.validate_every == 0 or state.epoch == recipe.epochs:
@@ -92,7 +96,7 @@ def fit(
             if _improved(state, metrics, recipe):
                 best = snapshot(model)
             state.finished = enough is not None and enough(metrics)
-            if checkpoint is not None:
+            if checkpoint is not None and workers.rank == 0:
                 checkpoint.save(model, optimisers, state, best)
         if progress is not None:
             progress(state.epoch, recipe.epochs, {"loss": loss, **metrics})
@@ -110,7 +114,12 @@ def _adam(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def _epoch(
-    model: nn.Module, phases: list[Phase], optimisers: list[torch.optim.Optimizer], epoch: int, recipe: Recipe
+    model: nn.Module,
+    phases: list[Phase],
+    optimisers: list[torch.optim.Optimizer],
+    epoch: int,
+    recipe: Recipe,
+    workers: Workers,
 ) -> float:
     """Run all steps of an epoch and return their mean loss (the first phase's)."""
     model.train()
@@ -118,7 +127,8 @@ def _epoch(
     for phase, optimiser in zip(phases, optimisers, strict=True):
         for group in optimiser.param_groups:
             group["lr"] = recipe.lr * recipe.lr_decay**epoch
-        losses = [_step(model, optimiser, loss, epoch, recipe.max_grad_norm) for loss in phase.steps(epoch)]
+        step = partial(_step, model, optimiser, epoch=epoch, max_norm=recipe.max_grad_norm, workers=workers)
+        losses = [step(loss) for loss in phase.steps(epoch)]
         if not losses:
             raise UsageError(f"Training: phase '{phase.name}' has no step in epoch {epoch + 1}: it has no data.")
         means.append(math.fsum(losses) / len(losses))
@@ -132,13 +142,15 @@ def _step(
     objective: Callable[[], Tensor],
     epoch: int,
     max_norm: float | None,
+    workers: Workers,
 ) -> float:
     optimiser.zero_grad(set_to_none=True)
     loss = objective()
-    value = loss.item()
+    value = workers.total(loss.item(), loss)
     if not math.isfinite(value):
         raise DivergedError(f"The loss became {value} in epoch {epoch + 1}. Lower the learning rate ('lr').")
     loss.backward()
+    workers.add_gradients(model)
     if max_norm is not None:
         nn.utils.clip_grad_norm_(model.parameters(), max_norm)
     optimiser.step()

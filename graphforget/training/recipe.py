@@ -32,6 +32,16 @@ def _check_number(key: str, value: Any, *, high: float = math.inf, zero: bool = 
         raise UsageError(f"Recipe: '{key}' must be {low} and {limit}{other}; got {value!r}.")
 
 
+def _check_neighbours(text: Any) -> None:
+    """Raise UsageError unless `text` lists whole numbers of at least 1, or is None."""
+    parts = text.split(",") if isinstance(text, str) else [text]
+    if text is not None and not all(isinstance(part, str) and part.isdecimal() and int(part) > 0 for part in parts):
+        raise UsageError(
+            "Recipe: 'neighbours' must list how many neighbours each hop draws, at least 1, as 15,10, or be left out; "
+            f"got {text!r}."
+        )
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Hyper-parameters of one training run.
@@ -46,8 +56,11 @@ class Recipe:
         `validate` names what there is; larger is better for all of them.
     patience: validations without improvement after which training stops; None never stops early.
     max_grad_norm: clip the norm of the whole gradient to this; None does not clip.
-    batch: interactions in one step of a recommender; other tasks train on full batches and have None.
+    batch: interactions in one step of a recommender; edges or training nodes in one step of other tasks, which train
+        on full batches (None) unless `neighbours` are drawn. Each of several processes computes so many.
     lr_decay: factor on the learning rate from epoch to epoch.
+    neighbours: "15,10" computes a batch from 15 random neighbours of its nodes and 10 of each of these, drawn anew in
+        every step; one number for each layer. None computes with all neighbours.
     """
 
     epochs: int = 2000
@@ -59,6 +72,7 @@ class Recipe:
     max_grad_norm: float | None = None
     batch: int | None = None
     lr_decay: float = 1.0
+    neighbours: str | None = None
 
     def __post_init__(self) -> None:
         for key in ("epochs", "validate_every"):
@@ -69,14 +83,20 @@ class Recipe:
         _check_number("weight_decay", self.weight_decay, zero=True)
         _check_number("max_grad_norm", self.max_grad_norm, left_out=True)
         _check_number("lr_decay", self.lr_decay, high=1.0)
+        _check_neighbours(self.neighbours)
         if not isinstance(self.selection, str) or not self.selection:
             raise UsageError(
                 f"Recipe: 'selection' must be the name of a validation metric, or 'last'; got {self.selection!r}."
             )
 
     def as_dict(self) -> dict:
-        """Return the fields, for JSON."""
-        return asdict(self)
+        """Return the fields, for JSON; without `neighbours` where none are drawn, so that older digests hold."""
+        return {key: value for key, value in asdict(self).items() if key != "neighbours" or value is not None}
+
+    @property
+    def fanouts(self) -> tuple[int, ...]:
+        """Neighbours drawn at each hop outward; empty where all are taken."""
+        return () if self.neighbours is None else tuple(int(part) for part in self.neighbours.split(","))
 
 
 LINK = Recipe()

@@ -22,6 +22,8 @@ from graphforget.tasks.base import Forgotten, Task, check_data, check_seed
 from graphforget.training.checkpoint import Checkpoint
 from graphforget.training.loop import Phase, Progress, State, fit
 from graphforget.training.recipe import Recipe, changed, default_recipe
+from graphforget.training.sampled import check_divisible, check_sampling, sampled_steps
+from graphforget.training.workers import ALONE, Workers
 
 REVISION = 3
 """Raised when a change of the code changes the bytes of trained models: run folders of older code are then refused."""
@@ -97,21 +99,30 @@ def run_training(
 ) -> Model:
     """Train `model` in place on the task's objective and return it with its provenance.
 
-    Where its users and items start from an MF that has to be trained first, that is done here, on the same task.
+    Where its users and items start from an MF that has to be trained first, that is done here, on the same task. With
+    `neighbours` in the recipe, several processes (`torchrun`) train together, see `Workers`; without, each for itself.
     """
     streams = Streams(seed)
     if model.pretraining is not None:
         model.start_from(pretrained(model.pretraining, task, seed))
-    saved = checkpoint and Checkpoint(checkpoint, _run_digest(model, task, recipe, seed))
+    workers = ALONE if recipe.neighbours is None else Workers.joined(next(model.parameters()).device)
+    check_divisible(model, workers)
+    saved = None
+    if checkpoint is not None or workers.count > 1:
+        digest = _run_digest(model, task, recipe, seed)
+        workers.check_agree(digest, next(model.parameters()).device)
+        digest = digest if workers.count == 1 else digest_of(digest, workers.count)
+        saved = checkpoint and Checkpoint(checkpoint, digest)
     with one_torch_thread():
         state = fit(
             model,
-            phases(model, task, recipe, streams),
+            phases(model, task, recipe, streams, workers),
             validator(model, task, gone),
             recipe,
             noise=streams,
             checkpoint=saved,
             progress=progress,
+            workers=workers,
         )
     model.provenance = provenance(recipe, seed, task, state)
     return model
@@ -128,9 +139,13 @@ def pretrained(first: Pretraining, task: Task, seed: int) -> MF:
     return train(MF(**first.arguments), task, seed=seed, recipe=recipe)
 
 
-def phases(model: Model, task: Task, recipe: Recipe, streams: Streams) -> list[Phase]:
+def phases(model: Model, task: Task, recipe: Recipe, streams: Streams, workers: Workers = ALONE) -> list[Phase]:
     """Return the phases of an epoch: the task's objective, then what the model trains beside it."""
-    main = Phase("main", lambda epoch: task.steps(model, streams, epoch, recipe.batch))
+    if recipe.neighbours is None:
+        main = Phase("main", lambda epoch: task.steps(model, streams, epoch, recipe.batch))
+    else:
+        check_sampling(model, recipe)
+        main = Phase("main", lambda epoch: sampled_steps(model, task, recipe, streams, epoch, workers))
     return [main, *(Phase(name, steps) for name, steps in model.side_phases(task.graph, streams).items())]
 
 

@@ -97,3 +97,14 @@ def test_when_every_method_fails_there_is_a_sentence_and_no_table(run, own, data
     done = run("edges", own / "edges.csv", "gcn", "--count", 9, *data, *FAST, "--method", huge)
     assert (done.code, done.out) == (5, "")
     assert "Train longer or with a larger learning rate." in done.err
+
+
+def test_a_graph_model_trains_on_drawn_neighbours(run, own, data):
+    drawn = ["--neighbours", "3,2", "--batch", 40]
+    done = run("edges", own / "edges.csv", "gcn", "--count", 9, *data, *FAST, *METHOD, *drawn, "--json")
+    assert (done.code, done.err) == (0, "")
+    found = json.loads(done.out)
+    assert rows(found["report"]) == ROWS
+    assert found["plan"]["setup"]["recipe"]["neighbours"] == "3,2"
+    refused = run("edges", own / "edges.csv", "gcn", "--count", 9, *data, "--neighbours", "3", "--batch", 40)
+    assert refused.code == 2 and "names 1 hops, but the gcn has 2 layers" in refused.err

@@ -45,6 +45,8 @@ class FineTune(Method):
         """Return the fine-tuned model."""
         task, model, streams = problem.retained, problem.original.clone(), problem.streams.child(self.name)
         epochs = DEFAULT_EPOCHS[task.name] if self.epochs is None else self.epochs
-        recipe = problem.recipe_for(self, self.validate_every, epochs=epochs, batch=problem.recipe.batch)
+        made = problem.recipe
+        more = {"epochs": epochs, "batch": made.batch, "neighbours": made.neighbours}
+        recipe = problem.recipe_for(self, self.validate_every, **more)
         problem.fit(model, phases(model, task, recipe, streams), recipe, self)
         return model

@@ -1,0 +1,95 @@
+"""Two processes that share every batch train as one process with the doubled batch does."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from graphforget._core.errors import UnsupportedError
+from graphforget.models.lightgcn import LightGCN
+from graphforget.training.sampled import check_divisible
+from graphforget.training.train import train
+from graphforget.training.workers import ALONE, Workers, nothing
+
+CHILD = Path(__file__).with_name("worker.py")
+ROOT = CHILD.parents[2]
+
+
+@pytest.fixture(scope="module")
+def child():
+    """The child's module, to run it here."""
+    spec = importlib.util.spec_from_file_location("training_worker", CHILD)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """What two processes on this machine, with the environment that torchrun gives them, have trained."""
+    folder = tmp_path_factory.mktemp("workers")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "PYTHONPATH": path}
+    threads = {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+    started = [
+        subprocess.Popen(
+            [sys.executable, str(CHILD), str(folder)],
+            env={**os.environ, **common, **threads, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    try:
+        told = [process.communicate(timeout=600)[1] for process in started]
+    finally:
+        for process in started:
+            process.kill()
+    assert [process.returncode for process in started] == [0, 0], told
+    return [json.loads((folder / f"{rank}.json").read_text(encoding="utf-8")) for rank in range(2)]
+
+
+@pytest.mark.parametrize("name", ["link", "node", "recommend"])
+def test_two_processes_are_one_with_the_doubled_batch(child, pair, name):
+    backbone, task, recipe = child.parts(name)
+    recipe["batch"] += recipe["batch"] % 2  # what two halves, rounded up, make together
+    history = train(backbone, task, **recipe).provenance.history
+    assert pair[0][name] == pair[1][name]
+    found = pair[0][name]["history"]
+    assert [entry["loss"] for entry in found] == pytest.approx([entry["loss"] for entry in history], rel=2e-5)
+    assert len(found) == 3 and found[-1]["loss"] < found[0]["loss"]
+    halved = train(backbone, task, **{**recipe, "batch": recipe["batch"] // 2}).provenance.history
+    assert halved[-1]["loss"] != pytest.approx(found[-1]["loss"], rel=2e-5)
+
+
+def test_parts_cover_a_batch_once():
+    for size in (0, 1, 2, 7, 100):
+        parts = [Workers(rank, 3).part(size) for rank in range(3)]
+        assert parts[0][0] == 0 and parts[-1][1] == size
+        assert all(left[1] == right[0] for left, right in zip(parts, parts[1:], strict=False))
+
+
+def test_an_empty_part_has_gradients_of_zero():
+    layer = torch.nn.Linear(3, 2)
+    loss = nothing(layer.parameters())
+    loss.backward()
+    assert float(loss.detach()) == 0 and all(not p.grad.any() for p in layer.parameters())
+
+
+@pytest.mark.parametrize("options", [{"reg_form": "norm"}, {"reg_per_batch": False}, {"loss": "softmax"}])
+def test_a_loss_that_belongs_to_a_whole_batch_is_not_shared(options):
+    with pytest.raises(UnsupportedError, match="2 processes cannot share a batch"):
+        check_divisible(LightGCN(**options), Workers(0, 2))
+    check_divisible(LightGCN(**options), ALONE)
+    check_divisible(LightGCN(), Workers(0, 2))
