@@ -133,9 +133,9 @@ def test_every_graph_backbone_learns_as_it_does_on_full_batches(name):
     [
         (GCN(hidden=8), {"neighbours": "4"}, UsageError, "names 1 hops, but the gcn has 2 layers"),
         (GCN(hidden=8), {"batch": None}, UsageError, r"give their size \('batch'\), too"),
-        (GCN(hidden=8), {"neighbours": "4,0"}, UsageError, "'neighbours' must list how many neighbours"),
-        (GCN(hidden=8), {"neighbours": "4,"}, UsageError, "'neighbours' must list how many neighbours"),
-        (GCN(hidden=8), {"neighbours": 4}, UsageError, "'neighbours' must list how many neighbours"),
+        (GCN(hidden=8), {"neighbours": "4,0"}, UsageError, "'neighbours' must be the number of neighbours"),
+        (GCN(hidden=8), {"neighbours": "4,"}, UsageError, "'neighbours' must be the number of neighbours"),
+        (GCN(hidden=8), {"neighbours": 4}, UsageError, "'neighbours' must be the number of neighbours"),
         (GCN(hidden=8), {"neighbours": None}, UsageError, "trains on full batches; leave it out, or draw neighbours"),
         (MF(dim=8), {}, UnsupportedError, "a mf is not computed from drawn neighbours; gcn, sage, gat, gin and lightg"),
     ],
