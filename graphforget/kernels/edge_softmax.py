@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numba import njit, prange
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from graphforget.kernels.csr import CSR, row_ids
+from graphforget.kernels.csr import CSR
+from graphforget.kernels.edge_softmax_torch import attention_torch
 from graphforget.kernels.lowlevel import chunk_start, count_parts, exp_below, prefetch_row
 from graphforget.kernels.propagate import Sparse
 from graphforget.kernels.tiles import AHEAD, sum_rows
@@ -210,7 +210,7 @@ def attention(structure: Sparse | CSR, x: Tensor, left: Tensor, right: Tensor, s
     Velickovic et al. 2018, equations 3-4 with the attention vector already split and applied. The values of
     the matrix are not used; a row without entries gives zeros. Differentiable in x, left and right. Pass a
     `Sparse` when the structure is used again: its columns are then sorted once. On the CPU no pass depends on
-    the number of threads.
+    the number of threads; elsewhere it is `attention_torch`.
 
     Parameters
     ----------
@@ -225,16 +225,5 @@ def attention(structure: Sparse | CSR, x: Tensor, left: Tensor, right: Tensor, s
     """
     matrix = structure if isinstance(structure, Sparse) else Sparse(structure)
     if x.device.type != "cpu":
-        return _attention_torch(matrix, x, left, right, slope)
+        return attention_torch(matrix, x, left, right, slope)
     return _Attention.apply(matrix, x, left, right, slope)
-
-
-def _attention_torch(matrix: Sparse, x: Tensor, left: Tensor, right: Tensor, slope: float) -> Tensor:
-    csr = matrix.csr
-    parts = (row_ids(csr), csr.indices, csr.indptr)
-    rows, columns, offsets = (torch.tensor(part, dtype=torch.int64, device=x.device) for part in parts)
-    logits = F.leaky_relu(left[rows] + right[columns], slope)
-    top = torch.segment_reduce(logits.detach(), "max", offsets=offsets)
-    raw = (logits - top[rows]).exp()
-    weights = raw / torch.segment_reduce(raw, "sum", offsets=offsets)[rows]
-    return torch.segment_reduce(weights.unsqueeze(-1) * x[columns], "sum", offsets=offsets)

@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from graphforget.kernels.csr import CSR
 from graphforget.kernels.lowlevel import chunk_start, count_parts
-from graphforget.kernels.propagate import Sparse, spmm
+from graphforget.kernels.propagate import Sparse, propagate, spmm
 from graphforget.kernels.tiles import sum_rows
 
 BLOCK = 64
@@ -94,12 +94,23 @@ class _MeanRows(torch.autograd.Function):
 
 
 def mean_propagation(matrix: Sparse, x: Tensor, rows: np.ndarray, layers: int) -> Tensor:
-    """Return rows of (x + A x + ... + A^L x) / (L + 1), differentiable in x once; for tensors of the CPU.
+    """Return rows of (x + A x + ... + A^L x) / (L + 1), differentiable in x once.
 
-    The result does not depend on the number of threads.
+    On the CPU the result does not depend on the number of threads; elsewhere whole products are torch's.
 
     Parameters
     ----------
     matrix: A, (n, n). x: (n, d) float32 or float64. rows: (k,) distinct integers. layers: L, at least 1.
     """
+    if x.device.type != "cpu":
+        return _mean_rows_torch(matrix, x, rows, layers)
     return _MeanRows.apply(x, matrix, rows, layers)
+
+
+def _mean_rows_torch(matrix: Sparse, x: Tensor, rows: np.ndarray, layers: int) -> Tensor:
+    index = torch.from_numpy(rows.astype(np.int64)).to(x.device)
+    total = x.index_select(0, index)
+    for _ in range(layers):
+        x = propagate(matrix, x)
+        total = total + x.index_select(0, index)
+    return total / (layers + 1)

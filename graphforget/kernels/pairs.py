@@ -51,6 +51,7 @@ class PairIndex:
         self.u = u
         self.v = v
         self.n_nodes = n_nodes
+        self._on: dict[str, tuple[Tensor, Tensor]] = {}
 
     @classmethod
     def of(cls, pairs: np.ndarray, n_nodes: int) -> PairIndex:
@@ -69,8 +70,12 @@ class PairIndex:
         return _incidence(self.u, self.v, self.n_nodes)
 
     def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """The pairs as two int64 tensors on `device`."""
-        return tuple(torch.from_numpy(part.astype(np.int64)).to(device) for part in (self.u, self.v))
+        """The pairs as two int64 tensors on `device`; copied to it once."""
+        key = str(device)
+        if key not in self._on:
+            u, v = (torch.from_numpy(part.astype(np.int64)).to(device) for part in (self.u, self.v))
+            self._on[key] = u, v
+        return self._on[key]
 
 
 @njit(parallel=True, cache=True, nogil=True, fastmath={"contract", "reassoc"})
@@ -157,7 +162,8 @@ def pair_scores(z: Tensor, pairs: PairIndex) -> Tensor:
     """Return <z_u, z_v> for every pair, twice differentiable in z.
 
     The gradient of node i is the sum over its pairs k of grad[k] * z[other node], in the order of the pairs;
-    a pair (i, i) contributes 2 grad[k] z_i. On the CPU no pass depends on the number of threads.
+    a pair (i, i) contributes 2 grad[k] z_i. On the CPU no pass depends on the number of threads. On CUDA the
+    gradient is added atomically, in any order: it is the same twice under `torch.use_deterministic_algorithms(True)`.
 
     Shapes: z (n_nodes, d) -> (m,).
     """

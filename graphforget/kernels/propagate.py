@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -75,16 +76,30 @@ class Sparse:
         """The matrix as a torch sparse CSR tensor on `device`."""
         key = (str(device), dtype)
         if key not in self._memo:
-            self._memo[key] = _torch_csr(self.csr).to(device=device, dtype=dtype)
+            _, columns, indptr = self.entries_on(device)
+            self._memo[key] = torch_csr(indptr, columns, torch.tensor(self.csr.values).to(device, dtype), self.shape)
+        return self._memo[key]
+
+    def entries_on(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """(rows, columns, indptr) of the entries, row by row, as int64 tensors on `device`."""
+        return self._tensors("rows", device, lambda: (row_ids(self.csr), self.csr.indices, self.csr.indptr))
+
+    def by_column_on(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """`by_column` as int64 tensors on `device`."""
+        return self._tensors("columns", device, lambda: self.by_column)
+
+    def _tensors(self, name: str, device: torch.device, arrays: Callable[[], tuple]) -> tuple[Tensor, Tensor, Tensor]:
+        key = (name, str(device))
+        if key not in self._memo:
+            self._memo[key] = tuple(torch.from_numpy(array.astype(np.int64)).to(device) for array in arrays())
         return self._memo[key]
 
 
-def _torch_csr(csr: CSR) -> Tensor:
+def torch_csr(indptr: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Return a torch sparse CSR tensor of parts that are known to fit together."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        parts = (csr.indptr, csr.indices.astype(np.int64), csr.values)
-        tensors = [torch.tensor(part) for part in parts]
-        return torch.sparse_csr_tensor(*tensors, size=(csr.n_rows, csr.n_cols), check_invariants=False)
+        return torch.sparse_csr_tensor(indptr, columns, values, size=shape, check_invariants=False)
 
 
 def _product(matrix: Sparse, h: Tensor) -> Tensor:

@@ -4,8 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch_geometric.nn import GATConv
 
+from graphforget.kernels import edge_softmax_torch
 from graphforget.kernels.csr import edges_to_csr, row_ids, with_self_loops
-from graphforget.kernels.edge_softmax import _attention_torch, attention
+from graphforget.kernels.edge_softmax import attention
+from graphforget.kernels.edge_softmax_torch import attention_torch
 from graphforget.kernels.propagate import Sparse
 
 
@@ -26,7 +28,7 @@ def gradients(out, tensors):
 
 
 @pytest.mark.parametrize("heads", [1, 3])
-@pytest.mark.parametrize("compute", [attention, _attention_torch])
+@pytest.mark.parametrize("compute", [attention, attention_torch])
 def test_rectangular_attention_is_the_dense_softmax(compute, heads, random_csr, dense):
     csr = random_csr(14, 9, 50)
     tensors = inputs(14, 9, heads, 5)
@@ -53,32 +55,47 @@ def test_agrees_with_gatconv(heads, random_graph):
         torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-4)
 
 
-def test_equal_logits_give_the_mean_and_an_empty_row_zeros():
+BOTH = pytest.mark.parametrize("compute", [attention, attention_torch])
+
+
+@BOTH
+def test_equal_logits_give_the_mean_and_an_empty_row_zeros(compute):
     csr = edges_to_csr(np.array([0, 0, 2]), np.array([0, 1, 1]), 3, 2)
     x = torch.tensor([[[2.0, 4.0]], [[6.0, -4.0]]], requires_grad=True)
-    out = attention(csr, x, torch.zeros(3, 1), torch.zeros(2, 1))
+    out = compute(Sparse(csr), x, torch.zeros(3, 1), torch.zeros(2, 1), slope=0.2)
     assert out[:, 0].tolist() == [[4.0, 0.0], [0.0, 0.0], [6.0, -4.0]]
     out.sum().backward()
     assert x.grad[:, 0].tolist() == [[0.5, 0.5], [1.5, 1.5]]
 
 
-def test_huge_logits_do_not_overflow():
+@BOTH
+def test_huge_logits_do_not_overflow(compute):
     csr = edges_to_csr(np.array([0, 0]), np.array([0, 1]), 1, 2)
     x = torch.tensor([[[1.0]], [[5.0]]])
-    out = attention(csr, x, torch.zeros(1, 1), torch.tensor([[3e4], [-3e4]]))
+    out = compute(Sparse(csr), x, torch.zeros(1, 1), torch.tensor([[3e4], [-3e4]]), slope=0.2)
     assert out.item() == 1.0
 
 
-def test_nan_stays_nan():
+@BOTH
+def test_nan_stays_nan(compute):
     csr = edges_to_csr(np.array([0, 0]), np.array([0, 1]), 1, 2)
-    out = attention(csr, torch.ones(2, 1, 1), torch.zeros(1, 1), torch.tensor([[float("nan")], [0.0]]))
-    assert out.isnan().all()
+    left, right = torch.zeros(1, 1), torch.tensor([[float("nan")], [0.0]])
+    assert compute(Sparse(csr), torch.ones(2, 1, 1), left, right, slope=0.2).isnan().all()
 
 
-def test_gradcheck_in_float64_and_another_slope(random_csr):
-    csr = random_csr(6, 5, 14)
+@BOTH
+def test_gradcheck_in_float64_and_another_slope(compute, random_csr):
+    matrix = Sparse(random_csr(6, 5, 14))
     tensors = inputs(6, 5, 2, 3, torch.float64)
-    assert torch.autograd.gradcheck(lambda *t: attention(csr, *t, slope=0.05), tensors)
+    assert torch.autograd.gradcheck(lambda *t: compute(matrix, *t, slope=0.05), tensors)
+
+
+def test_the_torch_path_is_the_same_in_blocks_of_entries(random_csr, monkeypatch):
+    matrix, tensors = Sparse(random_csr(14, 9, 50)), inputs(14, 9, 2, 5)
+    whole = gradients(attention_torch(matrix, *tensors, slope=0.2), tensors)
+    monkeypatch.setattr(edge_softmax_torch, "ENTRIES", 7)
+    for got, wanted in zip(gradients(attention_torch(matrix, *tensors, slope=0.2), tensors), whole, strict=True):
+        assert torch.equal(got, wanted)
 
 
 def test_no_pass_depends_on_the_threads(same_for_any_threads, random_graph):

@@ -7,7 +7,12 @@ import pytest
 import torch
 
 from graphforget.kernels.csr import gcn_normalise, transpose_csr
-from graphforget.kernels.mean_propagation import mean_propagation, product_of_columns, rows_of_product
+from graphforget.kernels.mean_propagation import (
+    _mean_rows_torch,
+    mean_propagation,
+    product_of_columns,
+    rows_of_product,
+)
 from graphforget.kernels.propagate import Sparse
 
 
@@ -18,15 +23,16 @@ def whole(matrix: np.ndarray, x: torch.Tensor, layers: int) -> torch.Tensor:
     return torch.stack(found).mean(dim=0)
 
 
+@pytest.mark.parametrize("compute", [mean_propagation, _mean_rows_torch])
 @pytest.mark.parametrize("symmetric", [True, False])
 @pytest.mark.parametrize("layers", [1, 2, 3, 5])
 @pytest.mark.parametrize("rows", [[0], [3, 59, 17], list(range(60))])
-def test_values_and_gradients(layers, rows, symmetric, random_graph, random_csr, dense):
+def test_values_and_gradients(compute, layers, rows, symmetric, random_graph, random_csr, dense):
     csr = gcn_normalise(random_graph(60, 200)) if symmetric else random_csr(60, 60, 400)
     rng = np.random.default_rng(1)
     x, weights = rng.normal(size=(60, 9)), torch.from_numpy(rng.normal(size=(len(rows), 9)))
     ours, theirs = (torch.tensor(x, requires_grad=True) for _ in range(2))
-    found = mean_propagation(Sparse(csr, symmetric), ours, np.array(rows), layers)
+    found = compute(Sparse(csr, symmetric), ours, np.array(rows), layers)
     wanted = whole(dense(csr), theirs, layers)[rows]
     torch.testing.assert_close(found, wanted)
     (found * weights).sum().backward()
