@@ -75,6 +75,6 @@ def parameter_distance(ours: Model, gold: Model) -> float | None:
     if {k: v.shape for k, v in mine.items()} != {k: v.shape for k, v in theirs.items()}:
         return None
     with torch.no_grad():
-        moved = sum(float((mine[key] - theirs[key]).double().square().sum()) for key in mine)
+        moved = sum(float((mine[key] - theirs[key].to(mine[key].device)).double().square().sum()) for key in mine)
         norm = sum(float(value.double().square().sum()) for value in theirs.values())
     return (moved / norm) ** 0.5 if norm else None

@@ -142,7 +142,8 @@ def _trained_gold_runs(given: Sequence[Result], method: str, progress: Progress 
     floor = [result for result in there if result.seed != seed]
 
     def train(seed: int) -> Result:
-        return unlearn(first.original, first.task, first.deletion, method, seed=seed, progress=progress)
+        place = str(first.model.device)
+        return unlearn(first.original, first.task, first.deletion, method, seed=seed, progress=progress, device=place)
 
     return [*(gold or [train(seed)]), *(floor or [train(seed + 1)])]
 

@@ -43,6 +43,12 @@ class Model(nn.Module):
     pretraining: Any = None
     """What `run_training` has to train first, for this model to start from (`pretrained.Pretraining`), or None."""
 
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are, and so where everything is computed; the CPU without any."""
+        first = next(self.parameters(), None)
+        return torch.device("cpu") if first is None else first.device
+
     @abstractmethod
     def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
         """Return the (n_nodes, width) embeddings after each layer, before the activation.
@@ -53,7 +59,7 @@ class Model(nn.Module):
 
     @abstractmethod
     def fresh(self, streams: Streams) -> Self:
-        """Return a copy with newly initialised parameters."""
+        """Return a copy with newly initialised parameters, on the same device."""
 
     def readout(self, layers: list[Tensor]) -> Tensor:
         """Return what the task reads, given the embeddings after each layer: the last, unless a backbone mixes them."""
@@ -187,9 +193,9 @@ class Backbone(Model):
         return model
 
     def fresh(self, streams: Streams) -> Self:
-        """Return a copy with newly initialised parameters."""
+        """Return a copy with newly initialised parameters, on the same device."""
         assert self.n_features is not None
-        return self.initialised(self.n_features, self.out, streams)
+        return self.initialised(self.n_features, self.out, streams).to(self.device)
 
     @abstractmethod
     def convolution(self, n_in: int, n_out: int, generator: torch.Generator) -> Convolution:

@@ -63,7 +63,10 @@ class Edited(Wrapped):
 
     def within(self, numbers: Callable[[np.ndarray], np.ndarray]) -> Self:
         """Return the model for a part of the graph, with the same weights; `numbers` gives a node's number there."""
-        sets = {key: torch.from_numpy(numbers(operator.nodes.numpy())) for key, operator in self.operators.items()}
+        sets = {
+            key: torch.from_numpy(numbers(operator.nodes.cpu().numpy())).to(operator.nodes.device)
+            for key, operator in self.operators.items()
+        }
         found = type(self)(
             self.base, {int(key): Operator(nodes, self.operators[key].weight) for key, nodes in sets.items()}
         )

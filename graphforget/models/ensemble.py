@@ -15,7 +15,7 @@ from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.data.shard_map import ShardMap, shards_of
 from graphforget.models.base import Hook, Model
-from graphforget.tasks.base import Items
+from graphforget.tasks.base import Items, as_index
 
 VOTES = ("known", "all")
 
@@ -41,7 +41,7 @@ class Ensemble(Model):
         for key in ("table", "numbers"):
             value = getattr(shard_map, key)
             if value is not None:
-                self.register_buffer(key, torch.from_numpy(value.astype(np.int64)))
+                self.register_buffer(key, as_index(value, self.shards[0].device))
 
     @property
     def shard_map(self) -> ShardMap:

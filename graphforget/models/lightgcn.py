@@ -65,14 +65,10 @@ class LightGCN(MF):
         """Return E^(0) to E^(K)."""
         return propagated_layers(self, data, self.n_layers, hook)
 
-    def has_rows(self) -> bool:
-        """Return whether there is a shorter way to the rows of a batch: its kernel is one of the CPU."""
-        return super().has_rows() and self.users.device.type == "cpu"
-
     def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[list[Tensor], Tensor]:
         """Return the rows of E^(0) and of the mean of all layers; see `Model.has_rows`."""
         learned = with_entities(self, data)
-        first = learned.index_select(0, as_index(rows))
+        first = learned.index_select(0, as_index(rows, learned.device))
         return [first], mean_propagation(data.normalised, learned, rows, self.n_layers)
 
     def sampled_rows(

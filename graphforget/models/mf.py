@@ -107,7 +107,7 @@ class MF(Recommender):
     def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[list[Tensor], Tensor]:
         """Return the rows of the learned embeddings, which are the final ones; see `Model.has_rows`."""
         del data  # nothing is propagated
-        found = torch.cat([self.users, self.items]).index_select(0, as_index(rows).to(self.users.device))
+        found = torch.cat([self.users, self.items]).index_select(0, as_index(rows, self.users.device))
         return [found], found
 
     def flops(self, graph: Interactions) -> int:

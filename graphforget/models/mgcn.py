@@ -189,13 +189,9 @@ class MGCN(Recommender):
         side = self.side(self.views(data, found[0][first:last]), both)
         return [*found, hook(self.n_layers + 2, F.pad(side, (0, 0, 0, data.n_nodes - last)))]
 
-    def has_rows(self) -> bool:
-        """Return whether there is a shorter way to the rows of a batch: its kernel is one of the CPU."""
-        return super().has_rows() and self.users.device.type == "cpu"
-
     def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[list[Tensor], Tensor]:
         """Return the learned rows and their side information, and the final rows; gates see these rows alone."""
-        learned, index = with_entities(self, data), as_index(rows)
+        learned, index = with_entities(self, data), as_index(rows, self.device)
         both = mean_propagation(data.normalised, learned, rows, self.n_layers)
         views = self.views(data, learned[data.n_users : data.n_users + data.n_items])
         side = self.side([view.index_select(0, index) for view in views], both)
@@ -210,7 +206,7 @@ class MGCN(Recommender):
         loss = super().extra_loss(data, layers, z, items, epoch)
         if self.contrast == 0:
             return loss
-        users, chosen, _ = (rows.to(z.device) for rows in triple_rows(items))
+        users, chosen, _ = triple_rows(items, z.device)
         behaviour = z - layers[-1]
         views = [(layers[-1].index_select(0, rows), behaviour.index_select(0, rows)) for rows in (chosen, users)]
         return loss + self.contrast * sum(info_nce(side, both, self.temperature) for side, both in views)
@@ -219,7 +215,7 @@ class MGCN(Recommender):
         """Set what training added to the raw features of some items to zero, where it starts."""
         with torch.no_grad():
             for name, table in zip(self.sizes["modalities"], self.learned, strict=False):
-                table[torch.from_numpy(np.flatnonzero(rows[name]))] = 0.0
+                table[as_index(np.flatnonzero(rows[name]), table.device)] = 0.0
 
     def flops(self, graph: Interactions) -> int:
         """Return the operations of propagations and maps."""

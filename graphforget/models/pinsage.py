@@ -161,8 +161,8 @@ class PinSage(Recommender):
 
     def ranking_loss(self, data: Interactions, z: Tensor, items: Items) -> Tensor:
         """Return the mean hinge loss of a batch, each user queried without the item that is ranked."""
-        users, chosen, others = (z.index_select(0, rows.to(z.device)) for rows in triple_rows(items))
-        counts = data.user_degrees[triple_rows(items)[0].numpy()]
+        users, chosen, others = (z.index_select(0, rows) for rows in triple_rows(items, z.device))
+        counts = data.user_degrees[items.pairs[0].u[: len(items)]]
         count = torch.from_numpy(counts).to(z).unsqueeze(1)
         rest = (users[:, :-1] * count - chosen[:, :-1]) / (count - 1).clamp(min=1)
         margin = (rest * (others - chosen)[:, :-1]).sum(dim=1) + others[:, -1] - chosen[:, -1] + self.margin

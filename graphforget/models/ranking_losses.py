@@ -24,7 +24,7 @@ def sampled_softmax(z: Tensor, items: Items, temperature: float, candidates: int
     temperature: t, what scores are divided by.
     candidates: how many others each item is compared with, at most m.
     """
-    users, chosen, others = (rows.to(z.device) for rows in triple_rows(items))
+    users, chosen, others = triple_rows(items, z.device)
     user = z.index_select(0, users) / temperature
     own = (user * z.index_select(0, chosen)).sum(dim=1)
     return shared_softmax(user, own, z.index_select(0, others[:candidates])).mean()
@@ -44,7 +44,7 @@ def cosine_softmax(z: Tensor, items: Items, temperature: float, candidates: int)
     temperature: t, what cosines are divided by.
     candidates: how many items of the batch each item is compared with, at most m.
     """
-    users, chosen, _ = (rows.to(z.device) for rows in triple_rows(items))
+    users, chosen, _ = triple_rows(items, z.device)
     user = F.normalize(z.index_select(0, users)) / temperature
     item = F.normalize(z.index_select(0, chosen))
     return shared_softmax(user, (user * item).sum(dim=1), item[:candidates], itself=True).mean()

@@ -115,10 +115,10 @@ class Recommender(Model):
         return model
 
     def fresh(self, streams: Streams) -> Self:
-        """Return a copy with newly initialised parameters of the same sizes."""
+        """Return a copy with newly initialised parameters of the same sizes, on the same device."""
         if self.sizes is None:
             raise UsageError(f"{self.name} has no parameters yet; train it first.")
-        return self.with_sizes(self.sizes, streams)
+        return self.with_sizes(self.sizes, streams).to(self.device)
 
     @abstractmethod
     def build(self, streams: Streams) -> None:
@@ -170,7 +170,7 @@ class Recommender(Model):
         """
         if self.reg == 0:
             return table.new_zeros(())
-        blocks = [table.index_select(0, rows.to(table.device)) for rows in triple_rows(items)]
+        blocks = [table.index_select(0, rows) for rows in triple_rows(items, table.device)]
         if items.weights is not None:
             blocks = [block * items.weights.to(block).sqrt().unsqueeze(1) for block in blocks]
         if self.reg_form == "half_squared":
@@ -180,15 +180,14 @@ class Recommender(Model):
         return self.reg * total / (len(items) if self.reg_per_batch else 1)
 
 
-def triple_rows(items: Items) -> tuple[Tensor, Tensor, Tensor]:
-    """Return where users, items and negatives of a batch of m triples stand, each (m,) int64.
+def triple_rows(items: Items, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Return where users, items and negatives of a batch of m triples stand, each (m,) int64 on `device`.
 
     They are rows of the table that the triples belong to: node numbers, or places among the rows of a batch alone (see
     `Model.has_rows`).
     """
-    both = items.pairs[0]
     m = len(items)
-    user, item = (torch.from_numpy(part.astype("int64")) for part in (both.u, both.v))
+    user, item = items.pairs[0].on(device)
     return user[:m], item[:m], item[m:]
 
 

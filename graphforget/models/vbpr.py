@@ -121,7 +121,7 @@ class VBPR(Recommender):
     def at_rows(self, data: Interactions, rows: np.ndarray) -> tuple[list[Tensor], Tensor]:
         """Return the rows of the one layer there is, users before items; see `Model.has_rows`."""
         parts = rows[rows < data.n_users], rows[rows >= data.n_users] - data.n_users
-        users, items = (as_index(part).to(self.bias.device) for part in parts)
+        users, items = (as_index(part, self.bias.device) for part in parts)
         found = torch.cat([self.of_users(self.users.index_select(0, users)), self.of_items(data, items)])
         return [found], found
 

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from graphforget._core.devices import AUTO, find_device
 from graphforget._core.errors import DataError, UnsupportedError, UsageError, nearest
 from graphforget._core.files import atomic_folder, atomic_write, read_json, write_json
 from graphforget._core.registry import Registry
@@ -106,9 +107,12 @@ def describe(model: Model) -> dict[str, Any]:
     )
 
 
-def load_model(folder: Path) -> Model:
-    """Return the model a folder holds; raises DataError when the folder is not a whole, readable model."""
-    folder = Path(folder)
+def load_model(folder: Path, device: str = AUTO) -> Model:
+    """Return the model a folder holds, on a device as `train` names them.
+
+    Raises DataError when the folder is not a whole, readable model, UsageError for a device that is not there.
+    """
+    folder, place = Path(folder), find_device(device)
     if not (folder / "model.json").is_file() or not (folder / "model.safetensors").is_file():
         raise DataError(f"{folder}: not a model folder; it must hold model.json and model.safetensors.")
     description = read_json(folder / "model.json")
@@ -120,7 +124,7 @@ def load_model(folder: Path) -> Model:
         raise DataError(f"{folder}: the model cannot be read ({error}). Save it again from its source.") from error
     if not all(bool(torch.isfinite(value).all()) for value in tensors.values() if value.is_floating_point()):
         raise DataError(f"{folder}: the model holds NaN or infinite weights.")
-    return model.frozen()
+    return model.frozen().to(place)
 
 
 def _checked_format(description: Any, tensors: dict[str, Tensor]) -> Model:

@@ -266,7 +266,7 @@ def check_share(owner: str, key: str, value: object, below: float, none: bool = 
 
 def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
     """Return the mean, or the mean with the given weights (which sum to the number of items)."""
-    return (values if weights is None else values * weights).mean()
+    return (values if weights is None else values * weights.to(values.device)).mean()
 
 
 def bernoulli_divergence(teacher: Tensor, student: Tensor, temperature: float) -> Tensor:
@@ -283,6 +283,6 @@ def auc_above(above: np.ndarray, below: np.ndarray) -> float:
     return auc(labels, np.concatenate([above, below]))
 
 
-def as_index(array: np.ndarray) -> Tensor:
-    """Return an int64 tensor of node numbers."""
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.int64).copy())
+def as_index(array: np.ndarray, device: torch.device | None = None) -> Tensor:
+    """Return an int64 tensor of node numbers, on the CPU or on `device`."""
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.int64).copy()).to(device or "cpu")

@@ -168,7 +168,7 @@ class NodeClassification(Task):
     def ignorant(self, responses: Tensor, gone: Forgotten) -> Tensor:
         """Return the logits with those of deleted classes so low that their probability is 0 in float32."""
         hidden = torch.zeros(responses.shape[1], dtype=torch.bool, device=responses.device)
-        hidden[as_index(gone.classes)] = True
+        hidden[as_index(gone.classes, responses.device)] = True
         return responses.masked_fill(hidden, float(responses.min()) - 100.0)
 
     def validate(self, z: Tensor, gone: Forgotten | None = None) -> dict[str, float]:

@@ -14,7 +14,8 @@ from graphforget.data.interactions import Interactions
 from graphforget.kernels.csr import CSR, edges_to_csr
 from graphforget.kernels.ranked_metrics import ranking_metrics
 from graphforget.kernels.topk import top_items
-from graphforget.tasks.base import Forgotten
+from graphforget.kernels.topk_torch import top_items_torch
+from graphforget.tasks.base import Forgotten, as_index
 
 MASKS = ("train+valid", "train")
 """Pairs that may be left out of the ranking on test."""
@@ -88,9 +89,11 @@ def best_items(
     ----------
     z: (n_nodes, width) embeddings. hidden: pairs that are left out. candidates: (n_items,) mask of items to rank.
     """
-    table = z.detach().cpu().float().contiguous().numpy()
+    table, barred = z.detach().float(), [rows_of(part, users) for part in hidden]
     items = table[data.n_users : data.n_users + data.n_items]
-    return top_items(table[users], items, [rows_of(part, users) for part in hidden], k, candidates)
+    if table.device.type != "cpu":
+        return top_items_torch(table.index_select(0, as_index(users, table.device)), items, barred, k, candidates)
+    return top_items(table.contiguous().numpy()[users], items.contiguous().numpy(), barred, k, candidates)
 
 
 def list_metrics(

@@ -85,7 +85,7 @@ def fit(
     if checkpoint is not None and checkpoint.exists():
         state, best = checkpoint.load(model, optimisers)
     while state.epoch < recipe.epochs and not _exhausted(state, recipe):
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=_generators()):
             torch.manual_seed(noise("noise", epoch=state.epoch).key >> 1)
             loss = _epoch(model, phases, optimisers, state.epoch, recipe, workers)
         state.epoch += 1
@@ -102,6 +102,11 @@ def fit(
             progress(state.epoch, recipe.epochs, {"loss": loss, **metrics})
     model.load_state_dict(best)
     return state
+
+
+def _generators() -> list[int]:
+    """Return the CUDA devices whose generators seeding touches; none where CUDA is not in use."""
+    return list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
 
 
 def _one_step(objective: Objective) -> Phase:

@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from graphforget._core.devices import AUTO, device_key, find_device
 from graphforget._core.streams import Streams
 from graphforget._core.threads import one_torch_thread
 from graphforget.models.base import Backbone, Model, require_model
@@ -48,6 +49,7 @@ def train(
     recipe: Recipe | None = None,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
+    device: str = AUTO,
     **changes: Any,
 ) -> Model:
     """Return a trained copy of `backbone`; the argument itself stays as it is.
@@ -59,6 +61,9 @@ def train(
     seed: of initial weights and training negatives; by default the task's.
     recipe: hyper-parameters; by default the task's (`training.recipe`), as the backbone's authors published them.
     checkpoint: file to save to at each validation, and to resume from if it exists.
+    device: "cpu", "cuda", "cuda:1"; "auto" is a CUDA device where there is one, else the CPU. Initial weights,
+        batches and negatives are the same everywhere; sums are rounded otherwise, so results are close, not equal. On
+        CUDA gradients are added atomically: `torch.use_deterministic_algorithms(True)` makes a run repeatable.
     changes: fields of the recipe to change, as in `epochs=200`.
 
     Raises DivergedError when the loss becomes NaN or infinite.
@@ -74,7 +79,7 @@ def train(
     seed = task.seed if seed is None else seed
     check_seed("train", seed)
     recipe = changed(recipe or default_recipe(task.name, backbone.published), changes, "train")
-    model = start(backbone, task, Streams(seed))
+    model = start(backbone, task, Streams(seed)).to(find_device(device))
     return run_training(model, task, recipe, seed, checkpoint=checkpoint, progress=progress)
 
 
@@ -104,7 +109,7 @@ def run_training(
     """
     streams = Streams(seed)
     if model.pretraining is not None:
-        model.start_from(pretrained(model.pretraining, task, seed))
+        model.start_from(pretrained(model.pretraining, task, seed, str(model.device)))
     workers = ALONE if recipe.neighbours is None else Workers.joined(next(model.parameters()).device)
     check_divisible(model, workers)
     saved = None
@@ -128,7 +133,7 @@ def run_training(
     return model
 
 
-def pretrained(first: Pretraining, task: Task, seed: int) -> MF:
+def pretrained(first: Pretraining, task: Task, seed: int, device: str = "cpu") -> MF:
     """Return the MF that a model starts from, trained on the task."""
     given = first.recipe
     recipe = (
@@ -136,7 +141,7 @@ def pretrained(first: Pretraining, task: Task, seed: int) -> MF:
     )
     if not task.validates:  # a shard may hold no validation pair
         recipe = replace(recipe, selection="last")
-    return train(MF(**first.arguments), task, seed=seed, recipe=recipe)
+    return train(MF(**first.arguments), task, seed=seed, recipe=recipe, device=device)
 
 
 def phases(model: Model, task: Task, recipe: Recipe, streams: Streams, workers: Workers = ALONE) -> list[Phase]:
@@ -150,7 +155,8 @@ def phases(model: Model, task: Task, recipe: Recipe, streams: Streams, workers: 
 
 
 def _run_digest(model: Model, task: Task, recipe: Recipe, seed: int) -> str:
-    return digest_of("train", task.graph.digest, recipe.as_dict(), seed, repr(task), repr(model), weights_digest(model))
+    data = task.graph.digest, recipe.as_dict(), seed, repr(task)
+    return digest_of("train", *data, repr(model), weights_digest(model), *device_key(model.device))
 
 
 def validator(model: Model, task: Task, gone: Forgotten | None = None) -> Callable[[], dict[str, float]]:

@@ -16,18 +16,18 @@ class _SigmoidPairsMSE(torch.autograd.Function):
 
         P and T are symmetric: of each block row only the part from the diagonal on is computed.
         """
-        z, grad, total = z.detach(), torch.zeros_like(z), 0.0
+        z, grad, total = z.detach(), torch.zeros_like(z), z.new_zeros((), dtype=torch.float64)
         for start in range(0, len(z), BLOCK):
             stop = min(start + BLOCK, len(z))
             p = torch.sigmoid(z[start:stop] @ z[start:].T)
             difference = p - torch.sigmoid(target[start:stop] @ target[start:].T)
             squares = difference.square().sum(dim=0).double()
-            total += squares[: stop - start].sum().item() + 2 * squares[stop - start :].sum().item()
+            total += squares[: stop - start].sum() + 2 * squares[stop - start :].sum()
             slope = difference.mul_(p).mul_(1 - p)
             grad[start:stop] += slope @ z[start:]
             grad[stop:] += slope[:, stop - start :].T @ z[start:stop]
         ctx.save_for_backward(grad)
-        return z.new_tensor(total / len(z) ** 2)
+        return (total / len(z) ** 2).to(z.dtype)
 
     @staticmethod
     def backward(ctx, upstream: Tensor) -> tuple[Tensor, None]:

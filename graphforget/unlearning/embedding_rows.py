@@ -34,7 +34,7 @@ def table_rows(model: Model, nodes: np.ndarray, n_users: int, tables: Mapping[st
             local = nodes - tables[name] * n_users
             inside = local[(local >= 0) & (local < value.shape[0])]
             if len(inside):
-                found[name] = as_index(inside)
+                found[name] = as_index(inside, value.device)
     return found
 
 
@@ -84,7 +84,7 @@ class EmbeddingRows:
         found = {}
         for (name, rows), part in zip(self.rows.items(), parts, strict=True):
             table = named[name].detach()
-            found[name] = table.index_add(0, rows.to(table.device), part.view(len(rows), -1).to(table))
+            found[name] = table.index_add(0, rows, part.view(len(rows), -1).to(table))
         return found
 
     def spread_over(self, per_node: Tensor) -> Tensor:
@@ -151,7 +151,7 @@ class RankingLoss:
             weights = counts if weights is None else counts * weights
         ones = torch.ones(len(items))
         self.weights, self.labels = (ones if given is None else given for given in (weights, labels))
-        self.delta = torch.zeros(rows.size, dtype=next(rows.model.parameters()).dtype, requires_grad=True)
+        self.delta = next(rows.model.parameters()).detach().new_zeros(rows.size).requires_grad_()
         self.d, penalty = self._scores()
         divided = getattr(under_operators(rows.model), "reg_per_batch", True)
         share = 1.0 if divided or batch is None else batch / len(items)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
+from graphforget._core.devices import device_key
 from graphforget._core.errors import UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.deletion_files import GRAPH_KINDS
@@ -153,7 +154,7 @@ class Problem:
     def _run_digest(self, model: Model, method: Method) -> str:
         models = weights_digest(self.original), weights_digest(model)
         data = self._full.graph.digest, self._gone.digest, repr(self._full)
-        return digest_of("unlearn", data, models, method.config(), self.seed)
+        return digest_of("unlearn", data, models, method.config(), self.seed, *device_key(model.device))
 
 
 @dataclass(frozen=True)

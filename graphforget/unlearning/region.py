@@ -52,7 +52,7 @@ class Region:
 
     def embed(self, model: Model, rows: np.ndarray) -> Tensor:
         """Return the model's readout of `rows`, nodes of the whole graph, without gradients."""
-        return model.embed(self.graph).index_select(0, as_index(self.at(rows)))
+        return model.embed(self.graph).index_select(0, as_index(self.at(rows), model.device))
 
 
 def part(graph: Graph, nodes: np.ndarray) -> Graph:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from graphforget._core.devices import AUTO, find_device
 from graphforget._core.errors import NoForgettingError, UnsupportedError, UsageError
 from graphforget._core.memory import PeakMemory
 from graphforget._core.threads import one_torch_thread
@@ -87,6 +88,7 @@ class Result:
             "preparation_seconds": self.preparation_seconds,
             "peak_memory_bytes": self.peak_memory,
             **({"details": self.details} if self.details else {}),
+            **({} if self.model.device.type == "cpu" else {"device": self.model.device.type}),
         }
 
 
@@ -99,6 +101,7 @@ def unlearn(
     seed: int | None = None,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
+    device: str = AUTO,
     **changes: Any,
 ) -> Result:
     """Make a trained model forget; `model` and `task` stay as they are.
@@ -112,6 +115,8 @@ def unlearn(
         some, as "d2dgn:alpha=0.9,epochs=400".
     seed: of everything random in the method; by default the task's.
     checkpoint: file to save to along the way, and to resume from if it exists.
+    device: where the method computes, and where the unlearned model is then: "cpu", "cuda", "cuda:1", or "auto", see
+        `train`.
     changes: hyper-parameters of a named method, as in `alpha=0.9`.
 
     Raises DataError when the deletion names what is not there, UnsupportedError when the method does not serve the
@@ -119,11 +124,12 @@ def unlearn(
     """
     require_model(model)
     chosen = _chosen(method, changes)
+    place = find_device(device)
     gone = task.resolve(deletion)
     check_supported(chosen, task, gone)
     retained = task.without(gone)
     seed = task.seed if seed is None else seed
-    problem = Problem(model.frozen(), seed, chosen.reads_now(), task, retained, gone, checkpoint, progress)
+    problem = Problem(model.frozen().to(place), seed, chosen.reads_now(), task, retained, gone, checkpoint, progress)
     if hasattr(model, "provenance"):
         problem.original.provenance = model.provenance
     with PeakMemory() as memory, one_torch_thread():
@@ -268,7 +274,7 @@ def parameter_change(before: Model, after: Model) -> float:
         return after.size() / max(_norm(before), 1e-30)
     if _edits(after) > _edits(before):
         acting = [o.weight for o in after.operators.values() if len(o.nodes)]
-        moved = sum(float((w - torch.eye(len(w))).double().square().sum()) for w in acting)
+        moved = sum(float((w - torch.eye(len(w), device=w.device)).double().square().sum()) for w in acting)
         return (moved / max(sum(len(w) for w in acting), 1)) ** 0.5
     if _edits(after) < _edits(before):
         before, after = under_operators(before), under_operators(after)
@@ -276,7 +282,7 @@ def parameter_change(before: Model, after: Model) -> float:
     moved = 0.0
     for key, value in old.items():
         other = new[key].detach() if key in new and new[key].shape == value.shape else torch.zeros_like(value)
-        moved += float((other - value.detach()).double().square().sum())
+        moved += float((other.to(value.device) - value.detach()).double().square().sum())
     norm = _norm(before)
     return moved**0.5 / norm if norm else float("inf")
 

@@ -186,7 +186,7 @@ class D2DGN(Method):
         inner, before = (Region.around(rows, where, model, model.n_layers) for where in (graph, full.graph))
         task = copy.copy(full)
         task.graph = part(full.graph, rows)
-        read = as_index(inner.at(rows))
+        read = as_index(inner.at(rows), model.device)
         return _Scope(task, here, inner.graph, lambda teacher: before.embed(teacher, rows), read)
 
     def _alpha(self, problem: Problem) -> float:
@@ -234,8 +234,8 @@ class D2DGN(Method):
             keep = problem.original.layers(problem.full.graph)
             lose = [self.destroyer_scale * h for h in destroyer.layers(problem.full.graph)]
         touched, alpha = np.unique(problem.gone.items), self._alpha(problem)
-        i_gone = as_index(touched)
-        i_keep = as_index(np.setdiff1d(np.arange(problem.full.graph.n_nodes), touched))
+        others = np.setdiff1d(np.arange(problem.full.graph.n_nodes), touched)
+        i_gone, i_keep = (as_index(nodes, destroyer.device) for nodes in (touched, others))
 
         def distance(layers: list[Tensor], targets: list[Tensor], nodes: Tensor) -> Tensor:
             pairs = zip(layers, targets, strict=True)

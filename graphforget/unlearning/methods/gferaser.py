@@ -138,7 +138,7 @@ class GFEraser(Method):
         full, retained = problem.full, problem.retained
         start = problem.original.embed(retained.graph)
         streams = problem.streams.child(self.name)
-        model = _Filtered(problem.original, start, problem.original.embed(full.graph), streams)
+        model = _Filtered(problem.original, start, problem.original.embed(full.graph), streams).to(start.device)
         recipe = problem.recipe_for(self, self.validate_every)
         problem.fit(model, [Phase("filter", self.steps(problem, model, start))], recipe, self)
         with torch.no_grad():
@@ -151,7 +151,7 @@ class GFEraser(Method):
         def loss(forgotten: Items, kept: Items) -> Tensor:
             z = model(problem.retained.graph)
             rank = F.softplus(-task.responses(z, kept)).mean() + reverse_bpr(task.responses(z, forgotten)).mean()
-            near, far = _named(kept), _named(forgotten)
+            near, far = _named(kept, z.device), _named(forgotten, z.device)
             total = self.bpr * rank + F.softplus(-task.responses(model.negative, forgotten)).mean()
             total = total + self.contrast * info_nce(z[near], start[near], self.temperature)
             return total - self.divergence * js_divergence(z[far], model.negative.detach()[far])
@@ -159,9 +159,9 @@ class GFEraser(Method):
         return lambda epoch: [lambda pair=pair: loss(*pair) for pair in batches.both(epoch)]
 
 
-def _named(items: Items) -> Tensor:
+def _named(items: Items, device: torch.device) -> Tensor:
     """Return the users and chosen items of triples, each once."""
-    users, chosen, _ = triple_rows(items)
+    users, chosen, _ = triple_rows(items, device)
     return torch.cat([users, chosen]).unique()
 
 

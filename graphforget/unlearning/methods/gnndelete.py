@@ -145,7 +145,7 @@ class GNNDelete(Method):
         sets = [np.flatnonzero(task.affected(gone, count, self.hop)) for count in hops]
         make = identity_operator if self.init == "identity" else ones_operator
         pairs = enumerate(zip(sets, targets, strict=True), start=1)
-        operators = {layer: make(nodes, h.shape[1]) for layer, (nodes, h) in pairs}
+        operators = {layer: make(nodes, h.shape[1]).to(h.device) for layer, (nodes, h) in pairs}
         model = Edited(problem.original, operators)
         region = self._region(problem, sets)
         learn = self._embedding_loss if self.objective == "embedding" else self._probability_loss
@@ -168,7 +168,8 @@ class GNNDelete(Method):
         reach.append(k_hop_nodes(problem.full.graph.csr, problem.gone.touched, last))  # further off, targets are as new
         z, rows = target.clone(), np.flatnonzero(np.any(reach, axis=0))
         region = Region.around(rows, graph, problem.original, last)
-        learner, there, here = model.within(region.at), as_index(rows), as_index(region.at(rows))
+        learner = model.within(region.at)
+        there, here = as_index(rows, z.device), as_index(region.at(rows), z.device)
 
         def validate() -> dict[str, float]:
             z.index_copy_(0, there, learner.embed(region.graph).index_select(0, here))
@@ -199,11 +200,11 @@ class GNNDelete(Method):
         return seen
 
     def _embedding_loss(self, problem: Problem, targets: list[Tensor], sets: list[np.ndarray], region: Region):
-        task, gone, streams = problem.full, problem.gone, problem.streams
+        task, gone, streams, device = problem.full, problem.gone, problem.streams, problem.original.device
         pairs = consistency_pairs(task, gone)
-        ends = as_index(region.at(np.concatenate([pairs, pairs[::-1]], axis=1).ravel()))
+        ends = as_index(region.at(np.concatenate([pairs, pairs[::-1]], axis=1).ravel()), device)
         others = [np.setdiff1d(nodes, pairs) for nodes in sets]
-        rest = [(as_index(region.at(nodes)), as_index(nodes)) for nodes in others]
+        rest = [(as_index(region.at(nodes), device), as_index(nodes, device)) for nodes in others]
         if self.alpha == 0 and not any(len(nodes) for nodes in others):
             raise UnsupportedError(
                 "alpha is 0, which leaves neighbourhood influence alone, and no layer of this backbone "
@@ -214,9 +215,9 @@ class GNNDelete(Method):
         def loss(layers: list[Tensor], epoch: int) -> Tensor:
             stream = streams("random-pairs", epoch=epoch if self.resample_negatives else 0)
             if others_only is None:
-                random = as_index(task.non_edges(2 * pairs.shape[1], stream).ravel())
+                random = as_index(task.non_edges(2 * pairs.shape[1], stream).ravel(), device)
             else:
-                random = as_index(others_only[stream.integers(len(others_only), len(ends))])
+                random = as_index(others_only[stream.integers(len(others_only), len(ends))], device)
             total = torch.zeros(())
             for h, target, (here, nodes) in zip(layers, targets, rest, strict=True):
                 if self.alpha > 0:
@@ -230,7 +231,8 @@ class GNNDelete(Method):
     def _probability_loss(self, problem: Problem, targets: list[Tensor], sets: list[np.ndarray], region: Region):
         task, gone, streams = problem.full, problem.gone, problem.streams
         forgotten, target, n_pairs = task.forgotten_items(gone), targets[-1], float(len(sets[1])) ** 2
-        inside, before = as_index(region.at(sets[1])), target.index_select(0, as_index(sets[1]))
+        inside, whole = (as_index(nodes, target.device) for nodes in (region.at(sets[1]), sets[1]))
+        before = target.index_select(0, whole)
         theirs = torch.sigmoid(task.responses(target, forgotten))
         here = replace(forgotten, pairs=(PairIndex.of(region.at(gone.items), region.n_nodes),))
 

@@ -140,9 +140,9 @@ class GSGCFRU(Method):
         full, retained, n_users = problem.full, problem.retained, problem.full.graph.n_users
         z = problem.original.embed(retained.graph)
         nodes = np.flatnonzero(full.affected(problem.gone, self.hops))
-        sides = [as_index(nodes[nodes < n_users]), as_index(nodes[nodes >= n_users])]
+        sides = [as_index(side, z.device) for side in (nodes[nodes < n_users], nodes[nodes >= n_users])]
         streams = problem.streams.child(self.name)
-        model = _Residual(problem.original, z, sides, self.strength, streams)
+        model = _Residual(problem.original, z, sides, self.strength, streams).to(z.device)
         before, inside = problem.original.embed(full.graph), np.zeros(full.graph.n_nodes, dtype=bool)
         inside[nodes] = True
         edges = retained.graph.edges

@@ -117,9 +117,9 @@ class L2UnRank(Method):
 
 def influence(z: Tensor, structural: np.ndarray, gone: Forgotten, n_users: int) -> Tensor:
     """Return m_v of all nodes, (n_nodes,): structural share times cosine to the mean forgotten end of its side."""
-    share_of = torch.from_numpy(structural / structural.max()).float()
-    is_user = torch.arange(len(z)) < n_users
-    ends = [as_index(np.unique(side)) for side in gone.edges]
+    share_of = torch.from_numpy(structural / structural.max()).float().to(z.device)
+    is_user = torch.arange(len(z), device=z.device) < n_users
+    ends = [as_index(np.unique(side), z.device) for side in gone.edges]
     means = [z.index_select(0, end).mean(dim=0, keepdim=True) for end in ends]
     cosine = torch.where(is_user, F.cosine_similarity(z, means[0]), F.cosine_similarity(z, means[1]))
     found = share_of * cosine.clamp_min(0.0)
@@ -134,7 +134,7 @@ def rank_weights(retained: Recommendation, z: Tensor, gone: Forgotten) -> np.nda
     ranks, every = np.empty(len(users)), z[n_users : n_users + n_items]
     for first in range(0, len(users), USERS):
         mine = slice(first, first + USERS)
-        scores = (z.index_select(0, as_index(users[mine])) @ every.T).numpy()
+        scores = (z.index_select(0, as_index(users[mine], z.device)) @ every.T).cpu().numpy()
         own = scores[np.arange(len(scores)), items[mine]]
         above = (scores > own[:, None]).sum(axis=1)
         for row, user in enumerate(users[mine]):

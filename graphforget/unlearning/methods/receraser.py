@@ -124,7 +124,7 @@ class RecEraser(Method):
         )
         models, shard_map = retrained(problem, self.name, before)
         streams = problem.streams.child(self.name).child("attention")
-        model = AttentionEnsemble(models, shard_map, self.keep, self.reg, streams)
+        model = AttentionEnsemble(models, shard_map, self.keep, self.reg, streams).to(problem.original.device)
         more = {"patience": self.patience, "batch": problem.recipe.batch}
         recipe = problem.recipe_for(self, self.validate_every, **more)
         problem.fit(model, phases(model, problem.retained, recipe, streams), recipe, self)

@@ -89,7 +89,7 @@ class ReCUR(Method):
         full, retained, gone = problem.full, problem.retained, problem.gone
         batches = pair_batches(problem, self.name, self.batch, min_steps=self.min_steps)
         ends, near = np.unique(gone.edges), np.flatnonzero(full.affected(gone, 1))
-        ends, near = as_index(ends), as_index(np.setdiff1d(near, ends))
+        ends, near = (as_index(nodes, model.device) for nodes in (ends, np.setdiff1d(near, ends)))
         before, dead = problem.original.embed(full.graph), full.graph.with_edges(gone.edges)
 
         def loss(kept: Items) -> Tensor:
