@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from graphforget._core.errors import UsageError
-from graphforget.cli.options import BackboneName, Data, Flag, OutputOptions, SomeWhole, Whole, text
+from graphforget.cli.options import BackboneName, Data, Device, Flag, OutputOptions, SomeWhole, Whole, text
 from graphforget.cli.output import print_json, print_pairs, print_report, print_table, shown
 from graphforget.cli.places import AnyData, InteractionData, TrainingData
 from graphforget.cli.settings import RECOMMEND
@@ -45,6 +45,7 @@ def train(
     task: AnyTaskName = None,
     seed: Annotated[Whole, Parameter(help="Decides split, initial weights and negatives.")] = 42,
     threads: Threads = None,
+    device: Device = "auto",
     source: TrainingData = NO_SPLIT,
     problem: AnyTask = NO_TASK,
     model: AnyModel = NO_MODEL,
@@ -59,7 +60,8 @@ def train(
     place, options = source.source(), problem.options()
     if task_name != RECOMMEND and source.split is not None:
         options["split"] = place["options"].pop("split")
-    setup = Setup(Source(data, **place), backbone, task_name, options, model.architecture(), model.recipe())
+    made = options, model.architecture(), model.recipe(), device
+    setup = Setup(Source(data, **place), backbone, task_name, *made)
     if output.dry_run:
         graph, made = prepare_training(setup, seed, output.out)
         facts = {"data": repr(graph), "notes": list(graph.notes), "task": repr(made), "backbone": backbone}
@@ -93,6 +95,7 @@ def unlearn(
     ] = False,
     forgotten: Forgotten = (),
     threads: Threads = None,
+    device: Device = "auto",
     source: AnyData = NO_DATA,
     output: OutputOptions = NO_OUTPUT,
 ) -> int:
@@ -107,7 +110,8 @@ def unlearn(
     if attack is not None and not gold:
         raise UsageError("--attack and --no-attack belong to the evidence of --gold. Add --gold, or leave them out.")
     out = output.out if output.dry_run else _needed(output.out)
-    case = prepare_unlearning(model, Place(data, **source.source()), delete, method, out, forgotten, keep_data)
+    place = Place(data, **source.source())
+    case = prepare_unlearning(model, place, delete, method, out, forgotten, keep_data, device)
     if output.dry_run:
         return _say(output, {"task": repr(case.task), "deletion": case.gone.describe(), "method": case.method})
     with shown(quiet=output.json, total=1) as listen:
@@ -132,6 +136,7 @@ def recommend(
     k: Annotated[Whole, Parameter(name=["-k", "--k"], help="Items for each user.")] = 20,
     data: OwnData = None,
     forgotten: Annotated[Forgotten, Parameter(name=["--forgotten", "--delete"])] = (),
+    device: Device = "auto",
     source: InteractionData = NO_PAIRS,
     json: Annotated[bool, Flag, Parameter(help="Print JSON on stdout and nothing else.")] = False,
 ) -> int:
@@ -139,7 +144,7 @@ def recommend(
     from graphforget.experiments.own_recommending import advise, listed_users
     from graphforget.experiments.own_task import Place
 
-    advice = advise(model, Place(data, **source.source()), listed_users(users), k, forgotten)
+    advice = advise(model, Place(data, **source.source()), listed_users(users), k, forgotten, device)
     if json:
         print_json([asdict(one) for one in advice])
         return 0

@@ -41,6 +41,10 @@ BackboneName = Annotated[
     str, Parameter(help="One of 'graphforget list backbones', also with options, as lightgcn:layers=2,std=0.01.")
 ]
 
+Device = Annotated[
+    str, Parameter(help="Where models compute: cpu, cuda, cuda:1, or auto: a CUDA device where there is one.")
+]
+
 
 def given(options: object, *names: str, **renamed: str) -> dict[str, Any]:
     """Return the options that were given (are not None), of those named or of all, paths as text.
@@ -81,6 +85,7 @@ class RunOptions:
     attack: Annotated[bool, Parameter(help="Also run the membership attack.")] = True
     jobs: Annotated[Whole, Parameter(help="Processes that share the seeds.")] = 1
     threads: Annotated[SomeWhole, Parameter(help="Threads of each process; results do not depend on it.")] = None
+    device: Device = "auto"
 
 
 def seeds(text: str) -> tuple[int, ...]:

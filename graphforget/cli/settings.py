@@ -96,6 +96,7 @@ def compare(data: str, backbone: str, task: str, setting: Setting, kind: str, go
             setting.problem.options(),
             model.architecture(),
             model.recipe(),
+            run.device,
         ),
         Request(kind, **gone.request()),
         methods=run.method or (default_method(task, kind),),

@@ -19,6 +19,7 @@ OTHER = {
     "modalities": "modality-file",
     "parts": "test-file",
     "k": "k",
+    "device": "device",
 }
 """Python's name -> option, where they differ."""
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from graphforget._core.devices import AUTO
 from graphforget._core.errors import UnsupportedError, UsageError
 from graphforget.data.id_lookup import Id
 from graphforget.experiments.own_history import Standing, standing
@@ -25,7 +26,9 @@ class Advice:
     note: str = ""
 
 
-def advise(folder: Path, place: Place, users: list[str], k: int, forgotten: Sequence[Path] = ()) -> list[Advice]:
+def advise(
+    folder: Path, place: Place, users: list[str], k: int, forgotten: Sequence[Path] = (), device: str = AUTO
+) -> list[Advice]:
     """Return the best `k` items for each user, in the user's own ids.
 
     An unlearned model answers from the data without the forgotten part and offers no forgotten item.
@@ -35,11 +38,12 @@ def advise(folder: Path, place: Place, users: list[str], k: int, forgotten: Sequ
     folder: model folder, as `train_model` or `unlearn_model` writes it.
     place: where its data are, if they are neither kept in the folder nor where they were in training.
     forgotten: what an unlearned model forgot, unless its folder holds it.
+    device: where embeddings and scores are computed, as `train` names it.
 
     Raises DataError when the data or the deletion are not the model's, or a user is unknown; UnsupportedError for a
     model that is no recommender.
     """
-    model = read_model(folder)
+    model = read_model(folder, device)
     before = standing(folder, place, forgotten)
     task = before.task
     if not isinstance(task, Recommendation):

@@ -64,7 +64,13 @@ def train_model(setup: Setup, seed: int, out: Path, listen: Listen = silent, *, 
     recipe = setup.make_recipe()
     with limited_threads(suited_threads(threads, graph)):
         model = train(
-            setup.make_backbone(), task, seed=seed, recipe=recipe, checkpoint=checkpoint, progress=clock.progress
+            setup.make_backbone(),
+            task,
+            seed=seed,
+            recipe=recipe,
+            checkpoint=checkpoint,
+            progress=clock.progress,
+            device=setup.device,
         )
     seconds = clock.before + time.perf_counter() - start
     write_model(out, model, {"digest": digest, "seconds": seconds}, {"made_for": made_for(setup, graph, task, seed)})

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from graphforget._core.devices import AUTO, device_key
 from graphforget._core.environment import ENVIRONMENT, environment
 from graphforget._core.errors import UsageError
 from graphforget._core.files import write_json
@@ -86,6 +87,7 @@ def prepare_unlearning(
     out: Path | None,
     forgotten: Sequence[Path] = (),
     keep_data: bool = False,
+    device: str = AUTO,
 ) -> Case:
     """Return the model, its task and the deletion; whatever is wrong is raised before anything is written.
 
@@ -96,12 +98,13 @@ def prepare_unlearning(
     forgotten: what the model has forgotten already, unless its folder holds it.
     keep_data: also keep the data that are left in the new folder. What comes from a folder that keeps data does so in
         any case: there may be no others.
+    device: where the model is made to forget, as `train` names it.
     """
     if out is not None:
         check_new_folder(out)
     if method is not None:
         parse_method(method)
-    model = read_model(folder)
+    model = read_model(folder, device)
     source = source_of(folder, place)
     before, deletion = standing(folder, place, forgotten), Deletion.read(file, columns=source.columns)
     gone = before.task.resolve(deletion)
@@ -180,13 +183,21 @@ def _record(done: dict[str, Any]) -> dict[str, Any]:
 def _unlearned(case: Case, out: Path, listen: Listen) -> tuple[Result, Path]:
     """Return the result, and the checkpoint that stays until the result is written."""
     spec, seed = parse_method(case.method), case.task.seed
-    warm_up(case.task.name, backbone_of(case.model), case.gone.kind, (spec.label,))
+    warm_up(case.task.name, backbone_of(case.model), case.gone.kind, (spec.label,), str(case.model.device))
     listen(Event(seed, spec.label, "started"))
     parts = [case.gone.digest, spec.method.config(), case.task.graph.digest, seed, weights_digest(case.model)]
+    parts += device_key(case.model.device)
     checkpoint = checkpoint_beside(out, digest_of("own", *parts))
     clock = Clock(checkpoint, epochs_to(listen, seed, spec.label))
     result = unlearn(
-        case.model, case.task, case.deletion, spec.method, seed=seed, checkpoint=checkpoint, progress=clock.progress
+        case.model,
+        case.task,
+        case.deletion,
+        spec.method,
+        seed=seed,
+        checkpoint=checkpoint,
+        progress=clock.progress,
+        device=str(case.model.device),
     )
     result = replace(result, label=spec.label, seconds=clock.before + result.seconds)
     if hasattr(case.model, "provenance") and not hasattr(result.model, "provenance"):

@@ -36,6 +36,7 @@ def plan_again(facts: Mapping[str, Any], methods: tuple[str, ...] | None = None)
             _tuples(fields["task_options"]),
             _tuples(fields["architecture"]),
             _tuples(fields["recipe"]),
+            fields.get("device", "cpu"),
         )
         request = Request(**_tuples(facts["request"]))
         chosen = tuple(facts["methods"]) if methods is None else methods

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from graphforget._core.devices import device_key
 from graphforget._core.errors import DataError, UnsupportedError, UsageError
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
@@ -165,11 +166,12 @@ def stage_digests(plan: Plan, task: Task, gone: Forgotten, seed: int) -> dict[st
 
 
 def original_digest(setup: Setup, task: Task, seed: int) -> str:
-    """Return the digest of data, split, backbone, recipe, seed, and of the code that trains."""
+    """Return the digest of data, split, backbone, recipe, seed, kind of device, and of the code that trains."""
     options = resolved_options(setup, task)
     architecture = [setup.name, setup.make_backbone().config()]
     code = REVISION, torch.__version__
-    return digest_of("original", code, task_digest(task), options, architecture, setup.make_recipe().as_dict(), seed)
+    made = task_digest(task), options, architecture, setup.make_recipe().as_dict(), seed
+    return digest_of("original", code, *made, *device_key(setup.device))
 
 
 def check_store(prepared: Prepared, store: Store) -> list[str]:

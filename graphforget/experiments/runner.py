@@ -161,7 +161,8 @@ class Runner:
     def _warm(self, unit: Unit) -> None:
         plan = unit.cell.plan
         kind = None if plan.request is None else plan.request.kind
-        warm_up(plan.setup.task, plan.setup.name, kind, (unit.label,) if unit.kind == "method" else ())
+        labels = (unit.label,) if unit.kind == "method" else ()
+        warm_up(plan.setup.task, plan.setup.name, kind, labels, plan.setup.device)
 
     def _bench(self, unit: Unit, log: Log) -> Bench:
         prepared = self.tasks.get(f"{unit.case} {unit.seed}", lambda: self._prepared(unit))

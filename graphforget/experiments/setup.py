@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphforget._core.devices import find_device
 from graphforget._core.errors import UsageError, nearest, unknown
 from graphforget.data.cards import is_card
 from graphforget.data.graph import Graph
@@ -93,9 +94,11 @@ class Setup:
         task.
     architecture: further options of the backbone.
     recipe: fields of the recipe; what is left out has the same defaults.
+    device: where all models are trained, as `train` names it; kept as what it was found to be. The CPU unless said
+        otherwise: published numbers are of the CPU, and a CUDA device rounds in another way.
 
-    Raises UsageError at once for a name, an option or a value that does not exist, UnsupportedError for a backbone that
-    does not serve the task.
+    Raises UsageError at once for a name, an option, a device or a value that does not exist, UnsupportedError for a
+    backbone that does not serve the task.
     """
 
     source: Source
@@ -104,8 +107,10 @@ class Setup:
     task_options: Mapping[str, Any] = field(default_factory=dict)
     architecture: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "device", str(find_device(self.device)))
         if self.task not in TASKS:
             raise UsageError(unknown("task", self.task, TASKS))
         known = task_defaults(self.task)
@@ -163,9 +168,10 @@ class Setup:
         return replace(default_recipe(self.task, self.published), **self.recipe)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields, for JSON, with the whole architecture and the whole recipe."""
+        """Return the fields, for JSON, with the whole architecture and recipe; the device where it is not the CPU."""
         architecture, recipe = self.make_backbone().config(), self.make_recipe().as_dict()
-        return {**asdict(self), "task_options": self.options(), "architecture": architecture, "recipe": recipe}
+        found = {**asdict(self), "task_options": self.options(), "architecture": architecture, "recipe": recipe}
+        return {key: value for key, value in found.items() if (key, value) != ("device", "cpu")}
 
 
 def _check_holdout(data: Interactions, select_on: str | None) -> None:

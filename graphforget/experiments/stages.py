@@ -55,7 +55,7 @@ class Bench:
         start = time.perf_counter()
         labels = tuple(spec.label for spec in plan.specs())
         assert plan.request is not None
-        warm_up(plan.setup.task, plan.setup.name, plan.request.kind, labels)
+        warm_up(plan.setup.task, plan.setup.name, plan.request.kind, labels, plan.setup.device)
         self.listen(Event(self.prepared.seed, WARM_UP, "done", seconds=time.perf_counter() - start))
 
     def original(self) -> Model:
@@ -63,7 +63,7 @@ class Bench:
         seed, digest = self.prepared.seed, self.prepared.digests[ORIGINAL]
         if self.store.finished(ORIGINAL, digest):
             self.listen(Event(seed, ORIGINAL, "reused"))
-            return self.store.load(ORIGINAL)[0]
+            return self.store.load(ORIGINAL, self.setup.device)[0]
         model, seconds = self.trained()
         self.store.save(ORIGINAL, digest, model, {"seconds": seconds})
         self.listen(Event(seed, ORIGINAL, "done", seconds=seconds))
@@ -81,6 +81,7 @@ class Bench:
             recipe=recipe,
             checkpoint=clock.checkpoint,
             progress=clock.progress,
+            device=self.setup.device,
         )
         return model, clock.before + time.perf_counter() - start
 
@@ -131,13 +132,20 @@ class Bench:
         task, deletion = self.prepared.task, self.prepared.deletion
         assert deletion is not None
         result = unlearn(
-            original, task, deletion, method, seed=seed, checkpoint=clock.checkpoint, progress=clock.progress
+            original,
+            task,
+            deletion,
+            method,
+            seed=seed,
+            checkpoint=clock.checkpoint,
+            progress=clock.progress,
+            device=self.setup.device,
         )
         return replace(result, label=label, retained=self.prepared.retained, seconds=result.seconds + clock.before)
 
     def _restored(self, original: Model, stage: str, label: str, method: Method, seed: int) -> Result:
         """Return the result that a finished stage holds."""
-        model, receipt = self.store.load(stage)
+        model, receipt = self.store.load(stage, self.setup.device)
         return Result(
             model=model,
             original=original,

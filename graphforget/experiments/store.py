@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from graphforget._core.devices import AUTO
 from graphforget._core.errors import DataError, UsageError
 from graphforget._core.files import atomic_folder, read_json, write_json
 from graphforget.models.base import Model
@@ -99,9 +100,9 @@ class Store:
         assert checkpoint is not None
         drop_checkpoint(checkpoint)
 
-    def load(self, stage: str) -> tuple[Model, dict[str, Any]]:
-        """Return the model and the receipt of a finished stage."""
-        return read_model(self.place(stage)), read_json(self.place(stage) / RECEIPT)
+    def load(self, stage: str, device: str) -> tuple[Model, dict[str, Any]]:
+        """Return the model, on a device, and the receipt of a finished stage."""
+        return read_model(self.place(stage), device), read_json(self.place(stage) / RECEIPT)
 
 
 def write_model(
@@ -118,9 +119,9 @@ def write_model(
         more(path)
 
 
-def read_model(folder: Path) -> Model:
-    """Return the model in a folder with its provenance, if it has one."""
-    model = load_model(folder)
+def read_model(folder: Path, device: str = AUTO) -> Model:
+    """Return the model in a folder, on a device, with its provenance, if it has one."""
+    model = load_model(folder, device)
     made = read_json(folder / "model.json").get("provenance")
     if made is None:
         return model

@@ -28,7 +28,7 @@ FEW = 9
 
 
 @cache
-def warm_up(task_name: str, backbone: str, kind: str | None, labels: tuple[str, ...]) -> None:
+def warm_up(task_name: str, backbone: str, kind: str | None, labels: tuple[str, ...], device: str) -> None:
     """Train a backbone and run methods, given as text, for an epoch on the sample data.
 
     Kernels are compiled, or read from their cache, at their first use in a process. Without this the first model of
@@ -37,13 +37,13 @@ def warm_up(task_name: str, backbone: str, kind: str | None, labels: tuple[str, 
     """
     task = TASKS[task_name](load(SAMPLES[task_name]), 0)
     small = {key: value for key, value in SMALL.items() if key in backbone_options(backbone)}
-    model = train(make_backbone(backbone, **small), task, epochs=1)
+    model = train(make_backbone(backbone, **small), task, epochs=1, device=device)
     if kind is None:
         return
     deletion = _some(task, kind)
     for method in [methods().get(GOLD), *(parse_method(label).method for label in labels)]:
         with contextlib.suppress(GraphforgetError):  # one epoch may well change nothing
-            unlearn(model, task, deletion, _shortened(method))
+            unlearn(model, task, deletion, _shortened(method), device=device)
 
 
 def _some(task: Task, kind: str) -> Deletion:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
 from graphforget._core.errors import UsageError
 from graphforget.experiments.plan import Request
@@ -19,7 +20,9 @@ def digests(make_plan):
 
     def of(seed: int = 5, **changes):
         setup = {
-            key: changes.pop(key) for key in ("recipe", "architecture", "task_options", "backbone") if key in changes
+            key: changes.pop(key)
+            for key in ("recipe", "architecture", "task_options", "backbone", "device")
+            if key in changes
         }
         return prepare(replace(base, setup=replace(base.setup, **setup), **changes), graph, seed).digests
 
@@ -45,6 +48,18 @@ def test_the_same_plan_has_the_same_digests(digests):
 def test_what_decides_the_original_changes_every_digest(digests, changes):
     before, after = digests(), digests(**changes)
     assert not set(before.values()) & set(after.values())
+
+
+def test_no_stage_of_a_gpu_is_taken_for_one_of_the_cpu(digests, make_plan, monkeypatch):
+    here = digests()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    first, second = digests(device="cuda"), digests(device="cuda:1")
+    assert not set(first.values()) & set(here.values())
+    assert first == second == digests(device="auto") and digests(device="cpu") == here
+    setup = make_plan().setup
+    assert "device" not in setup.as_dict()
+    assert replace(setup, device="auto").as_dict()["device"] == "cuda:0"
 
 
 def test_a_default_that_is_written_out_changes_nothing(digests):
