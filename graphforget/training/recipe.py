@@ -37,7 +37,7 @@ def _check_neighbours(text: Any) -> None:
     parts = text.split(",") if isinstance(text, str) else [text]
     if text is not None and not all(isinstance(part, str) and part.isdecimal() and int(part) > 0 for part in parts):
         raise UsageError(
-            "Recipe: 'neighbours' must be the number of neighbours drawn at each hop, at least 1, as 15,10, or left out; "
+            "Recipe: 'neighbours' must be the number of neighbours drawn at each hop, at least 1, as 15,10, or absent; "
             f"got {text!r}."
         )
 
