@@ -20,6 +20,7 @@ from graphforget.tasks.base import Forgotten, Task
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
 
+os.environ["GRAPHFORGET_DEVICE"] = "cpu"  # bytes are compared: a GPU takes part where a test names it alone
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -11,29 +12,35 @@ if TYPE_CHECKING:
     import torch
 
 AUTO = "auto"
+VARIABLE = "GRAPHFORGET_DEVICE"
+"""Environment variable that says what "auto" is."""
 KINDS = ("cpu", "cuda")
 """Kinds of devices that the kernels have a path for."""
 
 
 def find_device(device: str | torch.device = AUTO) -> torch.device:
-    """Return the device that a text names: "auto" is the first CUDA device where there is one, else the CPU.
+    """Return the device that a text names.
+
+    "auto" is what $GRAPHFORGET_DEVICE names, and without that the first CUDA device where there is one, else the CPU.
 
     Raises UsageError for another text than auto, cpu, cuda or cuda:N, and for a CUDA device that is not there.
     """
     import torch
 
-    name = str(device)
+    name, what = str(device), "'device'"
+    if name == AUTO and os.environ.get(VARIABLE):
+        name, what = os.environ[VARIABLE], f"${VARIABLE}"
     if name == AUTO:
         return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
     found = re.fullmatch(r"([a-z]+)(?::([0-9]+))?", name)
     kind, number = found.groups() if found else (None, None)
     if kind not in KINDS or (kind == "cpu" and number is not None):
-        raise UsageError(f"'device' must be auto, cpu, cuda or cuda:N, N from 0; got {device!r}.")
+        raise UsageError(f"{what} must be auto, cpu, cuda or cuda:N, N from 0; got {name!r}.")
     if kind != "cuda":
         return torch.device(kind)
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if int(number or 0) >= there:
-        raise UsageError(f"'device' is {name}, but {_found(there)}. Use device=auto, which takes what there is.")
+        raise UsageError(f"{what} is {name}, but {_found(there)}. Use device=auto, which takes what there is.")
     return torch.device("cuda", int(number or 0))
 
 

@@ -42,7 +42,7 @@ BackboneName = Annotated[
 ]
 
 Device = Annotated[
-    str, Parameter(help="Where models compute: cpu, cuda, cuda:1, or auto: a CUDA device where there is one.")
+    str, Parameter(help="Where models compute: cpu, cuda, cuda:1, or auto: $GRAPHFORGET_DEVICE, else a GPU if any.")
 ]
 
 

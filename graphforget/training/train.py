@@ -61,9 +61,10 @@ def train(
     seed: of initial weights and training negatives; by default the task's.
     recipe: hyper-parameters; by default the task's (`training.recipe`), as the backbone's authors published them.
     checkpoint: file to save to at each validation, and to resume from if it exists.
-    device: "cpu", "cuda", "cuda:1"; "auto" is a CUDA device where there is one, else the CPU. Initial weights,
-        batches and negatives are the same everywhere; sums are rounded otherwise, so results are close, not equal. On
-        CUDA gradients are added atomically: `torch.use_deterministic_algorithms(True)` makes a run repeatable.
+    device: "cpu", "cuda", "cuda:1"; "auto" is what $GRAPHFORGET_DEVICE names, else a CUDA device where there is one,
+        else the CPU. Initial weights, batches and negatives are the same everywhere; sums are rounded otherwise (and
+        dropout is drawn otherwise), so results are close, not equal. On CUDA gradients of pairs are added atomically,
+        in any order, unless `torch.use_deterministic_algorithms(True)` is set.
     changes: fields of the recipe to change, as in `epochs=200`.
 
     Raises DivergedError when the loss becomes NaN or infinite.

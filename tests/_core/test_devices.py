@@ -3,12 +3,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from graphforget._core.devices import device_key, find_device
+from graphforget._core.devices import VARIABLE, device_key, find_device
 from graphforget._core.errors import UsageError
 
 
 def with_gpus(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    """Let torch say that there are so many CUDA devices."""
+    """Let torch say that there are so many CUDA devices, and no variable which to take."""
+    monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
 
@@ -26,6 +27,17 @@ def test_a_gpu_is_found_by_its_number(monkeypatch):
     assert find_device(torch.device("cuda", 1)) == torch.device("cuda", 1)
     with pytest.raises(UsageError, match="'device' is cuda:2, but there are 2, from cuda:0 to cuda:1. .*device=auto"):
         find_device("cuda:2")
+
+
+def test_a_variable_says_what_auto_is(monkeypatch):
+    with_gpus(monkeypatch, 2)
+    for value, device in (("cpu", "cpu"), ("cuda:1", "cuda:1"), ("", "cuda:0"), ("auto", "cuda:0")):
+        monkeypatch.setenv(VARIABLE, value)
+        assert str(find_device()) == device and str(find_device("cuda:0")) == "cuda:0"
+    for value, sentence in (("gpu", "GRAPHFORGET_DEVICE must be auto, .* got 'gpu'"), ("cuda:7", "_DEVICE is cuda:7")):
+        monkeypatch.setenv(VARIABLE, value)
+        with pytest.raises(UsageError, match=sentence):
+            find_device("auto")
 
 
 @pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:1"])

@@ -52,6 +52,7 @@ def test_what_decides_the_original_changes_every_digest(digests, changes):
 
 def test_no_stage_of_a_gpu_is_taken_for_one_of_the_cpu(digests, make_plan, monkeypatch):
     here = digests()
+    monkeypatch.delenv("GRAPHFORGET_DEVICE")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     first, second = digests(device="cuda"), digests(device="cuda:1")
