@@ -46,14 +46,14 @@ def plot(
     _check(sources, kind, [name for name, value in given.items() if value is not None])
     from graphforget.evaluation.plots.canvas import picture_kind, save_figure
     from graphforget.experiments.figures import map_of, points_of, scaling_of, trajectories_of
-    from graphforget.experiments.sources import read_source
+    from graphforget.experiments.sources import read_source, read_sources
 
     picture_kind(out)
     if kind == "size":
         assert x is not None and y is not None
         figure = scaling_of(sources, x, y, by)
     elif kind == "points":
-        figure = points_of([read_source(source) for source in sources], x or X, y or Y)
+        figure = points_of([found for source in sources for found in read_sources(source)], x or X, y or Y)
     elif kind == "trajectory":
         figure = trajectories_of(read_source(sources[0]), metric)
     else:

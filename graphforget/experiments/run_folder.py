@@ -26,6 +26,7 @@ from graphforget.training.train import REVISION as TRAINED
 
 FORMAT = "graphforget-run/1"
 RESULT = "result.json"
+METRICS = "metrics.csv"
 NAMED = ("fraction", "count", "where", "sampling", "pool", "modality")
 """Fields of a deletion that a table may have as rows or columns, beside its name and kind."""
 
@@ -94,7 +95,7 @@ def write_files(
         if apart:
             spent.setdefault("rows", {})[record.row] = apart
     write_json(folder / RESULT, {**facts_of(unit), **(more or {}), "records": rows, "cost": spent})
-    atomic_write(folder / "metrics.csv", _as_csv(history))
+    atomic_write(folder / METRICS, _as_csv(history))
     atomic_write(folder / "config.toml", config_of(unit))
     atomic_write(folder / "log.txt", log)
 
@@ -107,6 +108,19 @@ def _as_csv(history: Sequence[Mapping[str, float]]) -> str:
     writer.writeheader()
     writer.writerows(history)
     return buffer.getvalue()
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """Return the evaluations in metrics.csv; raises DataError, with the line, for what is no number."""
+    path = folder / METRICS
+    rows = csv.reader(io.StringIO(path.read_text(encoding="utf-8"))) if path.is_file() else iter(())
+    head, found = next(rows, []), []
+    for number, row in enumerate(rows, 2):
+        try:
+            found.append({name: float(text) for name, text in zip(head, row, strict=True) if text})
+        except ValueError as error:
+            raise DataError(f"{path} line {number}: {error}. Delete the run's folder and resume.") from error
+    return found
 
 
 def config_of(unit: Unit) -> str:

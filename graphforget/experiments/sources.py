@@ -1,4 +1,4 @@
-"""What a folder or a file of results holds, read for plots and pages.
+"""What a folder or a file of results holds, read for plots and pages: comparisons, own models, runs of a store.
 
 The one place that knows the layouts: `READERS` has one function for each, chosen by the file that marks it. Another
 layout is another entry.
@@ -18,15 +18,20 @@ from graphforget._core.errors import DataError
 from graphforget._core.files import read_json
 from graphforget.data.deletion import Deletion
 from graphforget.evaluation.document import Report
+from graphforget.evaluation.names import TASKS
 from graphforget.evaluation.plots.trajectory import History
+from graphforget.evaluation.records import joined
 from graphforget.experiments.own_history import deletion_file
 from graphforget.experiments.prepare import ORIGINAL, gold_stage, method_stage
+from graphforget.experiments.run_folder import RESULT, Run, read_history, read_run, run_folders
 from graphforget.experiments.single import REPORT
 from graphforget.experiments.store import PLAN, RECEIPT
 from graphforget.unlearning.specs import parse_method
 
 REPORT_FILE = "report.json"
 DELETION = "deletion.json"
+CELL = ("data", "backbone", "task", "deletion")
+"""What the runs of one table in a store have in common."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class Found:
 
 
 def read_source(place: str | os.PathLike[str]) -> Found:
-    """Return what is in a comparison's folder (--out), an unlearned model's folder, a saved report, or a report's JSON.
+    """Return what is in a comparison's folder (--out), an unlearned model's folder, a run, a report, or its JSON.
 
     Raises DataError for anything else, with what was looked for.
     """
@@ -76,8 +81,18 @@ def read_source(place: str | os.PathLike[str]) -> Found:
             return reader(path)
     raise DataError(
         f"{path}: no results are in it (none of {', '.join(READERS)}). Name the folder that a comparison or 'unlearn' "
-        "made with --out, or a report.json."
+        "made with --out, one run in a folder that 'reproduce' made, or a report.json."
     )
+
+
+def read_sources(place: str | os.PathLike[str]) -> list[Found]:
+    """Return what is in a source, or every table with a deletion in a folder of runs; errors as `read_source`'s."""
+    first = {}
+    for folder in run_folders(Path(place)):
+        fields = read_run(folder).fields
+        if fields.get("deletion"):
+            first.setdefault(tuple(str(fields.get(key)) for key in CELL), folder)
+    return [_run(first[cell]) for cell in sorted(first)] or [read_source(place)]
 
 
 def _report(path: Path, text: str | None = None) -> Report:
@@ -157,6 +172,33 @@ def _histories(folder: Path, seed: int, labels: list[str]) -> list[History]:
     return found
 
 
+def _run(folder: Path) -> Found:
+    """Return the table that a run of a store belongs to: all finished runs of its data, backbone and deletion."""
+    mine = read_run(folder)
+    cell = [mine.fields.get(key) for key in CELL]
+    runs = {path: read_run(path) for path in run_folders(folder.parent)}
+    here = {path: run for path, run in runs.items() if [run.fields.get(key) for key in CELL] == cell}
+    data, backbone, task, deletion = map(str, cell)
+    title = ", ".join(filter(None, (f"{TASKS.get(task, task)} on {data}", backbone, deletion)))
+    originals = [folder.parent / run.needs["original"] for run in here.values() if "original" in run.needs]
+    made = dict.fromkeys([*here, *originals])
+    return Found(
+        folder,
+        Report(task, title, joined(run.records for run in here.values())),
+        histories=tuple(one for path in made if path in runs for one in _history(path, runs[path])),
+    )
+
+
+def _history(folder: Path, run: Run) -> list[History]:
+    """Return the evaluations of an original, of the first gold model of a seed or of a method."""
+    rows = {"original": "Original", "gold": "Gold", "method": str(run.fields.get("method"))}
+    if run.unit not in rows or (run.unit == "gold" and run.fields.get("method") != gold_stage(0)):
+        return []
+    provenance = _mapping(folder / "model.json").get("provenance") if run.unit != "method" else None
+    best = provenance.get("best_epoch") if isinstance(provenance, dict) else None
+    return [History(rows[run.unit], run.unit, int(run.fields["seed"]), tuple(read_history(folder)), best)]
+
+
 def _mapping(path: Path) -> dict[str, Any]:
     found = read_json(path)
     if not isinstance(found, dict):
@@ -171,6 +213,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 READERS: dict[str, Callable[[Path], Found]] = {
     PLAN: _comparison,
+    RESULT: _run,
     RECEIPT: _unlearned,
     REPORT_FILE: _saved_report,
 }

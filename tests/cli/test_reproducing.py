@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from graphforget._core.errors import DataError
 from graphforget._core.toml import to_toml
 from graphforget.experiments.published import find_preset
 from graphforget.experiments.reproduce import carry_out, prepare_reproduction
-from graphforget.experiments.run_folder import comparable
+from graphforget.experiments.run_folder import comparable, read_history
+from graphforget.experiments.sources import read_source, read_sources
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = "import sys; from graphforget.cli.main import main; sys.exit(main())"
@@ -197,3 +200,29 @@ def test_a_stopped_table_ends_at_once_and_can_be_resumed(run, mine, store, tmp_p
     done = run("reproduce", slow, "--out", tmp_path / "runs")
     assert done.code == 2 and "Add --resume" in done.err
     assert json.loads(run("status", "--store", tmp_path / "runs", "--json").out)[0]["running"] == []
+
+
+def test_a_run_of_a_store_is_drawn_and_reported_with_its_table(run, store, tmp_path):
+    """Any run of the table leads to it: the references of both seeds, and the one method."""
+    judged = next(path.parent for path in store.glob("*/result.json") if '"unlink"' in path.read_text())
+    found = read_source(judged)
+    assert {(r.row, r.seed) for r in found.report.records} == {
+        (row, seed) for row in ("Original", "Gold", "Noise floor", "unlink") for seed in (1, 2)
+    }
+    assert found.report.title == "Link prediction on sample-citations, gcn, 9 edges"
+    levels = {(h.row, h.seed): (len(h.entries), h.kept) for h in found.histories}
+    assert {key[0] for key in levels} == {"Original", "Gold", "unlink"} and levels["Gold", 1][0] == 2
+    assert levels["Original", 2][1] in (3, 6)
+    assert [one.report for one in read_sources(store)] == [found.report]
+    page = tmp_path / "page.html"
+    assert run("report", judged, "--out", page).code == 0 and "unlink" in page.read_text()
+    assert run("plot", store, "--out", tmp_path / "points.svg").code == 0
+
+
+def test_a_run_with_a_damaged_history_is_refused_with_its_line(store, tmp_path):
+    copy = tmp_path / "runs"
+    shutil.copytree(store, copy)
+    judged = next(path.parent for path in copy.glob("*/result.json") if json.loads(path.read_text())["unit"] == "gold")
+    (judged / "metrics.csv").write_text("epoch,loss\n3,many\n")
+    with pytest.raises(DataError, match=r"metrics.csv line 2: .*many"):
+        read_history(judged)
