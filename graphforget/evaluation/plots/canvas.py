@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import textwrap
 import warnings
@@ -26,6 +27,8 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 ENDINGS = {".png": "png", ".svg": "svg"}
 WIDTH = 6.4
 """Inches of a picture that stands by itself."""
+WIDE_RANGE = 20.0
+"""Largest over smallest value from which an axis that may be logarithmic is."""
 LABEL_WIDTH = 38
 """Letters after which a name in a legend goes on in the next line."""
 STYLE = {
@@ -122,12 +125,22 @@ def panels(count: int, width: float, height: float, below: int, columns: int = 3
     return figure, list(grid[:count])
 
 
-def plain_ticks(axis: Any) -> None:
-    """Write the ticks of a logarithmic axis as plain numbers: 0.01, 1, 1000."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+def ranges_far(values: Sequence[float]) -> bool:
+    """Return whether values are all above 0 and so far apart that a logarithmic axis shows them better."""
+    return min(values) > 0 and max(values) / min(values) >= WIDE_RANGE
 
-    axis.set_major_locator(LogLocator(numticks=5))
-    axis.set_major_formatter(FuncFormatter(lambda value, position: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
+
+def plain_ticks(axis: Any) -> None:
+    """Write the ticks of a logarithmic axis on which all is drawn as plain numbers: 0.01, 1, 1000.
+
+    Where fewer than two powers of ten lie in view, ticks stand as on a linear axis.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    low, high = (math.log10(end) for end in axis.get_view_interval())
+    powers = math.floor(high) - math.ceil(low) + 1
+    axis.set_major_locator(LogLocator(numticks=5) if powers >= 2 else MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value % 1 == 0 else f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -146,7 +159,7 @@ def legend_columns(names: Sequence[str], width: float) -> int:
 def legend_lines(names: Sequence[str], width: float) -> int:
     """Return how many lines of text the names take below a figure of `width` inches."""
     columns = legend_columns(names, width)
-    return -(-len(names) // columns) * max(label(name).count("\n") + 1 for name in names)
+    return -(-len(names) // columns) * max((label(name).count("\n") + 1 for name in names), default=0)
 
 
 def add_legend(figure: Figure, handles: Sequence[Any], names: Sequence[str], note: str = "") -> None:
@@ -157,6 +170,12 @@ def add_legend(figure: Figure, handles: Sequence[Any], names: Sequence[str], not
     figure.legend(
         handles, shown, loc="outside lower center", ncols=legend_columns(names, width), title=title, title_fontsize=8.5
     )
+
+
+def add_title(figure: Figure, title: str) -> None:
+    """Put a title above all panels of a figure; none for an empty one."""
+    if title:
+        figure.suptitle(wrapped_title(title, figure.get_size_inches()[0]), x=0.01, ha="left", fontsize=9)
 
 
 def wrapped_title(title: str, width: float) -> str:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphforget._core.errors import DataError
 from graphforget._core.streams import Streams
 from graphforget.evaluation.plots.canvas import (
     BLACK,
     COLOURS,
     WIDTH,
     add_legend,
+    add_title,
     new_figure,
     styled,
     wrapped_title,
@@ -53,13 +55,18 @@ def mapped(titles: Sequence[str], embeddings: Sequence[np.ndarray], forgotten: n
 
     Another training may turn or mirror all embeddings without changing an answer. Every later embedding is therefore
     first laid onto the first one as well as a rotation can (orthogonal Procrustes) over the nodes that are not
-    forgotten; distances within it stay as they are.
+    forgotten; distances within it stay as they are. Where fewer of these are left than a rotation has directions, it
+    is fitted over all nodes.
 
     Parameters
     ----------
     embeddings: (n, d) arrays of the same nodes; a narrower one is filled up with zeros.
     forgotten: numbers of the forgotten nodes. seed: of the sample that is drawn of the others.
+
+    Raises DataError for fewer than two nodes.
     """
+    if len(embeddings[0]) < 2:
+        raise DataError(f"A map needs two nodes or more; there is {len(embeddings[0])}. Choose another picture.")
     width = max(z.shape[1] for z in embeddings)
     filled = [np.pad(z.astype(np.float64), ((0, 0), (0, max(width, 2) - z.shape[1]))) for z in embeddings]
     kept = np.setdiff1d(np.arange(len(filled[0])), forgotten)
@@ -68,7 +75,8 @@ def mapped(titles: Sequence[str], embeddings: Sequence[np.ndarray], forgotten: n
     axes = _signed(axes[:2])
     shares = values**2 / max(float((values**2).sum()), 1e-300)
     places = [(filled[0] - centre) @ axes.T]
-    places += [_laid_onto(filled[0], other, kept, centre) @ axes.T for other in filled[1:]]
+    fitted = kept if len(kept) > width else np.arange(len(filled[0]))
+    places += [_laid_onto(filled[0], other, fitted, centre) @ axes.T for other in filled[1:]]
     return Mapped(
         tuple(titles), tuple(places), (float(shares[0]), float(shares[1])), _sampled(kept, seed), np.sort(forgotten)
     )
@@ -80,10 +88,10 @@ def _signed(axes: np.ndarray) -> np.ndarray:
     return axes * np.where(largest < 0, -1.0, 1.0)[:, None]
 
 
-def _laid_onto(first: np.ndarray, other: np.ndarray, kept: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Return `other` rotated onto `first` over the kept rows, both seen from the first's centre."""
-    from_here, there = first[kept].mean(axis=0), other[kept].mean(axis=0)
-    u, _, v = np.linalg.svd((other[kept] - there).T @ (first[kept] - from_here))
+def _laid_onto(first: np.ndarray, other: np.ndarray, fitted: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Return `other` rotated onto `first` over the rows `fitted`, both seen from the first's centre."""
+    from_here, there = first[fitted].mean(axis=0), other[fitted].mean(axis=0)
+    u, _, v = np.linalg.svd((other[fitted] - there).T @ (first[fitted] - from_here))
     return (other - there) @ (u @ v) + (from_here - centre)
 
 
@@ -110,11 +118,14 @@ def draw_map(found: Mapped, pairs: np.ndarray, what: str, title: str = "", width
             _draw(ax, place, found, pairs[:, :MOST_PAIRS])
             ax.set_title(wrapped_title(name, width / across), loc="left")
         _label(axes, found, across)
-        if title:
-            figure.suptitle(wrapped_title(title, width), x=0.01, ha="left", fontsize=9)
+        add_title(figure, title)
         handles, names = _handles(pairs.shape[1] > 0, what, len(found.shown))
-        add_legend(figure, handles, names)
+        add_legend(figure, handles, names, _note(pairs.shape[1]))
     return figure
+
+
+def _note(joined: int) -> str:
+    return f"Lines: the first {MOST_PAIRS} of {joined:,} pairs." if joined > MOST_PAIRS else ""
 
 
 def _label(axes: np.ndarray, found: Mapped, across: int) -> None:

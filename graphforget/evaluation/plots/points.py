@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphforget._core.errors import UsageError
-from graphforget.evaluation.plots.axes import Quantity, quantity
+from graphforget.evaluation.plots.axes import GOLD_DISTANCE, Quantity, quantity
 from graphforget.evaluation.plots.canvas import (
     BLACK,
     GREY,
@@ -19,18 +19,16 @@ from graphforget.evaluation.plots.canvas import (
     looks,
     panels,
     plain_ticks,
+    ranges_far,
     styled,
     wrapped_label,
     wrapped_title,
 )
 from graphforget.evaluation.records import Record, rows_of
-from graphforget.evaluation.verdict import FORGETTING
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDE_RANGE = 20.0
-"""Largest over smallest value from which an axis of costs or distances is logarithmic."""
 FRONT, NOISE, FLOOR_LINE = "Pareto front", "noise floor around gold", "noise floor (second gold)"
 
 
@@ -77,6 +75,27 @@ class Panel:
     y: Quantity
     front: list[Point]
 
+    @property
+    def log(self) -> tuple[bool, bool]:
+        """Whether each axis is logarithmic."""
+        return _logarithmic(self.x, [p.x for p in self.found]), _logarithmic(self.y, [p.y for p in self.found])
+
+    @property
+    def gold(self) -> Point | None:
+        """Where gold lies; a distance to gold has no place for it."""
+        return next((point for point in self.found if point.kind == "gold"), None)
+
+    @property
+    def has_ellipse(self) -> bool:
+        """Whether the noise floors of both axes are drawn around gold."""
+        known = self.gold is not None and self.x.noise is not None and self.y.noise is not None
+        return known and not any(self.log) and not self.x.is_cost and not self.y.is_cost
+
+    @property
+    def has_floor_line(self) -> bool:
+        """Whether the noise floor is a line across."""
+        return self.gold is None and self.y.name == GOLD_DISTANCE and self.y.noise is not None
+
 
 def _panel(title: str, records: Sequence[Record], x: str, y: str) -> Panel:
     along, up = quantity(records, x), quantity(records, y)
@@ -117,24 +136,23 @@ def draw_points(
         figure, axes = panels(len(drawn), width, high, legend_lines(list(handles), width) + 3, columns)
         for ax, panel in zip(axes, drawn, strict=True):
             _draw(ax, panel, look, each, high)
-        add_legend(figure, list(handles.values()), list(handles), _note(reports, drawn[0]))
+        add_legend(figure, list(handles.values()), list(handles), _note(reports, drawn))
     return figure
 
 
-def _note(reports: Sequence[tuple[str, Sequence[Record]]], first: Panel) -> str:
+def _note(reports: Sequence[tuple[str, Sequence[Record]]], drawn: Sequence[Panel]) -> str:
     """Return what a reader must know beside the names."""
     counts = sorted({len({record.seed for record in records}) for _, records in reports})
     spread = f"Bars: standard deviation over {' or '.join(map(str, counts))} seeds."
-    parts = [spread if counts[-1] > 1 else "One seed: no spread is known.", first.x.note, first.y.note]
-    return " ".join(filter(None, parts))
+    notes = dict.fromkeys(axis.note for panel in drawn for axis in (panel.x, panel.y))
+    return " ".join(filter(None, [spread if counts[-1] > 1 else "One seed: no spread is known.", *notes]))
 
 
 def _draw(ax: Any, panel: Panel, look: dict[str, Look], width: float, height: float) -> None:
-    x, y = panel.x, panel.y
-    log = _logarithmic(x, [p.x for p in panel.found]), _logarithmic(y, [p.y for p in panel.found])
+    x, y, log = panel.x, panel.y, panel.log
     ax.set_xscale("log" if log[0] else "linear")
     ax.set_yscale("log" if log[1] else "linear")
-    _draw_gold(ax, panel, log)
+    _draw_gold(ax, panel)
     if len(panel.front) > 1:
         step = "steps-post" if x.direction == "lower" else "steps-pre"
         ax.plot(
@@ -158,7 +176,7 @@ def _wrapped_label(axis: Quantity, log: bool, width: float) -> str:
 def _logarithmic(axis: Quantity, values: Sequence[float]) -> bool:
     """Return whether an axis is logarithmic: a cost or a distance, above 0 throughout, that ranges far."""
     ranged = axis.is_cost or axis.direction == "lower"
-    return ranged and min(values) > 0 and max(values) / min(values) >= WIDE_RANGE
+    return ranged and ranges_far(values)
 
 
 def _draw_point(ax: Any, point: Point, look: Look, log: tuple[bool, bool]) -> None:
@@ -177,28 +195,22 @@ def _bar(value: float, spread: float | None, log: bool) -> list[list[float]] | N
     return [[min(spread, 0.9 * value) if log else spread], [spread]]
 
 
-def _draw_gold(ax: Any, panel: Panel, log: tuple[bool, bool]) -> None:
+def _draw_gold(ax: Any, panel: Panel) -> None:
     """Draw where gold lies, and how far another gold would."""
     from matplotlib.patches import Ellipse
 
-    gold = next((point for point in panel.found if point.kind == "gold"), None)
-    x, y = panel.x, panel.y
+    gold, x, y = panel.gold, panel.x, panel.y
     if gold is not None:
         ax.axvline(gold.x, color=LIGHT, linewidth=1.0, zorder=1)
         ax.axhline(gold.y, color=LIGHT, linewidth=1.0, zorder=1)
-        if _has_ellipse(panel, log):
+        if panel.has_ellipse:
             ax.add_patch(
                 Ellipse((gold.x, gold.y), 2 * x.noise, 2 * y.noise, facecolor=LIGHT, edgecolor=GREY, zorder=1.5)
             )
-    elif y.name not in FORGETTING and y.noise is not None and y.direction == "lower":
+    elif panel.has_floor_line:
         ax.axhline(y.noise, color=BLACK, linestyle="--", linewidth=0.9, zorder=1)
-        if any(row == "Gold" for row in x.cells):
+        if "Gold" in x.cells:
             ax.axvline(x.cells["Gold"][0], color=GREY, linestyle="-.", linewidth=0.9, zorder=1)
-
-
-def _has_ellipse(panel: Panel, log: tuple[bool, bool]) -> bool:
-    known = panel.x.noise is not None and panel.y.noise is not None
-    return known and not any(log) and not panel.x.is_cost and not panel.y.is_cost
 
 
 def _handles(drawn: Sequence[Panel], look: dict[str, Look]) -> dict[str, Any]:
@@ -208,10 +220,9 @@ def _handles(drawn: Sequence[Panel], look: dict[str, Look]) -> dict[str, Any]:
 
     found: dict[str, Any] = {name: Line2D([], [], linestyle="none", **one.marks()) for name, one in look.items()}
     for panel in drawn:
-        gold = any(point.kind == "gold" for point in panel.found)
-        if gold and _has_ellipse(panel, (False, False)):
+        if panel.has_ellipse:
             found[NOISE] = Patch(facecolor=LIGHT, edgecolor=GREY)
-        if not gold and panel.y.noise is not None and panel.y.direction == "lower":
+        if panel.has_floor_line:
             found[FLOOR_LINE] = Line2D([], [], color=BLACK, linestyle="--", linewidth=0.9)
             if "Gold" in panel.x.cells:
                 found[f"gold's {panel.x.label}"] = Line2D([], [], color=GREY, linestyle="-.", linewidth=0.9)

@@ -44,9 +44,13 @@ def draw_scaling(
     ----------
     series: name -> (size, cost) pairs. x, y: words at the axes.
 
-    Raises DataError for a size or cost that has no logarithm.
+    Raises DataError where there is nothing to draw, and for a size or cost that has no logarithm.
     """
+    if not series:
+        raise DataError(f"There is no {y} against {x} to draw. Give at least one line.")
     for name, pairs in series.items():
+        if not pairs:
+            raise DataError(f"'{name}' has no pair of {x} and {y}. Drop it, or give it some.")
         bad = next((pair for pair in pairs if not (min(pair) > 0 and np.isfinite(pair).all())), None)
         if bad is not None:
             raise DataError(f"'{name}': {x} {bad[0]:g} with {y} {bad[1]:g} has no place on logarithmic axes. Drop it.")
@@ -68,7 +72,9 @@ def draw_scaling(
         ax.set_xlabel(f"{x}, log scale")
         ax.set_ylabel(f"{y}, log scale")
         ax.set_title(wrapped_title(title, width), loc="left")
-        add_legend(figure, handles, list(names.values()), "size^b: least squares on logarithms, over all sizes")
+        fitted = any(names[name] != name for name in names)
+        note = "size^b: least squares on logarithms, over all sizes" if fitted else ""
+        add_legend(figure, handles, list(names.values()), note)
     return figure
 
 

@@ -13,19 +13,18 @@ from graphforget.evaluation.plots.canvas import (
     WIDTH,
     Look,
     add_legend,
+    add_title,
     legend_lines,
     looks,
     panels,
     plain_ticks,
+    ranges_far,
     styled,
-    wrapped_title,
 )
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDE_RANGE = 20.0
-"""Largest over smallest epoch from which the axis of epochs is logarithmic."""
 MEASURED = ("val_", "forgotten_", "test_")
 """First letters of what is measured; other entries (losses) mean something else for each method."""
 
@@ -102,9 +101,9 @@ def draw_trajectories(
         )
         for ax, metric in zip(axes, chosen, strict=True):
             _draw(ax, [one for one in histories if _has(one, [metric])], metric, look)
-        if title:
-            figure.suptitle(wrapped_title(title, width), x=0.01, ha="left", fontsize=9)
-        add_legend(figure, [_handle(look[name]) for name in names], names, note)
+        add_title(figure, title)
+        methods = {one.row for one in histories if one.kind == "method"}
+        add_legend(figure, [_handle(look[name], name in methods) for name in names], names, note)
     return figure
 
 
@@ -114,16 +113,17 @@ def _has(history: History, metrics: Sequence[str]) -> bool:
 
 def _draw(ax: Any, histories: Sequence[History], metric: str, look: Mapping[str, Look]) -> None:
     epochs = [e["epoch"] for one in histories if one.kind == "method" for e in one.entries if metric in e]
-    if min(epochs) > 0 and max(epochs) / min(epochs) >= WIDE_RANGE:
-        ax.set_xscale("log")
-        plain_ticks(ax.xaxis)
-    else:
-        ax.xaxis.get_major_locator().set_params(integer=True)
+    log = ranges_far(epochs)
+    ax.set_xscale("log" if log else "linear")
     for row in dict.fromkeys(one.row for one in histories):
         mine = [one for one in histories if one.row == row]
         draw = _draw_line if mine[0].kind == "method" else _draw_level
         draw(ax, mine, metric, look[row])
-    ax.set_xlabel("epoch of unlearning" + (", log scale" if ax.get_xscale() == "log" else ""))
+    if log:
+        plain_ticks(ax.xaxis)
+    else:
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set_xlabel("epoch of unlearning" + (", log scale" if log else ""))
     ax.set_ylabel(metric.replace("_", " "))
 
 
@@ -149,9 +149,9 @@ def _level_dash(look: Look) -> Any:
     return "--" if look.filled else ":"
 
 
-def _handle(look: Look) -> Any:
+def _handle(look: Look, is_method: bool) -> Any:
     from matplotlib.lines import Line2D
 
-    if look.marker in "*" or not look.filled:
-        return Line2D([], [], color=look.colour, linestyle=_level_dash(look), linewidth=1.0)
-    return Line2D([], [], linestyle=look.dash, **{**look.marks(), "markersize": 5.0})
+    if is_method:
+        return Line2D([], [], linestyle=look.dash, **{**look.marks(), "markersize": 5.0})
+    return Line2D([], [], color=look.colour, linestyle=_level_dash(look), linewidth=1.0)

@@ -7,7 +7,7 @@ import pytest
 
 from graphforget._core.errors import DataError, UsageError
 from graphforget.evaluation.plots.canvas import figure_bytes, save_figure
-from graphforget.evaluation.plots.embedding_map import MOST, draw_map, mapped
+from graphforget.evaluation.plots.embedding_map import MOST, MOST_PAIRS, draw_map, mapped
 from graphforget.evaluation.plots.scaling import draw_scaling, exponent
 from graphforget.evaluation.plots.trajectory import History, chosen_metrics, draw_trajectories
 
@@ -39,6 +39,14 @@ def test_a_line_is_the_mean_over_the_epochs_that_all_seeds_have(histories):
     assert found["seed 1 slow"] == ([10, 20, 30], [0.5, 0.6, 0.7])
     assert found["row Original"][1] == pytest.approx([0.8, 0.8])
     assert not any("unlink" in name for name in found)
+
+
+def test_what_is_drawn_as_a_level_is_a_level_in_the_legend(histories):
+    baseline = History("Popularity", "baseline", 1, entries(0.3), kept=10)
+    legend = draw_trajectories([*histories, baseline]).legends[0]
+    names = [text.get_text() for text in legend.get_texts()]
+    markers = dict(zip(names, [line.get_marker() for line in legend.get_lines()], strict=True))
+    assert markers == {"Original": "None", "slow": "o", "Popularity": "None"}
 
 
 def test_losses_are_drawn_only_when_asked_for(histories):
@@ -85,6 +93,21 @@ def test_the_map_draws_the_places_and_marks_the_forgotten():
         assert len(next(line for line in ax.get_lines() if line.get_label() == "others").get_xdata()) == 27
 
 
+def test_a_copy_is_laid_onto_the_first_where_every_node_is_forgotten():
+    z = np.random.default_rng(2).standard_normal((8, 3))
+    found = mapped(["before", "after"], [z, z[:, [1, 2, 0]] - 2.0], np.arange(8))
+    np.testing.assert_allclose(found.places[0], found.places[1], atol=1e-8)
+    with pytest.raises(DataError, match="A map needs two nodes or more; there is 1"):
+        mapped(["before"], [z[:1]], np.array([0]))
+
+
+def test_pairs_that_are_left_out_are_counted_below_the_map():
+    found = mapped(["a"], [np.random.default_rng(2).standard_normal((30, 4))], np.arange(2))
+    pairs = np.tile([[0], [1]], MOST_PAIRS + 1)
+    few, many = (draw_map(found, pairs[:, :count], "x").legends[0] for count in (MOST_PAIRS, MOST_PAIRS + 1))
+    assert few.get_title().get_text() == "" and many.get_title().get_text() == "Lines: the first 200 of 201 pairs."
+
+
 def test_a_large_map_is_a_sample_that_keeps_every_forgotten_node():
     z = np.random.default_rng(2).standard_normal((MOST + 500, 2))
     gone = np.arange(0, 900, 3)
@@ -102,6 +125,30 @@ def test_cost_against_size_draws_the_points_and_knows_the_power():
     assert exponent([1, 10, 100], [2, 200, 20000]) == pytest.approx(2.0)
     assert exponent([1, 10, 10], [1, 2, 3]) is None
     assert [text.get_text() for text in ax.figure.legends[0].get_texts()] == ["a (size^1.00)", "b"]
+
+
+@pytest.mark.parametrize(
+    ("costs", "labels"), [((2.0, 3.0, 8.0), ["2", "4", "6", "8"]), ((0.5, 20.0, 30000.0), ["1", "10", "100", "1,000"])]
+)
+def test_an_axis_has_numbers_whatever_the_costs_range_over(costs, labels):
+    figure = draw_scaling({"a": list(zip((10.0, 100.0, 1000.0), costs, strict=True))}, "edges", "seconds")
+    figure.canvas.draw()
+    axis = figure.axes[0].yaxis
+    low, high = axis.get_view_interval()
+    ticks = zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True)
+    assert set(labels) <= {text.get_text() for place, text in ticks if low <= place <= high}
+
+
+def test_the_way_of_finding_the_power_is_told_only_where_there_is_one():
+    three, two = ({"a": [(10.0**i, 2.0**i) for i in range(1, count)]} for count in (4, 3))
+    titles = [draw_scaling(one, "edges", "seconds").legends[0].get_title().get_text() for one in (three, two)]
+    assert titles == ["size^b: least squares on logarithms, over all sizes", ""]
+
+
+@pytest.mark.parametrize(("series", "phrase"), [({}, "no seconds against edges"), ({"a": []}, "'a' has no pair")])
+def test_nothing_to_draw_is_a_sentence(series, phrase):
+    with pytest.raises(DataError, match=phrase):
+        draw_scaling(series, "edges", "seconds")
 
 
 def test_a_cost_of_zero_has_no_logarithm():

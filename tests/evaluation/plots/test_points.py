@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from matplotlib.patches import Ellipse
 from graphforget._core.errors import UsageError
 from graphforget.evaluation.plots.axes import quantity
 from graphforget.evaluation.plots.canvas import figure_bytes
-from graphforget.evaluation.plots.points import Point, draw_points, pareto, points
+from graphforget.evaluation.plots.points import FLOOR_LINE, NOISE, Point, draw_points, pareto, points
 from graphforget.evaluation.records import Record, rows_of
 from graphforget.evaluation.verdict import closest, gold_distances
 
@@ -62,6 +63,28 @@ def test_without_a_second_gold_there_is_no_ellipse(hand_made):
     alone = [record for record in hand_made if record.kind != "floor"]
     (ax,) = draw_points([("", alone)], "test_auc", "forgotten_auc").axes
     assert not [patch for patch in ax.patches if isinstance(patch, Ellipse)]
+
+
+def legend(figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_the_legend_names_the_ellipse_and_the_floor_only_where_they_are_drawn(hand_made):
+    clamped = {"Gold": 0.001, "Noise floor": 0.002, "fast": 0.5}
+    ranged = [replace(r, values={**r.values, "mi_clamped": clamped.get(r.row, 0.01)}) for r in hand_made]
+    assert NOISE in legend(draw_points([("", ranged)], "test_auc", "forgotten_auc"))
+    on_log = draw_points([("", ranged)], "mi_clamped", "forgotten_auc")
+    assert on_log.axes[0].get_xscale() == "log" and not on_log.axes[0].patches and NOISE not in legend(on_log)
+    assert FLOOR_LINE in legend(draw_points([("", hand_made)], "seconds", "gold_distance"))
+    turned = draw_points([("", hand_made)], "gold_distance", "seconds")
+    assert FLOOR_LINE not in legend(turned)
+    assert not [line for line in turned.axes[0].get_lines() if line.get_linestyle() == "--"]
+
+
+def test_every_measure_of_distance_is_explained(hand_made):
+    lists = [replace(r, values={**r.values, "forgotten_recall@20_gap": 0.1}) for r in hand_made]
+    note = draw_points([("a", hand_made), ("b", lists)], "seconds", "gold_distance").legends[0].get_title().get_text()
+    assert "JS divergence" in note and "recall@20" in note
 
 
 def test_the_front_joins_what_no_other_method_beats(hand_made):
