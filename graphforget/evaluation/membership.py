@@ -68,7 +68,7 @@ class Attacker:
             quality = float(tensors.pop("quality"))
             network = AttackNetwork(len(tensors["first"]), Streams(0))
             network.load_state_dict(tensors)
-        except (SafetensorError, RuntimeError, LookupError, ValueError) as error:
+        except (SafetensorError, RuntimeError, LookupError, TypeError, ValueError) as error:
             raise DataError(f"{source}: not an attacker ({error}). Delete its folder to fit it anew.") from error
         return cls(network.requires_grad_(False).eval(), quality)
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save
 from sklearn.metrics import roc_auc_score
 
+from graphforget._core.errors import DataError
 from graphforget._core.streams import Streams
 from graphforget.data.deletion import Deletion
 from graphforget.evaluation.case import case_of
 from graphforget.evaluation.membership import (
     CLAMP,
+    Attacker,
     attack_auc,
     attacker_from,
     features,
@@ -66,6 +69,21 @@ def test_the_attacker_is_the_same_every_time(planted):
     first, second = (attacker_from(ShadowAnswers(members, others), Streams(3)) for _ in range(2))
     for name, value in first.network.state_dict().items():
         assert value.numpy().tobytes() == second.network.state_dict()[name].numpy().tobytes()
+
+
+def test_an_attacker_that_was_kept_judges_as_before(planted):
+    kept = Attacker.from_bytes(planted.to_bytes(), "attacker")
+    logits = RNG.normal(size=90) * 5
+    assert kept.quality == planted.quality
+    assert kept.membership(logits).tobytes() == planted.membership(logits).tobytes()
+
+
+def test_what_is_no_attacker_is_a_sentence(planted):
+    quality = torch.zeros((), dtype=torch.float64)
+    strangers = [save({"quality": quality}), save({"quality": quality, "first": quality + 1}), save({"first": quality})]
+    for data in (b"", planted.to_bytes()[:-1], *strangers):
+        with pytest.raises(DataError, match="kept/attacker: not an attacker .* Delete its folder to fit it anew"):
+            Attacker.from_bytes(data, "kept/attacker")
 
 
 def test_forgetting_lowers_membership_and_raises_the_ratio(planted, link_case, subject):
