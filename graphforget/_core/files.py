@@ -222,3 +222,5 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         raise DataError(
             f"{path} line {error.lineno}, column {error.colno}: not JSON ({error.msg}). Correct that place."
         ) from error
+    except ValueError as error:  # a number of thousands of digits
+        raise DataError(f"{path}: cannot be read ({error}). Name another file.") from error

@@ -52,8 +52,7 @@ class Report:
     @classmethod
     def from_json(cls, text: str) -> Report:
         """Return the report that `to_json` wrote; raises DataError for other text."""
-        header, records = from_text(text)
-        return cls(str(header.get("task")), str(header.get("title")), records)
+        return cls(*from_text(text))
 
     @property
     def seeds(self) -> tuple[int, ...]:

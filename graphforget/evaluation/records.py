@@ -102,22 +102,48 @@ def to_text(records: Sequence[Record], header: Mapping[str, Any]) -> str:
 
 
 def _checked(record: Record) -> Record:
-    """Return a record read from a file; raises ValueError unless names are text and values are finite numbers."""
+    """Return a record read from a file.
+
+    Raises ValueError unless names are text that UTF-8 has a form for, and values are finite numbers.
+    """
     if not (isinstance(record.row, str) and isinstance(record.note, str) and type(record.seed) is int):
         raise ValueError("a row or note is no text, or a seed no integer")
+    f"{record.row}{record.note}".encode()
     odd = [name for name, value in record.values.items() if type(value) not in (int, float) or not isfinite(value)]
     if odd:
         raise ValueError(f"'{odd[0]}' of '{record.row}' is no finite number")
     return record
 
 
-def from_text(text: str) -> tuple[dict[str, Any], tuple[Record, ...]]:
-    """Return header and records of a report's JSON text; raises DataError for anything else."""
+def from_text(text: str) -> tuple[str, str, tuple[Record, ...]]:
+    """Return task, title and records of a report's JSON text; raises DataError for anything else."""
     try:
         body = json.loads(text)
-        if body.pop("format") != FORMAT:
+        if not isinstance(body, dict) or body.get("format") != FORMAT:
             raise ValueError(f"its format is not {FORMAT}")
-        records = tuple(_checked(Record(**record)) for record in body.pop("records"))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(f"This is not a report of this version ({error!r}). Evaluate again.") from error
-    return body, records
+        return *_header(body), _consistent([_checked(Record(**record)) for record in body["records"]])
+    except KeyError as error:
+        raise DataError(f"This is not a report of this version (it has no {error}). Evaluate again.") from error
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError, DataError) as error:
+        raise DataError(f"This is not a report of this version ({error}). Evaluate again.") from error
+
+
+def _header(body: Mapping[str, Any]) -> tuple[str, str]:
+    task, title = body["task"], body["title"]
+    if task not in EVERY or not isinstance(title, str):
+        raise ValueError(f"its task is {task!r} and not one of {', '.join(EVERY)}, or its title no text")
+    title.encode()
+    return task, title
+
+
+def _consistent(records: Sequence[Record]) -> tuple[Record, ...]:
+    """Return the records; raises ValueError unless there is one for each row and seed, and one kind for each row."""
+    if not records:
+        raise ValueError("it holds no records")
+    kinds: dict[str, str] = {}
+    seen: set[tuple[str, int]] = set()
+    for record in records:
+        if (record.row, record.seed) in seen or kinds.setdefault(record.row, record.kind) != record.kind:
+            raise ValueError(f"'{record.row}' stands in it twice for seed {record.seed}, or with two kinds")
+        seen.add((record.row, record.seed))
+    return tuple(records)

@@ -176,8 +176,10 @@ def test_a_killed_holder_gives_the_lock_back(tmp_path):
         """,
         str(tmp_path / "store"),
     )
+    assert (tmp_path / "store.lock").exists()  # so it was held until the end
     with file_lock(tmp_path / "store", timeout=0):
-        pass
+        with pytest.raises(UsageError), file_lock(tmp_path / "store", timeout=0):
+            pytest.fail("two holders")
 
 
 def test_json_is_the_same_bytes_for_the_same_value(tmp_path):
@@ -202,6 +204,8 @@ def test_write_json_refuses_what_json_has_no_form_for(tmp_path, value):
         (b'{"a": 1,\n "b": }', r"a\.json line 2, column 7: not JSON"),
         (b"", r"a\.json line 1, column 1: not JSON"),
         (b'{"a": "\xff"}', r"a\.json: byte 7 is not UTF-8"),
+        (b"9" * 5000, r"a\.json: cannot be read .*limit .*digits"),
+        (b"[" * 200_000, r"a\.json: is nested too deeply"),
     ],
 )
 def test_read_json_says_where_the_fault_is(tmp_path, data, sentence):

@@ -12,8 +12,12 @@ GOOD = {"row": "a", "seed": 1, "kind": "method", "note": "", "values": {"test_au
 
 
 def report(**changes: object) -> str:
-    body = {"format": "graphforget-report/1", "task": "link", "title": "t", "records": [{**GOOD, **changes}]}
-    return json.dumps(body)
+    return whole(records=[{**GOOD, **changes}])
+
+
+def whole(**changes: object) -> str:
+    body = {"format": "graphforget-report/1", "task": "link", "title": "t", "records": [GOOD], **changes}
+    return json.dumps({key: value for key, value in body.items() if value is not None})
 
 
 CASES = {
@@ -33,6 +37,15 @@ CASES = {
     "seed-no-integer": report(seed="../../etc"),
     "note-no-text": report(note=7),
     "more-fields": report(extra=1),
+    "endless-number": report(values={"test_auc": 10**400}),
+    "half-a-letter": report(row="\ud800"),
+    "half-a-letter-in-the-title": whole(title="\ud800"),
+    "no-title": whole(title=None),
+    "no-such-task": whole(task="graph"),
+    "no-records": whole(records=[]),
+    "records-no-list": whole(records=7),
+    "twice-the-same-row": whole(records=[GOOD, GOOD]),
+    "a-row-of-two-kinds": whole(records=[GOOD, {**GOOD, "seed": 2, "kind": "gold"}]),
 }
 
 
