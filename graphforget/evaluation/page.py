@@ -32,14 +32,14 @@ DRAWINGS = (
         "Forgetting beside quality",
         ("utility", "forgetting"),
         "Up and down: how the model treats the forgotten part. Left and right: how good it is on test data. A good "
-        "unlearned model lies where the black star (gold) lies, not beyond it. The grey ellipse shows how far another "
-        "gold model lies from it by chance.",
+        "unlearned model lies where the black star (gold) lies, not beyond it. A grey ellipse around it, where a "
+        "second gold model was trained, shows how far that lies from it by chance.",
     ),
     (
         "Time beside distance to gold",
         ("seconds", "gold_distance"),
-        "Lower is closer to gold, further left is faster. Below the dashed line a model cannot be told from another "
-        "gold model. The dotted line joins the methods that no other beats on both.",
+        "Lower is closer to gold, further left is faster. Below a dashed line, which a second gold model gives, a "
+        "model cannot be told from another gold model. A dotted line joins the methods that no other beats on both.",
     ),
 )
 """Heading, axes and caption of the pictures that records alone allow."""
@@ -122,10 +122,9 @@ def _by_seed(report: Report, metrics: Sequence[Metric]) -> list[list[str]]:
 def _pictures(report: Report) -> tuple[list[Picture], list[str]]:
     """Return the pictures that records alone allow, and a sentence for each that they do not."""
     found, absent = [], []
-    panels = [("", report.records)]
     for heading, (x, y), caption in DRAWINGS:
         try:
-            found.append(Picture(heading, draw_points(panels, x, y, NARROW, 3.2), caption))
+            found.append(Picture(heading, draw_points([("", report.records)], x, y, NARROW, 3.2), caption))
         except UsageError as error:
             absent.append(f"No picture of {heading[0].lower()}{heading[1:]}: {error}")
     return found, absent
@@ -142,7 +141,7 @@ def _inline(figure: Figure, name: str) -> Any:
     text = re.sub(r'(?<= id=")|(?<=href="#)|(?<=url\(#)', f"{name}-", text)
     width = float(re.search(r'width="([\d.]+)pt"', text)[1])  # type: ignore[index]
     return Markup(  # the SVG is our own: names stand in it as outlines
-        re.sub(r' width="[\d.]+pt" height="[\d.]+pt"|(?<=<svg) height="[\d.]+pt"', "", text, count=1).replace(
+        re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", text, count=1).replace(
             "<svg", f'<svg role="img" aria-labelledby="{name}-caption" style="max-width:{width / 72:.2f}in"', 1
         )
     )

@@ -8,9 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphforget.evaluation.metrics import METRICS
-from graphforget.evaluation.plots.axes import UTILITY, noise
+from graphforget.evaluation.plots.axes import UTILITY
 from graphforget.evaluation.records import Record, Row, rows_of
-from graphforget.evaluation.verdict import FORGETTING, closest, forgetting_metric, gold_distances, noise_floor
+from graphforget.evaluation.verdict import (
+    FORGETTING,
+    closest,
+    forgetting_metric,
+    gold_distances,
+    gold_values,
+    noise_floor,
+)
 
 ATTACKS = ("mi_attack_auc", "pair_mi_auc")
 QUALITIES = ("mi_attacker_quality", "pair_mi_quality")
@@ -52,9 +59,9 @@ class Difference:
     noise: float | None
 
     @property
-    def is_noise(self) -> bool:
-        """Whether two gold models lie as far apart."""
-        return self.noise is not None and abs(self.by) <= self.noise
+    def as_gold(self) -> bool:
+        """Whether the row lies where gold lies, or no further from it than another gold model."""
+        return self.by == 0.0 or (self.noise is not None and abs(self.by) <= self.noise)
 
     def figures(self) -> str:
         """Return the numbers: "test AUC 0.9614, gold 0.9641"."""
@@ -70,13 +77,12 @@ class Difference:
 
 def difference(records: Sequence[Record], row: str, metric: str) -> Difference | None:
     """Return a row beside gold, or None where one of them lacks the metric."""
-    gold = {r.seed: r.values[metric] for r in records if r.kind == "gold" and metric in r.values}
+    gold = gold_values(records, metric)
     mine = {r.seed: r.values[metric] for r in records if r.row == row and metric in r.values and r.seed in gold}
     if not mine:
         return None
     mean, beside = float(np.mean(list(mine.values()))), float(np.mean([gold[seed] for seed in mine]))
-    floor = noise_floor(records, metric) if metric in FORGETTING else None
-    return Difference(metric, mean, beside, mean - beside, noise(records, metric) if floor is None else floor)
+    return Difference(metric, mean, beside, mean - beside, noise_floor(records, metric))
 
 
 def has_gold(records: Sequence[Record]) -> bool:
@@ -148,7 +154,7 @@ def _forgetting(records: Sequence[Record], row: str) -> tuple[str, str]:
     if metric is None or found is None:
         return "not known", ""
     beyond = FORGETTING[metric] * found.by
-    if found.is_noise or found.by == 0.0:
+    if found.as_gold:
         return "as gold", f"On the forgotten part it behaves as gold does ({found.figures()}; {found.apart()})."
     if found.noise is None:
         side = "more" if beyond > 0 else "less"
@@ -169,7 +175,7 @@ def _quality(records: Sequence[Record], row: str) -> tuple[str, str]:
     found = None if metric is None else difference(records, row, metric)
     if metric is None or found is None:
         return "not known", "" if metric is None else _beside_original(records, row, metric)
-    if found.is_noise or found.by == 0.0:
+    if found.as_gold:
         return "as gold", f"It is as good as gold on test data ({found.figures()}; {found.apart()})."
     side = "better" if found.by > 0 else "worse"
     words = side if found.noise is not None else "not known"
@@ -178,9 +184,8 @@ def _quality(records: Sequence[Record], row: str) -> tuple[str, str]:
 
 def _beside_original(records: Sequence[Record], row: str, metric: str) -> str:
     """Return how good a row is where there is no gold to say how good it should be."""
-    means = {
-        one.name: one.mean(metric) for one in rows_of(records) if one.name == row or one.kind == "original"
-    }  # fmt: skip
+    shown_rows = [one for one in rows_of(records) if one.name == row or one.kind == "original"]
+    means = {one.name: one.mean(metric) for one in shown_rows}
     shown = [f"{name} {METRICS[metric].show(mean)}" for name, mean in means.items() if mean is not None]
     return f"On test data: {METRICS[metric].label} {', '.join(shown)}."
 
@@ -189,7 +194,7 @@ def _attack(records: Sequence[Record], row: str) -> str:
     found = next((d for d in (difference(records, row, name) for name in ATTACKS) if d is not None), None)
     if found is None:
         return ""
-    same = "as gold does" if found.is_noise else "other than gold does"
+    same = "as gold does" if found.as_gold else "other than gold does"
     return (
         "Against an attacker who guesses from its answers what it was trained on, it stands "
         f"{same} ({found.figures()}; {found.apart()})."

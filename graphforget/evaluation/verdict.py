@@ -61,9 +61,22 @@ class Closest:
 
 
 def noise_floor(records: Sequence[Record], metric: str) -> float | None:
-    """Return the mean distance between gold and gold with another seed, or None without such a run."""
-    found = [r.values[f"{metric}_gap"] for r in records if r.kind == "floor" and f"{metric}_gap" in r.values]
+    """Return the mean over seeds of how far gold with another seed lies from gold, or None without such a run.
+
+    Where a record has its distance to gold, that counts: several runs of one seed may lie on both sides of gold.
+    """
+    gold, gap = gold_values(records, metric), f"{metric}_gap"
+    found = [
+        r.values[gap] if gap in r.values else abs(r.values[metric] - gold[r.seed])
+        for r in records
+        if r.kind == "floor" and (gap in r.values or (metric in r.values and r.seed in gold))
+    ]
     return float(np.mean(found)) if found else None
+
+
+def gold_values(records: Sequence[Record], metric: str) -> dict[int, float]:
+    """Return seed -> gold's value of a metric."""
+    return {r.seed: r.values[metric] for r in records if r.kind == "gold" and metric in r.values}
 
 
 def forgetting_metric(records: Sequence[Record]) -> str | None:
@@ -80,7 +93,7 @@ def over_forgotten(records: Sequence[Record]) -> dict[str, float]:
     metric = forgetting_metric(records)
     if metric is None:
         return {}
-    gold = {r.seed: r.values[metric] for r in records if r.kind == "gold" and metric in r.values}
+    gold = gold_values(records, metric)
     found = {
         row: _excess(records, row, metric, gold) for row in dict.fromkeys(r.row for r in records if r.kind == "method")
     }

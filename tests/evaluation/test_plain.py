@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from graphforget.evaluation.judge import SAME_START
 from graphforget.evaluation.plain import difference, judgements, limits, summary
 from graphforget.evaluation.records import Record
 
@@ -95,10 +96,18 @@ def test_only_seeds_that_both_have_are_compared():
     assert difference(records, "a", "forgotten_auc").by == pytest.approx(0.1)
 
 
+def test_a_model_that_stands_where_gold_stands_is_as_gold_to_the_attack_without_a_noise_floor_too():
+    gold, same = (record(row, kind, 1, 0.5, mi_attack_auc=0.6) for row, kind in (("Gold", "gold"), ("a", "method")))
+    other = record("b", "method", 1, 0.5, mi_attack_auc=0.7)
+    told = [" ".join(one.sentences) for one in judgements([gold, same, other])]
+    assert "it stands as gold does (MI attack AUC 0.6000" in told[0]
+    assert "it stands other than gold does (MI attack AUC 0.7000" in told[1]
+
+
 def test_limits_name_seeds_and_the_attack():
     once = " ".join(limits(case(("a", 0.5, 0.9, 0.1), seeds=(1,))))
     assert "One run was made (one seed)" in once and "No membership attack was run." in once
-    floor = Record("Noise floor", 1, {}, "floor", "started from other initial weights and negatives than Gold.")
+    floor = Record("Noise floor", 1, {}, "floor", SAME_START)
     assert "the noise floor is wide" in " ".join(limits([floor])) and "is wide" not in once
     attacked = record("a", "method", 1, 0.5, mi_attack_auc=0.6, mi_attacker_quality=0.77)
     assert "an AUC of 0.77 (0.5 is guessing)" in " ".join(limits([attacked]))

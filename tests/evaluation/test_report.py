@@ -14,6 +14,7 @@ from graphforget._core.errors import DataError, UsageError
 from graphforget.evaluation.document import Report
 from graphforget.evaluation.records import Record
 from graphforget.evaluation.table import escaped
+from graphforget.evaluation.verdict import noise_floor
 
 FAR = {"js_test": 0.003, "js_forgotten": 0.003}
 TITLE = "Link prediction on toy_graph, gcn, 5 edges forgotten"
@@ -268,6 +269,15 @@ def test_rows_are_compared_on_the_parts_that_all_of_them_have_and_these_are_name
     assert best.measure == "mean JS divergence 0.1500 over retained and test items"
     lone = Report("recommend", TITLE, (record("a", **{"forgotten_recall@20_gap": 0.2}),)).closest
     assert lone.measure == "mean distance 0.2000 of forgotten recall@20 to gold's"
+
+
+def test_a_noise_floor_is_the_distance_that_is_written_or_else_that_of_the_two_scores(record):
+    rows = [record("Gold", "gold", seed, forgotten_auc=0.5, test_auc=0.9) for seed in (1, 2)]
+    rows += [record("Noise floor", "floor", 1, forgotten_auc=0.5, forgotten_auc_gap=0.04, test_auc=0.87)]
+    rows += [record("Noise floor", "floor", 2, forgotten_auc=0.52), record("Noise floor", "floor", 3, test_auc=0.1)]
+    assert noise_floor(rows, "forgotten_auc") == pytest.approx(0.03)
+    assert noise_floor(rows, "test_auc") == pytest.approx(0.03)
+    assert noise_floor(rows, "test_ap") is None and noise_floor(rows[:2], "test_auc") is None
 
 
 def test_popularity_stands_between_the_floor_and_the_methods(shop_report):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from graphforget._core.errors import UsageError, unknown
 from graphforget.evaluation.metrics import METRICS, Direction
 from graphforget.evaluation.records import Record, metrics_of, rows_of
-from graphforget.evaluation.verdict import FORGETTING, compared, forgetting_metric, gold_distances, listed
+from graphforget.evaluation.verdict import FORGETTING, compared, forgetting_metric, gold_distances, listed, noise_floor
 
 UTILITY = ("test_auc", "test_accuracy", "test_recall@20", "other_test_accuracy")
 """The score that says how good a model still is: the first that a report holds."""
@@ -64,7 +64,7 @@ def quantity(records: Sequence[Record], name: str) -> Quantity:
         raise UsageError(f"No row of this report has '{name}'. It has {', '.join([*WORDS, *held])}.")
     metric = METRICS[wanted]
     cells = {row.name: row.cells[wanted] for row in rows_of(records) if wanted in row.cells}
-    return Quantity(wanted, metric.label, metric.direction, cells, noise(records, wanted), metric.group == "cost")
+    return Quantity(wanted, metric.label, metric.direction, cells, noise_floor(records, wanted), metric.group == "cost")
 
 
 def _own(records: Sequence[Record], word: str, held: Sequence[str]) -> str:
@@ -90,15 +90,3 @@ def _distance(records: Sequence[Record]) -> Quantity:
     floors = [cells[row.name][0] for row in rows_of(records) if row.kind == "floor" and row.name in cells]
     floor = floors[0] if floors else None
     return Quantity(GOLD_DISTANCE, "distance to gold", "lower", cells, floor, note=note)
-
-
-def noise(records: Sequence[Record], metric: str) -> float | None:
-    """Return the mean over seeds of how far gold with another seed lies from gold, or None without such a run."""
-    gold = {r.seed: r.values[metric] for r in records if r.kind == "gold" and metric in r.values}
-    gap = f"{metric}_gap"
-    far = [
-        r.values[gap] if gap in r.values else abs(r.values[metric] - gold[r.seed])
-        for r in records
-        if r.kind == "floor" and metric in r.values and r.seed in gold
-    ]
-    return sum(far) / len(far) if far else None
