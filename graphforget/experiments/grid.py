@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from graphforget.data.cards import is_card
 from graphforget.experiments.plan import Plan
@@ -21,26 +21,17 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Wanted(Strict):
-    """A deletion and its name in tables; the other fields are those of `Request`."""
+@dataclass(frozen=True, kw_only=True)
+class Wanted(Request):
+    """A request and its name in tables; an unknown field is an error."""
 
-    name: str = Field(min_length=1)
-    kind: str
-    fraction: float | None = None
-    count: int | None = None
-    classes: tuple[str, ...] = ()
-    file: str | None = None
-    users_file: str | None = None
-    items_file: str | None = None
-    modality: str | None = None
-    where: str | None = None
-    pool: str | None = None
-    sampling: str | None = None
-    on_small_pool: str | None = None
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1)]
 
     def request(self) -> Request:
-        """Return what is to be deleted; raises UsageError for what cannot be."""
-        return Request(**self.model_dump(exclude={"name"}))
+        """Return what is to be deleted, without the name: two names of one deletion make one unit."""
+        return Request(**{key: value for key, value in vars(self).items() if key != "name"})
 
 
 @dataclass(frozen=True)
@@ -87,6 +78,14 @@ class Grid(Strict):
     recipe: dict[str, Any] = Field(default_factory=dict)
     load: dict[str, Any] = Field(default_factory=dict)
     deletions: tuple[Wanted, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_each_deletion_once(self) -> Grid:
+        names = self.names("deletions")
+        twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+        if twice is not None:
+            raise ValueError(f"two deletions are called '{twice}', and tables could not tell them apart")
+        return self
 
     def cells(self, data_dir: str | None = None) -> Iterator[Cell]:
         """Yield every combination of data, backbone and deletion; raises UsageError for what cannot be.

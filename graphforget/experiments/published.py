@@ -157,7 +157,10 @@ def preset_from(table: Mapping[str, Any], source: str) -> Preset:
     except ValidationError as error:
         fault = error.errors()[0]
         field = ".".join(str(part) for part in fault["loc"]) or "the whole"
-        raise DataError(f"{source}: field '{field}' is wrong: {fault['msg']}. Correct it.") from None
+        why = fault["msg"].removeprefix("Value error, ")
+        raise DataError(f"{source}: field '{field}' is wrong: {why}. Correct it.") from None
+    except UsageError as error:  # a deletion that cannot be
+        raise DataError(f"{source}: a deletion is wrong. {error}") from None
 
 
 @cache

@@ -87,6 +87,8 @@ def missing_sentence(absent: dict[str, list[str]]) -> str:
 def check_store(root: Path) -> None:
     """Raise UsageError unless `root` is absent, empty or a store, at a place to write to."""
     check_place(root)
+    if root.exists() and not root.is_dir():
+        raise UsageError(f"--out {root}: a file is in the way. Name a folder that is new, empty, or of earlier runs.")
     if root.is_dir() and any(root.iterdir()) and not (root / GRIDS).is_dir():
         raise UsageError(f"--out {root}: the folder holds other things (no {GRIDS}/). Name a new or empty folder.")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graphforget._core.errors import DataError, UnsupportedError, UsageError
+from graphforget._core.errors import DataError, UnsupportedError, UsageError, unknown
 from graphforget.data.deletion import Deletion
 from graphforget.tasks.base import Task
 from graphforget.tasks.recommend import Recommendation
@@ -20,6 +20,13 @@ COMMANDS = {
 }
 """The command that deletes each kind."""
 DRAWN = ("where", "pool", "sampling", "on_small_pool")
+OWN = {
+    "classes": ("classes",),
+    "users_file": ("users+items",),
+    "items_file": ("users+items", "modalities"),
+    "modality": ("modalities",),
+}
+"""Field -> the kinds of deletion that read it; all of them read the others."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,8 @@ class Request:
     users_file, items_file: for users and items together, a list of each; for a modality, the items that lose it.
     modality: name of the item features that go; without any amount, those of every item.
     where, pool, sampling, on_small_pool: see `sample_deletion`; None leaves its default.
+
+    Raises UsageError for an unknown kind, and for amounts that cannot be or do not go together.
     """
 
     kind: str
@@ -53,6 +62,7 @@ class Request:
     on_small_pool: str | None = None
 
     def __post_init__(self) -> None:
+        self._check_kind()
         given = [self.fraction is not None, self.count is not None, bool(self.classes), self.file is not None]
         given.append(self.users_file is not None or self.items_file is not None)
         least = 0 if self.modality is not None else 1
@@ -71,6 +81,13 @@ class Request:
         if stray and not self.is_drawn:
             option = stray[0].replace("_", "-")
             raise UsageError(f"--{option} belongs to a deletion drawn at random (--fraction or --count). Leave it out.")
+
+    def _check_kind(self) -> None:
+        if self.kind not in COMMANDS:
+            raise UsageError(unknown("kind of deletion", self.kind, COMMANDS))
+        stray = next((key for key, kinds in OWN.items() if getattr(self, key) and self.kind not in kinds), None)
+        if stray is not None:
+            raise UsageError(f"'{stray}' belongs to deletions of {' or '.join(OWN[stray])}, not of {self.kind}.")
 
     def _ways(self) -> str:
         ways = {

@@ -165,7 +165,11 @@ class Setup:
 
     def make_recipe(self) -> Recipe:
         """Return the recipe of the original and the gold model."""
-        return replace(default_recipe(self.task, self.published), **self.recipe)
+        usual = default_recipe(self.task, self.published)
+        stray = next((key for key in self.recipe if key not in vars(usual)), None)
+        if stray is not None:
+            raise UsageError(unknown("field of a recipe", stray, vars(usual)))
+        return replace(usual, **self.recipe)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields, for JSON, with the whole architecture and recipe; the device where it is not the CPU."""

@@ -23,6 +23,12 @@ WANTED = {
 MINIMAL = {"grids": [{"data": ["sample-citations"], "backbones": ["gcn"]}]}
 
 
+def deleting(*changes: dict) -> dict:
+    """Return the minimal grid with these deletions."""
+    deletions = [{"name": "some", "kind": "edges", **change} for change in changes]
+    return {"grids": [{**MINIMAL["grids"][0], "deletions": deletions}]}
+
+
 def value(preset: str, metric: str, row: str, source: str, **where) -> list[float]:
     """Return the published values of one cell, in the order of the file."""
     blocks = [p for p in presets()[preset].published if p.source == source]
@@ -152,7 +158,13 @@ def test_a_grid_of_ones_own_is_read_from_a_path(tmp_path):
         ({"grids": []}, "field 'grids' is wrong"),
         ({"grids": [{"data": [], "backbones": ["gcn"]}]}, "field 'grids.0.data'"),
         ({"grids": [{"data": ["cora"], "backbones": ["gcn"], "seed": 3}]}, "field 'grids.0.seed'"),
-        ({"metrics": ["test_acu"]}, "Did you mean 'test_auc'"),
+        ({"metrics": ["test_acu"]}, "field 'the whole' is wrong: Unknown metric 'test_acu'. Did you mean 'test_auc'"),
+        (deleting({"count": 3}, {"count": 4}), "field 'grids.0' is wrong: two deletions are called 'some'"),
+        (deleting({"count": 3.5}), "field 'grids.0.deletions.0.count'"),
+        (deleting({"cont": 3}), "field 'grids.0.deletions.0.cont'"),
+        (deleting({}), "bad.toml: a deletion is wrong. What must go is named once"),
+        (deleting({"kind": "edgs", "count": 3}), "Unknown kind of deletion 'edgs'. Did you mean 'edges'"),
+        (deleting({"classes": ["3"]}), "'classes' belongs to deletions of classes, not of edges"),
         ({"tolerance": {"auc": 0.1}}, "Unknown metric 'auc'"),
         (
             {"published": [{"data": "cora", "backbone": "gcn", "source": "rumour", "where": "", "rows": {"a": {}}}]},
