@@ -27,7 +27,7 @@ USAGE = 2
 HELP = (
     "Make a trained graph neural network or recommender forget, and show that it did.\n\n"
     "Every comparison shows the original, the gold model (trained anew on what is retained) and the noise floor beside "
-    "the methods. Exit codes: 0 fine, 2 usage, 3 data, 4 unsupported, 5 diverged, 130 interrupted."
+    "the methods. Exit codes: 0 fine, 1 a part failed, 2 usage, 3 data, 4 unsupported, 5 diverged, 130 interrupted."
 )
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from graphforget._core.errors import GraphforgetError, UsageError
+from graphforget._core.errors import GraphforgetError, Interrupted, UsageError
 from graphforget.cli.options import Flag, SomeWhole, Whole, text
 from graphforget.cli.options import seeds as read_seeds
 from graphforget.cli.output import print_json, print_table, say, shown
 from graphforget.cli.places import DataDir
+from graphforget.cli.words import in_cli_words
 
 if TYPE_CHECKING:
     from graphforget.experiments.published import Preset
@@ -38,7 +39,9 @@ Test = Annotated[
     Literal["wilcoxon", "t", "none"], Parameter(help="Paired test over seeds that best and second best must pass.")
 ]
 OwnGrid = Annotated[Path | None, Parameter(help="The .toml that the file was made from, if it is one of your own.")]
-Kept = Annotated[Path | None, Parameter(help="Folder that keeps what is computed; else nothing is kept.")]
+Kept = Annotated[
+    Path | None, Parameter(help="Folder that keeps what is computed, new or of an earlier verify; else nothing is.")
+]
 Json = Annotated[bool, Flag, Parameter(help="Print JSON on stdout and nothing else.")]
 
 
@@ -54,14 +57,12 @@ def reproduce(
     out: Annotated[Path, Parameter(help="Folder of runs; several commands may share it.")] = RUNS,
     jobs: Jobs = 1,
     threads: Threads = None,
-    resume: Annotated[
-        bool, Flag, Parameter(help="Go on with what the folder holds, also beside another command.")
-    ] = False,
+    resume: Resume = False,
     dry_run: Annotated[bool, Flag, Parameter(help="Say what would be run, and stop; nothing is written.")] = False,
     json: Json = False,
 ) -> int:
     """Run a published table and print the published values beside ours."""
-    from graphforget.experiments.published import find_preset, presets
+    from graphforget.experiments.published import find_preset
 
     if name != ALL:
         preset = _part(find_preset(name), only, seeds)
@@ -70,14 +71,32 @@ def reproduce(
         raise UsageError("--only and --seeds choose a part of one table. Name one, or leave them out.")
     if json:
         raise UsageError("--json prints one table. Name one, or leave --json out.")
+    return _reproduce_all(data_dir, out, jobs, threads, resume, dry_run)
+
+
+def _reproduce_all(
+    data_dir: Path | None, out: Path, jobs: int, threads: int | None, resume: bool, dry_run: bool
+) -> int:
+    """Run every table whose data are there; one that cannot be run is told, and the others go on.
+
+    Returns the code of the first error, or 0. Raises Interrupted.
+    """
+    from graphforget.experiments.published import presets
+
     codes = []
     for preset in presets().values():
         grids, absent = preset.at_hand(text(data_dir))
-        if grids:
-            codes.append(_reproduce(preset, data_dir, out, jobs, threads, resume, dry_run, json))
-        else:
+        if not grids:
             say(f"{preset.name} is left out: {_missing(absent)}")
-    return max(codes, default=0)
+            continue
+        try:
+            codes.append(_reproduce(preset, data_dir, out, jobs, threads, resume, dry_run, False))
+        except Interrupted:
+            raise
+        except GraphforgetError as error:
+            say(f"{preset.name} could not be run: {in_cli_words(str(error))}")
+            codes.append(error.exit_code)
+    return next(filter(None, codes), 0)
 
 
 def _part(preset: Preset, only: tuple[str, ...], seeds: str | None) -> Preset:
@@ -133,11 +152,13 @@ def _dry_run(plan: Reproduction, json: bool) -> int:
 
 
 def _print_reproduction(plan: Reproduction, file: Path, json: bool) -> int:
+    """Print a table that was run; return 1 where a part of it failed, else 0."""
     from graphforget.experiments.comparison import compared
     from graphforget.experiments.render import render, render_comparison
     from graphforget.experiments.tables import table_of
 
     preset, lines, failed = plan.preset, plan.lines(), plan.failures()
+    code = GraphforgetError.exit_code if failed else 0
     beside = compared(preset, lines)
     table = table_of(lines, ("dataset", "backbone", "deletion", "method"), (), preset.metrics) if lines else None
     if json:
@@ -146,7 +167,7 @@ def _print_reproduction(plan: Reproduction, file: Path, json: bool) -> int:
         print_json(
             {"preset": preset.name, "csv": str(file), "failed": failed, "published": values, "ours": _plain(ours)}
         )
-        return 0
+        return code
     if table is not None:
         print(render(table, "md", preset.title or preset.name))
     if beside:
@@ -156,7 +177,7 @@ def _print_reproduction(plan: Reproduction, file: Path, json: bool) -> int:
     for title, error in failed.items():
         say(f"{title} failed: {error}")
     print(f"All numbers are in {file}.")
-    return 0
+    return code
 
 
 def _plain(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -219,9 +240,11 @@ def table(
     lines = read_lines(place)
     made = table_of(lines, _names(rows), _names(cols), _names(metric), None if test == "none" else test)
     print(render(made, format), end="")
-    for preset in presets_of(place, lines) if published else ():
-        if preset.published:
-            print("\n" + render_comparison(compared(preset, lines), format, preset.title, preset.ambiguities), end="")
+    shown_too = [preset for preset in presets_of(place, lines) if preset.published] if published else []
+    for preset in shown_too:
+        print("\n" + render_comparison(compared(preset, lines), format, preset.title, preset.ambiguities), end="")
+    if published and not shown_too:
+        say(f"{place}: nothing is published for these runs, as far as their tables say.")
     return 0
 
 
@@ -235,13 +258,9 @@ def verify(
     *,
     sample: Annotated[Whole, Parameter(help="How many cells are computed again.")] = 5,
     seed: Annotated[Whole, Parameter(help="Which cells: decides the draw.")] = 0,
-    grid: Annotated[
-        Path | None, Parameter(help="The .toml that the file was made from, if it is one of your own.")
-    ] = None,
+    grid: OwnGrid = None,
     data_dir: DataDir = None,
-    out: Annotated[
-        Path | None, Parameter(help="Folder that keeps what is computed; new or of an earlier verify.")
-    ] = None,
+    out: Kept = None,
     jobs: Jobs = 1,
     threads: Threads = None,
     json: Json = False,

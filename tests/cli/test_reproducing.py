@@ -17,7 +17,8 @@ import pytest
 
 from graphforget._core.errors import DataError
 from graphforget._core.toml import to_toml
-from graphforget.experiments.published import find_preset
+from graphforget.experiments import published
+from graphforget.experiments.published import Preset, find_preset, read_preset
 from graphforget.experiments.reproduce import carry_out, prepare_reproduction
 from graphforget.experiments.run_folder import comparable, read_history
 from graphforget.experiments.sources import read_source, read_sources
@@ -144,12 +145,45 @@ def test_a_table_without_its_data_names_the_files(run, tmp_path):
     assert done.code == 0 and "utu-link is left out: pubmed needs" in done.err
 
 
+def preset(folder: Path, name: str, change: dict) -> Preset:
+    """Return the grid, changed, as a table of that name."""
+    (folder / f"{name}.toml").write_text(to_toml({"grids": [{**GRID, "seeds": [1], **change}]}))
+    return read_preset(folder / f"{name}.toml")
+
+
+def test_all_goes_on_after_a_table_that_cannot_be_run(run, tmp_path, monkeypatch):
+    many = {"deletions": [{"name": "too many", "kind": "edges", "count": 99_999}]}
+    tables = {name: preset(tmp_path, name, change) for name, change in (("first", many), ("second", {}))}
+    monkeypatch.setattr(published, "presets", lambda: tables)
+    done = run("reproduce", "all", "--out", tmp_path / "runs")
+    assert done.code == 3 and "first could not be run: " in done.err and "99,999" in done.err
+    assert "| unlink" in done.out and (tmp_path / "runs/tables/second.csv").is_file()
+
+
+def test_a_table_with_a_part_that_failed_is_printed_and_ends_with_one(run, tmp_path):
+    bad = {"methods": ["unlink", "gradient-ascent:lr=1e30"]}
+    preset(tmp_path, "bad", bad)
+    words = ["reproduce", tmp_path / "bad.toml", "--out", tmp_path / "runs"]
+    done = run(*words)
+    assert done.code == 1 and "| unlink" in done.out and "gradient-ascent:lr=1e30, seed 1 failed: " in done.err
+    assert run(*words, "--json").code == 1
+
+
+def test_a_folder_without_published_values_says_so(run, mine, store, tmp_path):
+    file = store / "tables/mine.csv"
+    words = ["--test", "none", "--metric", "test_auc", "--published"]
+    assert "third party: nowhere" in run("table", store, *words).out
+    done = run("table", file, *words)
+    assert done.code == 0 and f"{file}: nothing is published for these runs" in done.err
+
+
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
         (["reproduce", "utu-lnk"], 2, "Did you mean 'utu-link'"),
         (["reproduce", "{mine}", "--jobs", "0", "--out", "{tmp}/x"], 2, "--jobs must be at least 1"),
         (["reproduce", "{mine}", "--out", "{tmp}"], 2, "holds other things"),
+        (["reproduce", "{mine}", "--out", "{tmp}/other.txt"], 2, "a file is in the way"),
         (["reproduce", "all", "--json"], 2, "prints one table"),
         (["reproduce", "all", "--seeds", "1"], 2, "choose a part of one table"),
         (["reproduce", "{mine}", "--only", "data"], 2, "no name=value"),
