@@ -25,7 +25,7 @@ from graphforget.tasks.base import Task
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
 from graphforget.tasks.recommend import Recommendation
-from graphforget.training.recipe import Recipe, default_recipe
+from graphforget.training.recipe import Recipe, changed, default_recipe
 
 TASKS: dict[str, type[Task]] = {"link": LinkPrediction, "node": NodeClassification, "recommend": Recommendation}
 
@@ -165,11 +165,7 @@ class Setup:
 
     def make_recipe(self) -> Recipe:
         """Return the recipe of the original and the gold model."""
-        usual = default_recipe(self.task, self.published)
-        stray = next((key for key in self.recipe if key not in vars(usual)), None)
-        if stray is not None:
-            raise UsageError(unknown("field of a recipe", stray, vars(usual)))
-        return replace(usual, **self.recipe)
+        return changed(default_recipe(self.task, self.published), self.recipe, "Recipe")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields, for JSON, with the whole architecture and recipe; the device where it is not the CPU."""

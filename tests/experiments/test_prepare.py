@@ -91,6 +91,9 @@ def test_the_outline_tells_sizes_and_pools(make_plan):
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
+        ({"kind": "edgs", "count": 3}, "Unknown kind of deletion 'edgs'. Did you mean 'edges'?"),
+        ({"classes": ("3",)}, "'classes' belongs to deletions of classes, not of edges"),
+        ({"count": 3, "modality": "image"}, "'modality' belongs to deletions of modalities, not of edges"),
         ({}, "none of them is given"),
         ({"fraction": 0.1, "file": "x.csv"}, "more than one is given"),
         ({"fraction": 1.0}, "5 % is 0.05"),
@@ -99,5 +102,10 @@ def test_the_outline_tells_sizes_and_pools(make_plan):
 )
 def test_a_request_names_what_must_go_once(fields, sentence):
     with pytest.raises(UsageError) as caught:
-        Request("edges", **fields)
+        Request(**{"kind": "edges", **fields})
     assert sentence in str(caught.value)
+
+
+def test_an_unknown_field_of_the_recipe_is_named_with_the_nearest(make_plan):
+    with pytest.raises(UsageError, match="'epoch'. Did you mean 'epochs'"):
+        replace(make_plan().setup, recipe={"epoch": 3})

@@ -13,6 +13,7 @@ from graphforget._core.toml import to_toml
 from graphforget.data.cards import find_card
 from graphforget.experiments.published import find_preset, missing_files, presets, read_preset
 from graphforget.models.zoo import backbones
+from graphforget.training.recipe import Recipe
 from graphforget.unlearning.specs import methods, parse_method
 
 NAMES = sorted(presets())
@@ -96,6 +97,23 @@ def test_cells_of_other_tables():
     assert value("lightgcn-table3", "test_ndcg@20", "Original", "authors", **gowalla) == [0.1547, 0.15539]
     assert value("kgat", "test_ndcg@20", "Original", "authors", data="amazon-book-kgat") == [0.1016]
     assert value("mgcn-tiktok", "test_recall@20", "Original", "paper", backbone="lightgcn") == [0.0653]
+
+
+def recipes(preset: str, data: str) -> dict[str, Recipe]:
+    """Return how each backbone of a preset is trained on a data set."""
+    cells = [cell for grid in presets()[preset].grids for cell in grid.cells() if cell.data == data]
+    return {cell.backbone: cell.plan.setup.make_recipe() for cell in cells}
+
+
+def test_schedules_are_those_of_the_sources():
+    mmrec = recipes("mgcn-amazon", "baby")
+    assert len(mmrec) == 4
+    assert {(one.epochs, one.validate_every, one.patience) for one in mmrec.values()} == {(1000, 1, 20)}
+    for data, wanted in (("gowalla", (1e-4, 400)), ("amazon-book", (5e-4, 200))):
+        found = recipes("lightgcn-table3", data)
+        assert (found["ngcf"].lr, found["ngcf"].epochs) == wanted
+        assert (found["lightgcn:layers=3"].epochs, found["lightgcn:layers=3"].selection) == (1000, "last")
+    assert [recipes("kgat", data)["kgat"].batch for data in ("amazon-book-kgat", "last-fm-kgat")] == [1024, 10240]
 
 
 def test_reconstructions_have_no_published_column():
