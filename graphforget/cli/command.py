@@ -51,7 +51,8 @@ def _unlearn(receipt: Mapping[str, Any]) -> str:
 
 
 def words_of(plan: Plan) -> list[str]:
-    """Return the words behind `graphforget` that make a plan."""
+    """Return the words behind `graphforget` that make a plan; its device, where another would be taken here."""
+    from graphforget._core.devices import AUTO, find_device
     from graphforget.experiments.request import COMMANDS
 
     setup, request = plan.setup, plan.request
@@ -65,6 +66,7 @@ def words_of(plan: Plan) -> list[str]:
     words += ["--seeds", ",".join(map(str, plan.seeds))]
     words += ["--gold-runs", str(plan.gold_runs)] if plan.gold_runs != 2 else []
     words += [] if plan.attack else ["--no-attack"]
+    words += [] if setup.device == str(find_device(AUTO)) else ["--device", setup.device]
     return [*words, *_settings(setup), *_source(setup)]
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from graphforget._core.errors import UsageError
+from graphforget._core.errors import DataError, UsageError
 from graphforget._core.files import atomic_write
 from graphforget.experiments.run_folder import RESULT, Run, read_run, run_folders
 
@@ -59,7 +59,8 @@ def open_index(root: Path) -> sqlite3.Connection:
         _add(index, read_run(root / name), folders[name])
     index.commit()
     if gone or new:
-        atomic_write(root / FILE, index.serialize())
+        with suppress(DataError):  # the file only spares reading: a folder that cannot be written to answers as well
+            atomic_write(root / FILE, index.serialize())
     return index
 
 

@@ -128,7 +128,7 @@ def _add(found: dict[int, Line], line: Line, place: tuple[Key, Key]) -> None:
     where = " / ".join(part for key in place for part in key if part)
     raise UsageError(
         f"The cell {where} would mix runs that differ in {', '.join(differ) or 'their settings'}. Add that to --rows "
-        "or --cols, or name a folder that holds one of them."
+        "or --cols, or name what holds one of them alone, as a .csv in the folder's tables/."
     )
 
 

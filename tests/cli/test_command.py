@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
 
 from graphforget.cli.command import words_of
 from graphforget.experiments.plan_again import plan_again
@@ -46,3 +47,13 @@ def test_the_command_made_from_a_plan_makes_that_plan(run, places, line):
     for one in (plan, again):
         one["setup"]["backbone"] = one["setup"]["backbone"].partition(":")[0]  # its options stand in the architecture
     assert again == plan
+
+
+def test_the_device_is_named_where_another_would_be_taken(run, monkeypatch):
+    plan = plan_again(plan_of(run, "edges sample-citations gcn --count 4 --device cpu".split()))
+    monkeypatch.delenv("GRAPHFORGET_DEVICE", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert "--device" not in words_of(plan)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    words = words_of(plan)
+    assert words[words.index("--device") + 1] == "cpu"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from graphforget._core.errors import UsageError
+from graphforget._core.errors import DataError, UsageError
+from graphforget.experiments import index
 from graphforget.experiments.index import FILE, ask
 from graphforget.experiments.run_folder import FORMAT
 
@@ -31,6 +32,14 @@ def root(tmp_path) -> Path:
     write_run(tmp_path, "a", 1, 0.5)
     write_run(tmp_path, "b", 2, 0.7)
     return tmp_path
+
+
+def test_a_folder_that_cannot_be_written_to_answers_all_the_same(root, monkeypatch):
+    def refuse(path: Path, data: bytes) -> None:
+        raise DataError(f"{path}: cannot be written.")
+
+    monkeypatch.setattr(index, "atomic_write", refuse)
+    assert ask(root, COUNT) == [(2,)] and not (root / FILE).exists()
 
 
 def test_it_answers_from_the_files(root):
