@@ -130,3 +130,57 @@ def test_a_planetoid_file_that_is_too_large(refused, tmp_path, monkeypatch):
 def test_a_planetoid_set_of_other_counts(refused, tmp_path):
     planetoid(tmp_path)
     refused(tmp_path, lambda: load("cora", data_dir=tmp_path), DataError, ["4 nodes where 2,708"])
+
+
+def named_again(times: int, first: bytes = b"]K\x01a", pair: bytes = b"](h%sh%se") -> bytes:
+    """Return a pickle of a list of two lists that are one list of two lists that are one ..., `times` deep."""
+    deeper = [pair.replace(b"%s", bytes([at])) + b"q" + bytes([at + 1]) for at in range(times)]
+    return b"\x80\x02" + first + b"q\x00" + b"".join(deeper)
+
+
+MADE = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85U\x01btR"
+BYTES = b"cnumpy\ndtype\n(U\x02u1tR(K\x03U\x01|NNNtb"
+
+
+def array(shape: bytes, contents: bytes) -> bytes:
+    """Return the part of a pickle that describes an array of bytes; the opcodes given push its shape and contents."""
+    return MADE + b"(K\x01" + shape + BYTES + b"I00\n" + contents + b"tb"
+
+
+GROWING: dict[str, bytes] = {
+    "lists in lists": named_again(60) + b".",
+    "dicts in dicts": named_again(60, b"}K\x00K\x01s", b"}(K\x00h%sK\x01h%su") + b".",
+    "a list that holds itself": b"\x80\x02]q\x00h\x00a.",
+    "a dict that holds itself": b"\x80\x02}q\x00K\x01h\x00s.",
+    "one long list for many nodes": b"\x80\x02]("
+    + b"K\x01" * 9000
+    + b"eq\x000}("
+    + b"".join(b"J" + struct.pack("<i", node) + b"h\x00" for node in range(9000))
+    + b"u.",
+    "a number for bytes": b"\x80\x02" + array(b"J\x00\x00\x00\x7f\x85", b"J\x00\x00\x00\x7f") + b".",
+    "a type of lists": named_again(60) + b"0cnumpy\ndtype\nh<\x85R.",
+}
+
+
+GROWTH = {
+    "lists in lists": "times as much",
+    "dicts in dicts": "times as much",
+    "a list that holds itself": "holds itself",
+    "a dict that holds itself": "holds itself",
+    "one long list for many nodes": "times as much",
+    "a number for bytes": "a int, not bytes",
+    "a type of lists": "type 'list'",
+}
+
+
+@pytest.mark.parametrize("case", GROWING)
+def test_a_small_file_that_describes_a_huge_one(refused, tmp_path, case):
+    planetoid(tmp_path, allx=GROWING[case])
+    refused(tmp_path, lambda: load("cora", data_dir=tmp_path), DataError, ["ind.cora.allx", GROWTH[case]])
+
+
+def test_bytes_that_many_arrays_share(refused, tmp_path):
+    block = b"T" + struct.pack("<i", 40_000) + b"\x00" * 40_000 + b"q\x000"
+    arrays = b"".join(b"K\x01" + array(b"J@\x9c\x00\x00\x85", b"h\x00") for _ in range(40))
+    planetoid(tmp_path, allx=b"\x80\x02" + block + b"](" + arrays + b"e.")
+    refused(tmp_path, lambda: load("cora", data_dir=tmp_path), DataError, ["ind.cora.allx", "times as much"])

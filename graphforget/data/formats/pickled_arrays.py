@@ -2,7 +2,8 @@
 
 No class or function named in the file is ever imported. Each admitted name is answered with an inert stand-in
 that only collects numbers, so a file can at most describe an array wrongly; anything else in it is refused by
-name.
+name. Arrays are made after the whole file was read and weighed: a pickle can name one list, or one block of bytes,
+any number of times, and what it describes may not be much larger than itself.
 """
 
 from __future__ import annotations
@@ -11,20 +12,18 @@ import io
 import pickle
 import pickletools
 import struct
-from collections.abc import Callable
-from math import prod
+from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import scipy.sparse as sp
-
 from graphforget._core.errors import DataError
+from graphforget.data.formats.pickle_stand_ins import ADMITTED, Array, Matrix
 
 MAX_BYTES = 1 << 30
 _MAX_MEMO = 1 << 24
-_OBJECTS = "O8"
-_DTYPES = ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8")
+_MAX_GROWTH = 8
+"""Numbers and bytes that a file may describe for each byte of its own; 1 unless it names something repeatedly."""
 _BROKEN = (
     pickle.UnpicklingError,
     struct.error,
@@ -39,169 +38,6 @@ _BROKEN = (
 )
 
 
-class _Sealed(type):
-    """Metaclass of the stand-ins: a pickle cannot set an attribute on one of them."""
-
-    def __setattr__(cls, name: str, value: Any) -> None:
-        raise TypeError(f"{cls.__name__} is sealed")
-
-
-class _Dtype(metaclass=_Sealed):
-    """Stands in for numpy.dtype; keeps the type code and the byte order."""
-
-    def __init__(self, code: str, *_flags: Any) -> None:
-        if code not in (*_DTYPES, _OBJECTS):
-            raise TypeError(f"arrays of type {code!r} are not numbers")
-        self.code, self.order = code, "<"
-
-    def __setstate__(self, state: tuple) -> None:
-        if state[1] not in ("<", ">", "|", "="):
-            raise TypeError(f"unknown byte order {state[1]!r}")
-        self.order = state[1]
-
-    @property
-    def numpy(self) -> np.dtype:
-        return np.dtype(self.order + self.code)
-
-
-class _ArrayType(metaclass=_Sealed):
-    """Stands in for numpy.ndarray where it is only named."""
-
-
-def _only(shape: tuple, values: Any) -> Any:
-    """Return what an array without axes holds: `numpy.save` wraps a dict so. Other arrays of objects are refused."""
-    if shape != () or not isinstance(values, list) or len(values) != 1 or not isinstance(values[0], dict):
-        raise TypeError("an array of Python objects that are not numbers")
-    return values[0]
-
-
-class _Array(metaclass=_Sealed):
-    """Stands in for one array; its state is (version, shape, dtype, Fortran order, bytes)."""
-
-    array: Any
-
-    def __init__(self) -> None:
-        self.array = None
-
-    def __setstate__(self, state: tuple) -> None:
-        _version, shape, dtype, fortran, raw = state
-        if dtype.code == _OBJECTS:
-            self.array = _only(shape, raw)
-            return
-        data = raw.encode("latin1") if isinstance(raw, str) else bytes(raw)
-        flat = np.frombuffer(data, dtype=dtype.numpy)
-        if any(side < 0 for side in shape) or prod(shape) != flat.size:
-            raise ValueError(f"an array claims shape {shape} and holds {flat.size} values")
-        native = flat.astype(flat.dtype.newbyteorder("="))
-        self.array = native.reshape(shape, order="F" if fortran else "C")
-
-
-class _Scalar(metaclass=_Sealed):
-    """Stands in for numpy's constructor of single numbers: becomes a plain one."""
-
-    def __new__(cls, dtype: _Dtype, raw: bytes | str) -> Any:
-        data = raw.encode("latin1") if isinstance(raw, str) else bytes(raw)
-        (value,) = np.frombuffer(data, dtype=dtype.numpy).tolist()
-        return value
-
-
-class _Reconstruct(metaclass=_Sealed):
-    """Stands in for numpy's array constructor."""
-
-    def __new__(cls, *_arguments: Any) -> Any:
-        return _Array()
-
-
-class _FromBuffer(metaclass=_Sealed):
-    """Stands in for numpy's constructor of arrays in pickles of protocol 5."""
-
-    def __new__(cls, data: bytes, dtype: _Dtype, shape: tuple, order: str) -> Any:
-        array = _Array()
-        array.__setstate__((1, shape, dtype, order == "F", data))
-        return array
-
-
-def _parts(state: dict, *names: str) -> tuple[tuple[int, int], list[np.ndarray]]:
-    """Return the shape and the flat arrays of a sparse matrix; raises ValueError when one is not there."""
-    shape = state.get("_shape", state.get("shape"))
-    parts = [state[name].array for name in names]
-    if shape is None or any(not isinstance(part, np.ndarray) or part.ndim != 1 for part in parts):
-        raise ValueError("a sparse matrix lacks its shape or one of its arrays")
-    rows, columns = shape
-    return (rows, columns), parts
-
-
-class _Matrix(metaclass=_Sealed):
-    """A sparse matrix; `_Csr` and `_Coo` say how its state is read."""
-
-    matrix: sp.csr_array | sp.coo_array
-
-
-class _Csr(_Matrix):
-    """Stands in for scipy.sparse.csr_matrix; keeps the three arrays and the shape."""
-
-    def __setstate__(self, state: dict) -> None:
-        shape, parts = _parts(state, "data", "indices", "indptr")
-        matrix = sp.csr_array(tuple(parts), shape=shape)
-        matrix.check_format(full_check=True)
-        self.matrix = matrix
-
-
-class _Coo(_Matrix):
-    """Stands in for scipy.sparse.coo_matrix; keeps values, rows, columns and the shape."""
-
-    def __setstate__(self, state: dict) -> None:
-        if "coords" in state:  # SciPy from 1.11 on
-            state = state | dict(zip(("row", "col"), state["coords"], strict=True))
-        shape, (values, *ends) = _parts(state, "data", "row", "col")
-        self.matrix = sp.coo_array((values, tuple(ends)), shape=shape)
-
-
-class _ListType(metaclass=_Sealed):
-    """Stands in for the builtin list, the default of a defaultdict; calling it with contents is refused."""
-
-    def __new__(cls) -> Any:
-        return []
-
-
-class _Defaultdict(metaclass=_Sealed):
-    """Stands in for collections.defaultdict: becomes a plain dict."""
-
-    def __new__(cls, _factory: Any = None) -> Any:
-        return {}
-
-
-class _Encode(metaclass=_Sealed):
-    """Stands in for _codecs.encode, by which Python 3 writes bytes into an old pickle."""
-
-    def __new__(cls, text: str, encoding: str = "latin1") -> Any:
-        if encoding != "latin1":
-            raise ValueError(f"bytes in encoding {encoding!r}")
-        return text.encode("latin1")
-
-
-_ADMITTED: dict[tuple[str, str], type] = {
-    ("numpy", "ndarray"): _ArrayType,
-    ("numpy", "dtype"): _Dtype,
-    ("numpy.core.multiarray", "_reconstruct"): _Reconstruct,
-    ("numpy._core.multiarray", "_reconstruct"): _Reconstruct,
-    ("scipy.sparse.csr", "csr_matrix"): _Csr,
-    ("scipy.sparse._csr", "csr_matrix"): _Csr,
-    ("scipy.sparse._csr", "csr_array"): _Csr,
-    ("scipy.sparse.coo", "coo_matrix"): _Coo,
-    ("scipy.sparse._coo", "coo_matrix"): _Coo,
-    ("scipy.sparse._coo", "coo_array"): _Coo,
-    ("numpy.core.numeric", "_frombuffer"): _FromBuffer,
-    ("numpy._core.numeric", "_frombuffer"): _FromBuffer,
-    ("numpy.core.multiarray", "scalar"): _Scalar,
-    ("numpy._core.multiarray", "scalar"): _Scalar,
-    ("collections", "defaultdict"): _Defaultdict,
-    ("__builtin__", "list"): _ListType,
-    ("builtins", "list"): _ListType,
-    ("_codecs", "encode"): _Encode,
-}
-
-
 class _Refused(Exception):
     """The file names something that is not admitted."""
 
@@ -209,9 +45,9 @@ class _Refused(Exception):
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module_name: str, global_name: str, /) -> Any:
         """Return the stand-in of an admitted name; raises _Refused for any other."""
-        if (module_name, global_name) not in _ADMITTED:
+        if (module_name, global_name) not in ADMITTED:
             raise _Refused(f"{module_name}.{global_name}")
-        return _ADMITTED[module_name, global_name]
+        return ADMITTED[module_name, global_name]
 
 
 def _scan(data: bytes) -> None:
@@ -219,26 +55,64 @@ def _scan(data: bytes) -> None:
     for opcode, argument, _position in pickletools.genops(data):
         if opcode.name in ("GLOBAL", "INST"):
             module, _, name = str(argument).partition(" ")
-            if (module, name) not in _ADMITTED:
+            if (module, name) not in ADMITTED:
                 raise _Refused(f"{module}.{name}")
         if opcode.name in ("PUT", "LONG_BINPUT") and argument > _MAX_MEMO:
             raise ValueError(f"memo number {argument}")
 
 
+_NESTED = frozenset((list, tuple, set, frozenset, dict, Array, *Matrix.__subclasses__()))
+
+
+def _contents(value: Any) -> Iterable[Any]:
+    """Return what stands in a list, dict or stand-in."""
+    if isinstance(value, dict):
+        return chain(value, value.values())
+    return (value.state,) if isinstance(value, Array | Matrix) else value
+
+
+def _size(value: Any) -> int:
+    """Return how many values and bytes a pickle describes, those it names several times counted every time.
+
+    Raises ValueError for a list or dict that holds itself.
+    """
+    sizes: dict[int, int] = {}
+    opened: set[int] = set()
+    stack = [[value]]  # in a list of its own, so that there is an outermost one
+    while stack:
+        top = stack[-1]
+        if id(top) in sizes:
+            stack.pop()
+            continue
+        nested = [one for one in _contents(top) if type(one) in _NESTED]
+        waiting = [one for one in nested if id(one) not in sizes]
+        if waiting and id(top) in opened:
+            raise ValueError("a list or dict holds itself")
+        if waiting:
+            opened.add(id(top))
+            stack.extend(waiting)
+            continue
+        leaves = sum(len(one) if type(one) in (str, bytes, bytearray) else 1 for one in _contents(top))
+        sizes[id(top)] = 1 + leaves + sum(sizes[id(one)] for one in nested)
+        stack.pop()
+    return sizes[id(top)]
+
+
 def _plain(value: Any) -> Any:
     """Return what a stand-in collected."""
-    if isinstance(value, _Array):
-        if value.array is None:
-            raise ValueError("an array without contents")
-        return _plain(value.array) if isinstance(value.array, dict) else value.array
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    return value.matrix if isinstance(value, _Matrix) else value
+    if isinstance(value, Array | Matrix):
+        found = value.made()
+        return _plain(found) if isinstance(found, dict) else found
+    return {key: _plain(entry) for key, entry in value.items()} if isinstance(value, dict) else value
 
 
 def _unpickle(data: bytes) -> Any:
     _scan(data)
-    return _plain(_Unpickler(io.BytesIO(data), encoding="latin1").load())
+    found = _Unpickler(io.BytesIO(data), encoding="latin1").load()
+    size = _size(found)
+    if size > _MAX_GROWTH * len(data):
+        raise ValueError(f"{len(data):,} bytes that describe more than {_MAX_GROWTH} times as much")
+    return _plain(found)
 
 
 def _one_line(error: Exception) -> str:
