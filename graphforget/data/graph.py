@@ -182,7 +182,7 @@ class Graph(Memo):
         return replace(self, edges=frozen(edges))
 
     def without_edges(self, edges: np.ndarray) -> Graph:
-        """Return the graph without the edges (2, k), in canonical order; node numbers stay.
+        """Return the graph without the edges (2, k), the smaller number first, in any order; node numbers stay.
 
         Pieces of the old arrays are copied: nothing is tested, sorted or counted anew, and where the adjacency is
         known, the new one is made of it. Raises DataError for an edge that a search in canonical order does not find.
@@ -193,9 +193,10 @@ class Graph(Memo):
                 f"Graph '{self.name}': {int((positions < 0).sum()):,} of {len(positions):,} edges to delete are not in "
                 "it, or its edges are in no order. Build it with Graph.build, which sorts them."
             )
+        positions = np.unique(positions)
         graph = self.with_edges(drop_positions(self.edges, positions))
         if "csr" in self._memo:
-            csr = csr_without(self.csr, edges)
+            csr = csr_without(self.csr, self.edges[:, positions])
             graph.memo("csr", lambda: csr)
         return graph
 

@@ -38,3 +38,12 @@ def test_a_graph_whose_adjacency_is_known_passes_it_on():
     fresh = Graph.build(6, after.edges)
     assert all(np.array_equal(a, b) for a, b in zip(after.csr, fresh.csr, strict=True))
     assert after.digest == fresh.digest
+
+
+@pytest.mark.parametrize("order", [[3, 1], [1, 3, 1], [4, 0, 2, 0]])
+def test_edges_to_delete_in_any_order_or_twice(order):
+    graph, wanted = Graph.build(6, EDGES), Graph.build(6, np.delete(EDGES, order, axis=1))
+    assert graph.csr.nnz == 10
+    found = graph.without_edges(EDGES[:, order])
+    assert np.array_equal(found.edges, wanted.edges)
+    assert all(np.array_equal(a, b) for a, b in zip(found.csr, wanted.csr, strict=True))
