@@ -32,7 +32,8 @@ class Recommender(Model):
     reg: weight of the l2 regulariser on the users, items and negatives of a batch.
     reg_form: "half_squared" is half the sum of squared norms, "norm" the un-squared norm of each of the three blocks
         (RecBole and MMRec).
-    reg_on: regularise "layer0", the embeddings that are learned, or the "final" ones.
+    reg_on: regularise "layer0", the embeddings that are learned, or the "final" ones; the same where nothing is
+        propagated (MF, VBPR).
     reg_per_batch: divide by the number of triples of the batch.
 
     reads_side: what the backbone reads beside interactions: "triples", "modalities".

@@ -38,7 +38,8 @@ class VBPR(Recommender):
     init, std: of the vectors of users and items, see `MF`; W and b start as in a torch linear layer.
     dim: width of an item's own vector and of its projected features; a user's is 2 dim.
     reg, reg_form, reg_on, reg_per_batch: see `Recommender`; MMRec's un-squared norm of the final vectors is the
-        default. The published grid of `reg` goes from 1e-5 to 2.
+        default. There is one layer, so that `reg_on` "layer0" and "final" mean the same: both regularise the projected
+        features, too. The published grid of `reg` goes from 1e-5 to 2.
     """
 
     name: ClassVar[str] = "vbpr"

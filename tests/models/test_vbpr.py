@@ -63,6 +63,14 @@ def test_biases_of_items_and_of_features_are_added_to_scores_and_not_regularised
     )
 
 
+@pytest.mark.parametrize("form", ["norm", "half_squared"])
+def test_both_places_of_the_regulariser_are_one(shop, batch_of, form):
+    task, items = Recommendation(shop), batch_of(shop, [0, 1, 2], [0, 3, 4], [5, 0, 1])
+    models = [made(shop, reg=0.3, reg_form=form, reg_on=place) for place in ("layer0", "final")]
+    losses = [task.batch_loss(model, items, 0).item() for model in (*models, made(shop, reg=0.0))]
+    assert losses[0] == losses[1] > losses[2] + 1e-3
+
+
 def test_gradients_equal_autograd_through_dense_operations(shop, values, batch_of):
     """BPR and, by default, the un-squared norms of the three blocks of final vectors over the batch."""
     batch = [0, 1, 2, 2], [0, 3, 4, 0], [5, 0, 1, 3]
