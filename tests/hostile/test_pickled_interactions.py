@@ -55,6 +55,11 @@ MATRICES: dict[str, tuple[Any, str]] = {
     "no shape": (changed(coo(), _shape=None), "not a readable array file"),
     "a shape of three": (changed(coo(), _shape=(2, 3, 4)), "not a readable array file"),
     "a negative shape": (changed(coo(), _shape=(-2, 3)), "not a readable array file"),
+    "far more rows than entries": (
+        changed(coo(), _shape=(1 << 40, 3)),
+        "1,099,511,627,776 x 3 | at most 1,000,000 rows",
+    ),
+    "far more columns": (changed(coo(), _shape=(2, 1 << 40)), "2 x 1,099,511,627,776 | at most 1,000,000 rows"),
     "all zero": (sp.coo_matrix((2, 3)), "every entry of the matrix is zero"),
     "square": (sp.coo_matrix(np.eye(3)), "square matrix of 3 rows | n_users="),
     "cut short": (pickle.dumps(coo())[:-9], "not a readable array file | cut short"),

@@ -18,7 +18,7 @@ from graphforget.data.formats.base import existing
 from graphforget.data.formats.delimited import TAB, Delimited, Sheet
 from graphforget.data.formats.id_lists import enough, read_id_table
 from graphforget.data.formats.interaction_table import renamed_fields
-from graphforget.data.formats.numbers import MAX_NUMBER
+from graphforget.data.formats.numbers import largest_number
 from graphforget.data.formats.raw_interactions import (
     ALL,
     PARTS,
@@ -48,7 +48,7 @@ def _sheet(path: Path, how: Reading) -> Sheet:
 
 def _numbers(sheet: Sheet, column: int, what: str) -> np.ndarray:
     values = sheet.integers(column, what)
-    largest = min(MAX_NUMBER, max(1_000_000, 100 * sheet.n_rows))
+    largest = largest_number(sheet.n_rows)
     bad = np.flatnonzero((values < 0) | (values > largest))
     if len(bad):
         raise sheet.fault(int(bad[0]), column, what, f"is not a number from 0 to {largest:,}", "Number ids from 0.")

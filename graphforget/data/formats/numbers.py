@@ -17,6 +17,11 @@ _SPARSE = 1_000_000
 _MARK = b"\xef\xbb\xbf"
 
 
+def largest_number(count: int) -> int:
+    """Return how large a user or item number may be in a file of `count` entries: tables are made that long."""
+    return min(MAX_NUMBER, max(_SPARSE, 100 * count))
+
+
 def read_text(path: Path) -> np.ndarray:
     """Return a text file as bytes, uint8 (n,), without a byte order mark.
 
@@ -130,7 +135,7 @@ def check_range(rows: NumberRows, positions: np.ndarray, what: str) -> None:
         return
     at = int(positions[np.argmax(rows.values[positions])])
     largest = int(rows.values[at])
-    if largest > MAX_NUMBER or largest > max(_SPARSE, 100 * len(rows.values)):
+    if largest > largest_number(len(rows.values)):
         raise DataError(
             f"{rows.place} line {rows.line(at)}: {what} number {largest:,} is too large for a file of "
             f"{len(rows.values):,} numbers; {what}s are numbered from 0 without large gaps. For ids of another kind "

@@ -19,6 +19,7 @@ from graphforget._core.errors import DataError
 from graphforget.data.formats.arrays import Archive
 from graphforget.data.formats.interaction_table import record_files
 from graphforget.data.formats.npz import read_csr
+from graphforget.data.formats.numbers import largest_number
 from graphforget.data.formats.raw_interactions import InteractionFormat, RawInteractions, Reading, Records
 
 _KEYS = {"indptr.npy", "indices.npy", "shape.npy", "format.npy"}
@@ -40,6 +41,13 @@ def _entries(path: Path, matrix: Any) -> tuple[np.ndarray, tuple[int, int]]:
     kept = matrix.data != 0
     if not kept.any():
         raise DataError(f"{path}: every entry of the matrix is zero, so there is no interaction in it. Check the file.")
+    count = int(kept.sum())
+    if max(matrix.shape) > largest_number(count):
+        raise DataError(
+            f"{path}: the matrix is {matrix.shape[0]:,} x {matrix.shape[1]:,}, and {count:,} of its entries are not "
+            f"zero; with so few, at most {largest_number(count):,} rows or columns are read. Leave out those without "
+            "any."
+        )
     return np.stack([matrix.row[kept], matrix.col[kept]]).astype(np.int64), matrix.shape
 
 
