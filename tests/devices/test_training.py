@@ -54,6 +54,14 @@ def state(model: Model) -> dict[str, np.ndarray]:
     return {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
 
 
+def unlearned_on_both(far, original: Model, full: Task, gone: gf.Deletion, method) -> None:
+    """Assert that a method computes on another device what it does on the CPU, and that this is not the original."""
+    here, there = (unlearn(original, full, gone, method, device=device) for device in ("cpu", far))
+    assert {value.device.type for value in there.model.state_dict().values()} == {far}
+    assert here.parameter_change > 1e-4
+    close(there.model, here.model)
+
+
 def close(ours: Model, theirs: Model, rtol: float = 1e-3, atol: float = 1e-4) -> None:
     """Assert that two models have weights that differ by rounding alone."""
     mine, other = state(ours), state(theirs)
@@ -99,25 +107,21 @@ def test_the_edge_probability_objective(far):
     original, full = trained("gcn", "link", "cpu"), task_of("link")
     gone = gf.sample_deletion(full, edges=0.01, seed=1)
     method = methods().get("gnndelete", epochs=2, objective="edge_probability")
-    here, there = (unlearn(original, full, gone, method, device=device) for device in ("cpu", far))
-    close(there.model, here.model)
+    unlearned_on_both(far, original, full, gone, method)
 
 
 @pytest.mark.parametrize("settings", [{"scope": "local", "sample": 50}, {"knowledge": "feature"}])
 def test_other_ways_to_distil(settings, far):
     original, full = trained("gcn", "link", "cpu"), task_of("link")
     gone = gf.sample_deletion(full, edges=0.01, seed=1)
-    method = methods().get("d2dgn", epochs=2, **settings)
-    here, there = (unlearn(original, full, gone, method, device=device) for device in ("cpu", far))
-    close(there.model, here.model)
+    unlearned_on_both(far, original, full, gone, methods().get("d2dgn", epochs=2, **settings))
 
 
 def test_classes_are_forgotten_as_on_the_cpu(far):
     original, full = trained("gat", "node", "cpu"), task_of("node")
     gone = gf.Deletion(classes=[0])
     for method in (methods().get("d2dgn", epochs=2), methods().get("gnndelete", epochs=2)):
-        here, there = (unlearn(original, full, gone, method, device=device) for device in ("cpu", far))
-        close(there.model, here.model)
+        unlearned_on_both(far, original, full, gone, method)
 
 
 @pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter:UserWarning")
