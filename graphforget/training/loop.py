@@ -76,7 +76,7 @@ def fit(
     enough: says of the metrics of a validation whether training may end there; None trains on.
     workers: processes that run this together, each with its part of every loss; the first writes the checkpoint.
 
-    Raises DivergedError when the loss is NaN or infinite.
+    Raises DivergedError when the loss is NaN or infinite, and when every validation was NaN.
     """
     keep_freed_memory()
     phases = [_one_step(work)] if callable(work) else list(work)
@@ -84,6 +84,8 @@ def fit(
     state, best = State(), snapshot(model)
     if checkpoint is not None and checkpoint.exists():
         state, best = checkpoint.load(model, optimisers)
+    device = next(model.parameters()).device
+    workers.check_agree(f"{state.epoch:08x}", device, "the checkpoint to go on from")
     while state.epoch < recipe.epochs and not _exhausted(state, recipe):
         with torch.random.fork_rng(devices=_generators()):
             torch.manual_seed(noise("noise", epoch=state.epoch).key >> 1)
@@ -91,7 +93,7 @@ def fit(
         state.epoch += 1
         metrics: dict[str, float] = {}
         if state.epoch % recipe.validate_every == 0 or state.epoch == recipe.epochs:
-            metrics = validate()
+            metrics = workers.of_first(validate(), device)
             state.history.append({"epoch": state.epoch, "loss": loss, **metrics})
             if _improved(state, metrics, recipe):
                 best = snapshot(model)
@@ -100,6 +102,11 @@ def fit(
                 checkpoint.save(model, optimisers, state, best)
         if progress is not None:
             progress(state.epoch, recipe.epochs, {"loss": loss, **metrics})
+    if not state.best_epoch:
+        raise DivergedError(
+            f"Training: the validation metric '{recipe.selection}' was NaN in all {len(state.history)} validations, so "
+            "no epoch can be kept. Check that there is something to validate on, or use selection='last'."
+        )
     model.load_state_dict(best)
     return state
 
@@ -167,7 +174,7 @@ def _improved(state: State, metrics: dict[str, float], recipe: Recipe) -> bool:
     if recipe.selection != "last" and recipe.selection not in metrics:
         raise UsageError(
             f"Recipe: selection '{recipe.selection}' is not a validation metric of this run; "
-            f"there are {', '.join(metrics)} and last."
+            f"use {' or '.join([*metrics, 'last'])}."
         )
     value = state.epoch if recipe.selection == "last" else metrics[recipe.selection]
     state.stale += 1

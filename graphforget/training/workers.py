@@ -62,15 +62,22 @@ class Workers:
         for parameter, grad in zip(learned, sums.split([p.numel() for p in learned]), strict=True):
             parameter.grad = grad.view_as(parameter)
 
-    def check_agree(self, digest: str, device: torch.device) -> None:
-        """Raise UsageError unless all workers have the same digest of what they train."""
+    def of_first(self, metrics: dict[str, float], device: torch.device) -> dict[str, float]:
+        """Return the metrics of the first worker, alike in all of them; on GPUs their own differ in the last bits."""
+        if self.count == 1 or not metrics:
+            return metrics
+        mine = list(metrics.values()) if self.rank == 0 else [0.0] * len(metrics)
+        return dict(zip(metrics, _summed(torch.tensor(mine, dtype=torch.float64, device=device)).tolist(), strict=True))
+
+    def check_agree(self, digest: str, device: torch.device, what: str = "data, model, recipe or seed") -> None:
+        """Raise UsageError unless all workers have the same digest, a hex number, of `what` they train."""
         if self.count == 1:
             return
         mine = torch.tensor([float(int(digest[:8], 16))], dtype=torch.float64, device=device)
         if float(_summed(mine)) != self.count * float(int(digest[:8], 16)):
             raise UsageError(
-                f"Training: the {self.count} processes do not train the same: data, model, recipe or seed differ. Run "
-                "the same script with the same arguments in each of them."
+                f"Training: the {self.count} processes do not train the same: {what} differs. Run the same script with "
+                "the same arguments and files in each of them."
             )
 
 

@@ -48,6 +48,12 @@ def run(values, record=None, **changes):
     return model, state, trail
 
 
+def test_a_metric_that_is_never_a_number_keeps_no_epoch():
+    with pytest.raises(DivergedError, match="'score' was NaN in all 6 validations.*selection='last'"):
+        run([math.nan] * 6)
+    assert run([math.nan] * 5 + [0.0])[1].best_epoch == 6
+
+
 def test_it_is_adam():
     model, twin = Point(), Point()
     recipe = Recipe(epochs=5, validate_every=5, selection="last", lr=0.1, weight_decay=0.3)
@@ -109,7 +115,7 @@ def test_a_loss_without_bounds_stops_the_run_with_a_sentence(bad):
 
 
 def test_an_unknown_selection_names_what_there_is():
-    with pytest.raises(UsageError, match="selection 'auc' is not a validation metric.*there are score and last"):
+    with pytest.raises(UsageError, match="selection 'auc' is not a validation metric.*use score or last"):
         run([0.1], selection="auc")
 
 

@@ -73,6 +73,15 @@ def test_two_processes_are_one_with_the_doubled_batch(child, pair, name):
     assert halved[-1]["loss"] != pytest.approx(found[-1]["loss"], rel=2e-5)
 
 
+def test_all_take_the_metrics_of_the_first(pair):
+    assert pair[0]["metrics"] == pair[1]["metrics"] == {"a": 0.1, "b": 1e300}
+
+
+def test_a_checkpoint_that_not_all_of_them_see_is_refused(pair):
+    for told in pair:
+        assert "2 processes do not train the same: the checkpoint to go on from differs" in told["refused"]
+
+
 def test_parts_cover_a_batch_once():
     for size in (0, 1, 2, 7, 100):
         parts = [Workers(rank, 3).part(size) for rank in range(3)]
