@@ -10,9 +10,12 @@ from torch.autograd.function import once_differentiable
 
 from graphforget.kernels.csr import CSR
 from graphforget.kernels.edge_softmax_torch import attention_torch
-from graphforget.kernels.lowlevel import chunk_start, count_parts, exp_below, prefetch_row
+from graphforget.kernels.lowlevel import chunk_start, count_parts, exp_below, prefetch_at, prefetch_row
 from graphforget.kernels.propagate import Sparse
-from graphforget.kernels.tiles import AHEAD, sum_rows
+from graphforget.kernels.tiles import AHEAD, dot_rows, sum_columns, sum_rows
+
+FAR = 32
+"""How many entries ahead of the one being read its pair is prefetched: pairs lie anywhere in memory."""
 
 
 @njit(cache=True, nogil=True)
@@ -55,7 +58,7 @@ def _normalise(indptr: np.ndarray, a: np.ndarray, first: int, last: int) -> None
                 a[e, head] /= z
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@njit(cache=True, nogil=True)
 def _weighted_sum(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -66,22 +69,17 @@ def _weighted_sum(
     last: int,
 ) -> None:
     """Write out[i] = sum of a[e] * table[indices[e]] over the entries e of row i, head by head."""
-    width = table.shape[1] // a.shape[1]
-    flat = a.reshape(-1)
+    heads = a.shape[1]
+    if heads == 1:
+        weights = a.reshape(-1)
+        for i in range(first, last):
+            sum_rows(indices, weights, indptr[i], indptr[i + 1], table, out, i)
+        return
+    width = table.shape[1] // heads
     for i in range(first, last):
-        if a.shape[1] == 1:
-            sum_rows(indices, flat, indptr[i], indptr[i + 1], table, out, i)
-            continue
-        out[i, :] = 0
-        for e in range(indptr[i], indptr[i + 1]):
-            if e + AHEAD < len(indices):
-                prefetch_row(table, indices[e + AHEAD])
-            for head in range(a.shape[1]):
-                weight = a[e, head]
-                row = out[i, head * width : (head + 1) * width]
-                source = table[indices[e], head * width : (head + 1) * width]
-                for j in range(width):
-                    row[j] += weight * source[j]
+        for head in range(heads):
+            low, high = head * width, (head + 1) * width
+            sum_columns(indices, a[:, head], indptr[i], indptr[i + 1], table, out, i, low, high)
 
 
 @njit(parallel=True, cache=True, nogil=True)
@@ -105,15 +103,58 @@ def _forward(
         _weighted_sum(indptr, indices, a, x, out, first, last)
 
 
-@njit(cache=True, inline="always")
-def _dot(a: np.ndarray, b: np.ndarray) -> float:
+@njit(cache=True, nogil=True)
+def _dots(indices: np.ndarray, first: int, last: int, x: np.ndarray, grad: np.ndarray, i: int, out: np.ndarray) -> None:
+    """Write out[e] = <grad[i], x[indices[e]]> for first <= e < last, head by head."""
+    heads, final = out.shape[1], len(indices) - 1
+    width = x.shape[1] // heads
+    for e in range(first, last):
+        prefetch_row(x, indices[min(e + AHEAD, final)])
+        for head in range(heads):
+            out[e, head] = dot_rows(grad, i, x, indices[e], head * width, (head + 1) * width)
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+def _dot(a: np.ndarray, b: np.ndarray, first: int, last: int, head: int) -> float:
     total = a.dtype.type(0)
-    for j in range(len(a)):
-        total += a[j] * b[j]
+    for e in range(first, last):
+        total += a[e, head] * b[e, head]
     return total
 
 
-@njit(parallel=True, cache=True, nogil=True, fastmath={"contract", "reassoc"})
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def _through_softmax(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    slope: float,
+    a: np.ndarray,
+    dots: np.ndarray,
+    pairs: np.ndarray,
+    d_left: np.ndarray,
+    first: int,
+    last: int,
+) -> None:
+    """Write (a, dL/ds) of the rows first .. last - 1 into `pairs` and their sums of dL/ds into `d_left`.
+
+    dL/ds = a (g - sum a g) slope(s) with s = left[i] + right[j] and g of `dots`.
+    """
+    heads = a.shape[1]
+    weights, slopes, pairs, right = a.reshape(-1), dots.reshape(-1), pairs.reshape(-1), right.reshape(-1)
+    for i in range(first, last):
+        for head in range(heads):
+            pull, total = _dot(a, dots, indptr[i], indptr[i + 1], head), left.dtype.type(0)
+            for e in range(indptr[i], indptr[i + 1]):
+                at = np.uint64(e * heads + head)
+                d = weights[at] * (slopes[at] - pull)
+                d = d if left[i, head] + right[np.uint64(indices[e] * heads + head)] > 0 else d * slope
+                pairs[np.uint64(2) * at], pairs[np.uint64(2) * at + np.uint64(1)] = weights[at], d
+                total += d
+            d_left[i, head] = total
+
+
+@njit(parallel=True, cache=True, nogil=True)
 def _backward_rows(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -124,30 +165,40 @@ def _backward_rows(
     a: np.ndarray,
     grad: np.ndarray,
     d_logits: np.ndarray,
+    pairs: np.ndarray,
     d_left: np.ndarray,
 ) -> None:
-    """Write dL/ds = a (g - sum a g) slope(s), s = left[i] + right[j], g = <grad[i], x[j]>, and row sums."""
+    """Write dL/ds and its row sums, and (a, dL/ds) into `pairs`: the columns read both from one cache line."""
     parts = count_parts(len(indptr) - 1)
-    heads = a.shape[1]
-    width = x.shape[1] // heads
     for part in prange(parts):
-        for i in range(chunk_start(indptr, part, parts), chunk_start(indptr, part + 1, parts)):
-            begin, end = indptr[i], indptr[i + 1]
-            for e in range(begin, end):
-                if e + AHEAD < len(indices):
-                    prefetch_row(x, indices[e + AHEAD])
-                for head in range(heads):
-                    low, high = head * width, (head + 1) * width
-                    d_logits[e, head] = _dot(grad[i, low:high], x[indices[e], low:high])
-            for head in range(heads):
-                pull = d_sum = x.dtype.type(0)
-                for e in range(begin, end):
-                    pull += a[e, head] * d_logits[e, head]
-                for e in range(begin, end):
-                    d = a[e, head] * (d_logits[e, head] - pull)
-                    d_logits[e, head] = d if left[i, head] + right[indices[e], head] > 0 else d * slope
-                    d_sum += d_logits[e, head]
-                d_left[i, head] = d_sum
+        first, last = chunk_start(indptr, part, parts), chunk_start(indptr, part + 1, parts)
+        for i in range(first, last):
+            _dots(indices, indptr[i], indptr[i + 1], x, grad, i, d_logits)
+        _through_softmax(indptr, indices, left, right, slope, a, d_logits, pairs, d_left, first, last)
+
+
+@njit(cache=True, nogil=True)
+def _weights(
+    indptr: np.ndarray,
+    entries: np.ndarray,
+    pairs: np.ndarray,
+    weights: np.ndarray,
+    d_right: np.ndarray,
+    first: int,
+    last: int,
+) -> None:
+    """Write the weights a of the columns first .. last - 1 in their order, and d_right[j] = sum of dL/ds."""
+    heads, final = weights.shape[1], len(entries) - 1
+    flat = pairs.reshape(-1)
+    for head in range(heads):
+        for j in range(first, last):
+            total = pairs.dtype.type(0)
+            for e in range(indptr[j], indptr[j + 1]):
+                prefetch_at(pairs, entries[min(e + FAR, final)] * 2 * heads)
+                at = np.uint64(2 * (entries[e] * heads + head))
+                weights[e, head] = flat[at]
+                total += flat[at + np.uint64(1)]
+            d_right[j, head] = total
 
 
 @njit(parallel=True, cache=True, nogil=True)
@@ -155,23 +206,17 @@ def _backward_columns(
     indptr: np.ndarray,
     entries: np.ndarray,
     rows: np.ndarray,
-    a: np.ndarray,
+    pairs: np.ndarray,
     grad: np.ndarray,
-    d_logits: np.ndarray,
     d_x: np.ndarray,
     d_right: np.ndarray,
 ) -> None:
     """Write d_x[j] = sum of a * grad[i] and d_right[j] = sum of dL/ds over the rows i that use column j."""
     parts = count_parts(len(indptr) - 1)
-    weights = np.empty_like(a)
+    weights = np.empty(pairs.shape[:2], pairs.dtype)
     for part in prange(parts):
         first, last = chunk_start(indptr, part, parts), chunk_start(indptr, part + 1, parts)
-        for j in range(first, last):
-            d_right[j, :] = 0
-            for e in range(indptr[j], indptr[j + 1]):
-                for head in range(a.shape[1]):
-                    weights[e, head] = a[entries[e], head]
-                    d_right[j, head] += d_logits[entries[e], head]
+        _weights(indptr, entries, pairs, weights, d_right, first, last)
         _weighted_sum(indptr, rows, weights, grad, d_x, first, last)
 
 
@@ -196,11 +241,11 @@ class _Attention(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple[None, Tensor, Tensor, Tensor, None]:
         x, left, right, weights = ctx.saved_tensors
         csr, g, a = ctx.matrix.csr, _flat(grad), weights.numpy()
-        d_logits = np.empty_like(a)
+        d_logits, pairs = np.empty_like(a), np.empty((*a.shape, 2), a.dtype)
         d_x, d_left, d_right = (x.new_empty(part.shape) for part in (x, left, right))
         inputs = (_flat(x), _flat(left), _flat(right), ctx.scale, a, g)
-        _backward_rows(csr.indptr, csr.indices, *inputs, d_logits, d_left.numpy())
-        _backward_columns(*ctx.matrix.by_column, a, g, d_logits, _flat(d_x), d_right.numpy())
+        _backward_rows(csr.indptr, csr.indices, *inputs, d_logits, pairs, d_left.numpy())
+        _backward_columns(*ctx.matrix.by_column, pairs, g, _flat(d_x), d_right.numpy())
         return None, d_x, d_left, d_right, None
 
 
