@@ -68,6 +68,6 @@ def run(bench: Bench) -> list[Row]:
         times(1e3),
         peers(),
         None,
-        Bound("3 gathers of the same rows", Part("benchmarks.limits:gather", {"width": WIDTH}), 3.0),
+        Bound("3 x the same cache lines", Part("benchmarks.limits:gather", {"width": WIDTH}), 3.0),
     )
     return bench.run("attention", work, inputs_of(data.csr))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -12,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.client import Side, SideFailed
+from benchmarks.client import OutOfTime, Side, SideFailed
 from benchmarks.environments import EnvironmentFailed, environment
 from benchmarks.machine import commit, machine
 from benchmarks.rounds import Rounds, interleaved
@@ -97,8 +100,12 @@ class Bench:
     Attributes
     ----------
     data_dir: folder laid out as the data sets are. envs: folder of the peers' environments.
-    threads: of every side. quick: less of everything. rounds: clean rounds wanted. least: seconds of a measurement.
+    threads: of every side. quick: less of everything, by processes that serve one work after the other.
+    rounds: clean rounds wanted. least: seconds of a measurement.
     without: names of peers' environments that are left out. clock: see `interleaved`.
+    start: seconds that a side may take up to its first answer. longest: seconds of a measurement of a peer, above which
+    the peer is left out. seconds: of the rounds of a work. until: when the benchmark has to end, by time.monotonic().
+    factors, edges: what sizes `scale` follows: times Gowalla, and edges of graphs.
     """
 
     data_dir: Path | None
@@ -109,53 +116,108 @@ class Bench:
     least: float = 0.3
     without: frozenset[str] = frozenset()
     clock: str = "wall"
+    start: float = 600.0
+    longest: float = 60.0
+    seconds: float = 180.0
+    until: float = math.inf
+    factors: tuple[float, ...] = (1.0, 4.0, 16.0)
+    edges: tuple[int, ...] = (100_000, 1_000_000, 10_000_000)
     scratch: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="graphforget-bench-")))
+    idle: dict[str | None, list[Side]] = field(default_factory=dict, repr=False)
+
+    def close(self) -> None:
+        """End the processes that wait for another work, and remove what they wrote."""
+        for sides in self.idle.values():
+            for side in sides:
+                side.close()
+        shutil.rmtree(self.scratch)
+
+    @property
+    def left(self) -> float:
+        """Seconds until the benchmark has to end."""
+        return self.until - time.monotonic()
 
     def python(self, name: str | None) -> Path:
         """Return the interpreter of an environment."""
-        return Path(sys.executable) if name is None else environment(name, self.envs)
+        return Path(sys.executable) if name is None else environment(name, self.envs, make=not self.quick)
 
-    def start(self, part: Part, inputs: Path | None, stack: ExitStack) -> Side:
-        """Start and prepare a side; raises SideFailed or EnvironmentFailed."""
+    def side(self, part: Part, inputs: Path | None, stack: ExitStack, answer: Path | None = None) -> Side:
+        """Start and prepare a side, whose first answer goes to a file; raises SideFailed or EnvironmentFailed."""
         if part.environment in self.without:
             raise EnvironmentFailed(f"the environment '{part.environment}' was left out")
-        side = stack.enter_context(
-            Side(self.python(part.environment), part.function, self.scratch / "log", self.threads)
-        )
-        side.load(inputs, dict(part.options), self.least)
+        if self.left <= 0:
+            raise OutOfTime("the time of the benchmark was up")
+        side = self._process(part, stack)
+        side.load(inputs, dict(part.options), self.least, answer, min(self.start, self.left))
+        return side
+
+    def _process(self, part: Part, stack: ExitStack) -> Side:
+        """Return a process that ends with the stack, or, in a quick run, goes back to those that wait."""
+        idle = self.idle.setdefault(part.environment, [])
+        side = idle.pop() if idle else None
+        if side is None:
+            side = Side(self.python(part.environment), part.function, self.scratch / "log", self.threads)
+        side.function = part.function
+        stack.callback(lambda: idle.append(side) if self.quick and side.alive else side.close())
         return side
 
     def run(self, benchmark: str, work: Work, arrays: Answer | None = None) -> list[Row]:
-        """Measure a work and return its rows: our own, then one for each peer."""
+        """Measure a work and return its rows: our own, then one for each peer. Without figures where time was up."""
         print(f"{benchmark}: {work.name}", file=sys.stderr)
-        inputs = None if arrays is None else self.stored(arrays)
+        inputs = None if arrays is None else self.stored("inputs", arrays)
         with ExitStack() as stack:
-            sides = {"": self.start(work.ours, inputs, stack)}
-            ours = sides[""].answer(self.scratch / "ours.npz")
+            try:
+                sides = self._ours(work, inputs, stack)
+            except OutOfTime as error:
+                return self._unmeasured(benchmark, work, str(error))
+            ours = self.read("ours")
             if work.check is not None:
                 work.check(ours)
-            failed = {}
-            for name, peer in work.peers.items():
-                try:
-                    side = self.start(peer.part, inputs, stack)
-                    if peer.check is not None:
-                        peer.check(ours, side.answer(self.scratch / "theirs.npz"))
-                    sides[name] = side
-                except (SideFailed, EnvironmentFailed) as error:
-                    failed[name] = str(error)
-            if work.bound is not None:
-                sides["limit"] = self.start(work.bound.part, inputs, stack)
+            peers, failed = self._peers(work, inputs, stack, ours)
             memory = sides[""].ask(do="memory")["bytes"] if work.memory is not None else None
-            rounds = interleaved(sides, self.rounds, 3 * self.rounds, self.clock)
+            sides = {"": sides.pop(""), **peers, **sides}
+            seconds = min(self.seconds, self.left)
+            rounds = interleaved(sides, self.rounds, 3 * self.rounds, self.clock, seconds)
             versions = {name: side.versions for name, side in sides.items()}
         return self.rows(benchmark, work, rounds, versions, failed, memory)
 
-    def stored(self, arrays: Answer) -> Path:
+    def _ours(self, work: Work, inputs: Path | None, stack: ExitStack) -> dict[str, Side]:
+        """Start our side, and the limit where there is one."""
+        sides = {"": self.side(work.ours, inputs, stack, self.scratch / "ours.npz")}
+        if work.bound is not None:
+            sides["limit"] = self.side(work.bound.part, inputs, stack)
+        return sides
+
+    def _peers(
+        self, work: Work, inputs: Path | None, stack: ExitStack, ours: Answer
+    ) -> tuple[dict[str, Side], dict[str, str]]:
+        """Start the peers and check their answers; return those that can be timed, and why others cannot."""
+        sides, failed = {}, {}
+        for name, peer in work.peers.items():
+            try:
+                side = self.side(peer.part, inputs, stack, self.scratch / "theirs.npz")
+            except (SideFailed, EnvironmentFailed) as error:
+                failed[name] = str(error)
+                continue
+            if peer.check is not None:
+                peer.check(ours, self.read("theirs"))
+            if side.seconds > self.longest:
+                failed[name] = f"a call takes {side.seconds:.0f} s, and {self.longest:.0f} s are allowed"
+            else:
+                sides[name] = side
+        return sides, failed
+
+    def stored(self, name: str, arrays: Answer) -> Path:
         """Write arrays for the sides to read."""
-        path = self.scratch / "inputs.npz"
+        path = self.scratch / f"{name}.npz"
         with path.open("wb") as file:
             np.savez(file, **arrays)
         return path
+
+    def read(self, name: str) -> Answer:
+        """Return the arrays that a side wrote."""
+        with np.load(self.scratch / f"{name}.npz") as file:
+            return {key: file[key] for key in file}
 
     def rows(
         self,
@@ -184,9 +246,19 @@ class Bench:
             else:
                 found.append(self._beside(like, work, name, peer, rounds, versions[name]))
         if memory is not None:
-            row = replace(like, work=f"{work.name}, peak memory", unit="GB", ours=memory / 1e9)
+            row = replace(like, work=memory_name(work.name), unit="GB", ours=memory / 1e9)
             found.append(row.promised(work.memory))
         return found
+
+    def _unmeasured(self, benchmark: str, work: Work, why: str) -> list[Row]:
+        """Return the rows of a work that was not measured."""
+        note = f"not measured ({why})"
+        like = Row(benchmark, work.name, work.unit, None, note=note, **self.provenance({}))
+        rows = [like.promised(work.target)]
+        rows += [replace(like, peer=name).promised(peer.target) for name, peer in work.peers.items()]
+        if work.memory is not None:
+            rows.append(replace(like, work=memory_name(work.name), unit="GB").promised(work.memory))
+        return rows
 
     def provenance(self, versions: Mapping[str, str]) -> dict[str, Any]:
         """Return threads, machine, versions and commit for a row."""
@@ -206,6 +278,11 @@ class Bench:
         theirs = work.value(peer.factor * rounds.seconds(name))
         row = replace(like, peer=name, theirs=theirs, ratio=ratio, low=low, high=high, note=peer.note)
         return replace(row, versions=self.provenance(versions)["versions"]).promised(peer.target)
+
+
+def memory_name(work: str) -> str:
+    """Return the name of the row for the memory of a work."""
+    return f"{work}, peak memory"
 
 
 def require(condition: bool, what: str) -> None:

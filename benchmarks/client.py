@@ -6,19 +6,22 @@ import json
 import os
 import select
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
-
-import numpy as np
 
 from benchmarks.environments import ROOT
 
 PATIENCE = 900.0
-"""Seconds to wait for an answer."""
+"""Seconds to wait for an answer, unless less is said."""
 
 
 class SideFailed(Exception):
     """A side could not be prepared, or stopped answering."""
+
+
+class OutOfTime(SideFailed):
+    """A side took longer than it may."""
 
 
 class Side:
@@ -30,10 +33,14 @@ class Side:
     function: "module:function" of the side, see `serve`.
     log: file for what it prints; it works in the same folder, where some libraries leave files behind.
     threads: how many threads its libraries may use.
+
+    Attributes
+    ----------
+    versions: of the libraries that the side names. seconds: of one measurement, as far as two calls can tell.
     """
 
     def __init__(self, python: Path, function: str, log: Path, threads: int) -> None:
-        self.function, self.log, self.versions = function, log, {}
+        self.function, self.log, self.versions, self.seconds = function, log, {}, 0.0
         counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
         environment = {**os.environ, **counts, "NUMBA_NUM_THREADS": str(threads), "PYTHONPATH": str(ROOT)}
         with log.open("ab") as errors:
@@ -47,37 +54,54 @@ class Side:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def ask(self, **request: Any) -> dict[str, Any]:
-        """Send a request and return the reply; raises SideFailed with the side's own words."""
-        if self.process.stdin.closed or self.process.poll() is not None:
-            raise SideFailed(f"{self.function} has ended; see {self.log}")
+    @property
+    def alive(self) -> bool:
+        """Whether the process still takes requests."""
+        return not self.process.stdin.closed and self.process.poll() is None
+
+    def ask(self, *, patience: float = PATIENCE, **request: Any) -> dict[str, Any]:
+        """Send a request and return the reply; raises SideFailed with the side's own words.
+
+        A side that gives no answer in `patience` seconds is ended: OutOfTime.
+        """
+        if not self.alive:
+            raise SideFailed(f"{self.function} has ended: {self._last_words()}")
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
-        ready = select.select([self.process.stdout], [], [], PATIENCE)[0]
-        line = self.process.stdout.readline() if ready else ""
+        if not select.select([self.process.stdout], [], [], patience)[0]:
+            self.process.kill()
+            self.process.wait()
+            raise OutOfTime(f"{self.function} gave no answer in {patience:.0f} s")
+        line = self.process.stdout.readline()
         if not line:
-            state = "has ended" if ready else f"gave no answer in {PATIENCE:.0f} s"
-            raise SideFailed(f"{self.function} {state}; see {self.log}")
+            raise SideFailed(f"{self.function} has ended: {self._last_words()}")
         reply = json.loads(line)
         if "error" in reply:
             raise SideFailed(f"{self.function}: {reply['error']}")
         return reply
 
-    def load(self, inputs: Path | None, options: dict[str, Any], least: float) -> None:
-        """Prepare the side."""
-        path = None if inputs is None else str(inputs)
-        self.versions = self.ask(do="load", side=self.function, inputs=path, options=options, least=least)["versions"]
+    def _last_words(self) -> str:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
+        return next((line for line in reversed(lines) if line.strip()), "it said nothing")
 
-    def answer(self, path: Path) -> dict[str, np.ndarray]:
-        """Return what the call gives."""
-        self.ask(do="answer", path=str(path))
-        with np.load(path) as file:
-            return {name: file[name] for name in file}
+    def load(
+        self,
+        inputs: Path | None,
+        options: dict[str, Any],
+        least: float,
+        answer: Path | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        """Prepare the side, and let it write its first answer to a file."""
+        paths = {"inputs": inputs and str(inputs), "answer": answer and str(answer)}
+        reply = self.ask(do="load", side=self.function, options=options, least=least, **paths, patience=patience)
+        self.versions, self.seconds = reply["versions"], reply["seconds"]
 
     def close(self) -> None:
         """End the process."""
-        if self.process.poll() is None:
+        with suppress(BrokenPipeError):  # what a side that was ended did not read
             self.process.stdin.close()
+        if self.process.poll() is None:
             try:
                 self.process.wait(timeout=10)
             except subprocess.TimeoutExpired:

@@ -45,15 +45,18 @@ def _run(name: str, command: list[str]) -> None:
         raise EnvironmentFailed(f"the environment '{name}' could not be made: {last[0]}")
 
 
-def environment(name: str, folder: Path) -> Path:
+def environment(name: str, folder: Path, make: bool = True) -> Path:
     """Return the interpreter of a peer's environment; make the environment where it is missing or out of date.
 
-    Raises EnvironmentFailed, with pip's last line, where that does not work (no network, no wheel).
+    Raises EnvironmentFailed, with pip's last line, where that does not work (no network, no wheel), or where it would
+    have to be made without `make`.
     """
     home, digest = folder / name, wanted(name)
     python, stamp = home / "bin" / "python", home / "installed.sha256"
     if python.exists() and stamp.exists() and stamp.read_text().strip() == digest:
         return python
+    if not make:
+        raise EnvironmentFailed(f"there is no environment '{name}' in {folder} yet; a run without --quick makes it")
     print(f"making the environment '{name}' in {home} (some minutes the first time)", file=sys.stderr)
     folder.mkdir(parents=True, exist_ok=True)
     _run(name, [sys.executable, "-m", "venv", "--clear", "--without-pip", str(home)])

@@ -67,7 +67,7 @@ def run(bench: Bench) -> list[Row]:
         times(1e3),
         peers(),
         Target("share", ">=", 0.9),
-        Bound("gather of the same rows", Part("benchmarks.limits:gather", {"width": WIDTH})),
+        Bound("fetch of the same cache lines", Part("benchmarks.limits:gather", {"width": WIDTH})),
     )
     return bench.run("propagation", work, inputs) + building(bench)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
@@ -45,18 +47,22 @@ class Rounds:
         return median(ratios), min(ratios), max(ratios)
 
 
-def interleaved(sides: Mapping[str, Timed], wanted: int, attempts: int, clock: str = "wall") -> Rounds:
+def interleaved(
+    sides: Mapping[str, Timed], wanted: int, attempts: int, clock: str = "wall", seconds: float = math.inf
+) -> Rounds:
     """Measure every side once in each round until `wanted` rounds are clean, or `attempts` were made.
+
+    No round begins after `seconds`, but for the first.
 
     A round is clean when others had at most `LIMIT` of a core during every one of its measurements. `clock` is "wall",
     or "cpu": processor time, which says something on a busy machine where every side has one thread.
     """
-    rounds = Rounds(wanted)
+    rounds, ends = Rounds(wanted), time.monotonic() + seconds
     for _ in range(attempts):
         found = {name: side.ask(do="time") for name, side in sides.items()}
         disturbed = any(measurement["foreign"] > LIMIT for measurement in found.values())
         times = {name: measurement[clock] for name, measurement in found.items()}
         (rounds.disturbed if disturbed else rounds.clean).append(times)
-        if not rounds.contended:
+        if not rounds.contended or time.monotonic() >= ends:
             break
     return rounds

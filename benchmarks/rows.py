@@ -159,7 +159,8 @@ def remarks(rows: Sequence[Row]) -> list[str]:
     """Return the notes of rows, and what they were measured on, each once."""
     found = [f"{row.work}{', ' + row.peer if row.peer else ''}: {row.note}." for row in rows if row.note]
     if any(row.contended for row in rows):
-        found.append("‡ fewer clean rounds than wanted: other work ran on the machine, so the figure is a rough one.")
+        why = "other work ran on the machine, or the time for it was up, so the figure is a rough one"
+        found.append(f"‡ fewer clean rounds than wanted: {why}.")
     for place in dict.fromkeys(_place(row) for row in rows):
         same = [row for row in rows if _place(row) == place]
         found.append(f"{place}; {_all_versions(same)}.")

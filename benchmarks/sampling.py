@@ -13,7 +13,7 @@ from benchmarks.rows import Row, Target
 from graphforget._core.streams import Streams
 from graphforget.kernels.csr import CSR
 from graphforget.kernels.item_negatives import sample_items
-from graphforget.kernels.orders import user_draws
+from graphforget.kernels.orders import epoch_order, user_draws
 from graphforget.kernels.row_sets import RowSets, member_mask
 from graphforget.tasks.recommend_batches import epoch_triples
 
@@ -21,7 +21,11 @@ LIBRARIES = ("numba", "numpy")
 
 BATCH = 2048
 DEGREES = ((8, 40_981), (128, 40_981), (2_048, 40_981), (16_384, 40_981), (3_600, 4_000), (3_960, 4_000))
+USERS = 64
+"""Users of every degree."""
+
 FLOOR = Target("value", ">=", 80.0)
+LOOK_UPS = Bound("one look-up per draw", Part("benchmarks.limits:look_ups"))
 
 
 def negatives(inputs: Answer) -> Callable[[], Answer]:
@@ -89,28 +93,43 @@ def same_for_any_threads(inputs: Answer) -> None:
     require(np.array_equal(many, one), "one thread draws other negatives")
 
 
-def peers(train: CSR, rows: np.ndarray) -> dict[str, Peer]:
-    """Return the peers that draw a negative for each of given users, or for each training pair."""
-    check, floor = free(train, rows), free_pairs(train, strict=False)
+def peers(train: CSR, rows: np.ndarray, share: int = 1, users: int | None = None) -> dict[str, Peer]:
+    """Return the peers that draw a negative for each of given users, or for each training pair.
+
+    RecBole draws for the first of `share` equal parts of the rows, PyG for the pairs of the first users; all of them
+    where None.
+    """
+    some = rows[: len(rows) // share]
+    n_pairs = int(train.indptr[train.n_rows if users is None else users])
+    check, floor = free(train, some), free_pairs(train, strict=False)
+    few = f", {n_pairs:,} of them" if users is not None else ""
     return {
         "RecBole Sampler": Peer(
-            Part("benchmarks.peers.recbole:negatives", environment="recbole"),
+            Part("benchmarks.peers.recbole:negatives", {"count": len(some)}, "recbole"),
             Target("ratio", ">=", 10.0),
             lambda ours, theirs: check(theirs),
+            f"{len(some):,} of {len(rows):,} negatives" if share > 1 else "",
+            len(rows) / len(some),
         ),
         "PyG structured_negative_sampling": Peer(
-            Part("benchmarks.peers.pyg:structured_negatives", environment="pyg"),
+            Part("benchmarks.peers.pyg:structured_negatives", {"users": users}, "pyg"),
             Target("ratio", ">=", 80.0),
             lambda ours, theirs: floor(theirs),
-            "a negative for each training pair",
-        ),
-        "PyG negative_sampling": Peer(
-            Part("benchmarks.peers.pyg:negative_pairs", environment="pyg"),
-            Target("ratio", ">=", 80.0),
-            lambda ours, theirs: require(not member_mask(RowSets.of(train), *theirs["pairs"]).any(), "not free"),
-            "pairs without a positive",
+            f"a negative for each training pair{few}",
+            len(rows) / n_pairs,
         ),
     }
+
+
+def pair_peer(train: CSR, count: int) -> Peer:
+    """Return PyG's sampler of pairs without a positive, `count` of ours for each pair of the training part."""
+    return Peer(
+        Part("benchmarks.peers.pyg:negative_pairs", environment="pyg"),
+        Target("ratio", ">=", 80.0),
+        lambda ours, theirs: require(not member_mask(RowSets.of(train), *theirs["pairs"]).any(), "not free"),
+        "pairs without a positive",
+        count / train.nnz,
+    )
 
 
 def run(bench: Bench) -> list[Row]:
@@ -121,13 +140,11 @@ def run(bench: Bench) -> list[Row]:
     uniform = user_draws(train, data.n_edges, 1)[0]
     ordered = data.edges[0].astype(np.int32)
     same_for_any_threads({**arrays, "rows": uniform})
-    draw = Bound("random numbers", Part("benchmarks.limits:draws", {"count": data.n_edges, "n": data.n_items}))
     ours = Part("benchmarks.sampling:negatives")
-    work = Work(
-        "negatives, uniform users", "M/s", ours, rate, peers(train, uniform), FLOOR, draw, check=free(train, uniform)
-    )
+    others = {**peers(train, uniform), "PyG negative_sampling": pair_peer(train, len(uniform))}
+    work = Work("negatives, uniform users", "M/s", ours, rate, others, FLOOR, LOOK_UPS, check=free(train, uniform))
     rows = bench.run("sampling", work, {**arrays, "rows": uniform})
-    work = Work("negatives, pairs in order", "M/s", ours, rate, {}, FLOOR, draw, check=free(train, ordered))
+    work = Work("negatives, pairs in order", "M/s", ours, rate, {}, FLOOR, LOOK_UPS, check=free(train, ordered))
     rows += bench.run("sampling", work, {**arrays, "rows": ordered})
     for degree, n_items in DEGREES if not bench.quick else DEGREES[-1:]:
         rows += at_degree(bench, degree, n_items)
@@ -144,28 +161,43 @@ def run(bench: Bench) -> list[Row]:
             rate,
             {"RecBole train dataloader": loader},
             Target("value", ">=", 40.0),
-            Bound("random numbers", draw.part, 3.0),
+            Bound("look-ups, and a random write per pair", Part("benchmarks.limits:look_ups", {"shuffle": True})),
             check=free_pairs(train),
         ),
-        arrays,
+        {**arrays, "rows": ordered[epoch_order(len(ordered), 1)]},
     )
 
 
 def at_degree(bench: Bench, degree: int, n_items: int) -> list[Row]:
     """Measure users who all have `degree` of the items."""
-    train = random_rows(64, n_items, degree)
-    rows = np.repeat(np.arange(64, dtype=np.int32), 8192)
-    arrays = {"sizes": np.array([64, n_items]), "train_indptr": train.indptr, "train_indices": train.indices}
-    share = f" ({100 * degree // n_items} %)" if 2 * degree > n_items else ""
-    draw = Bound("random numbers", Part("benchmarks.limits:draws", {"count": len(rows), "n": n_items}))
+    train = random_rows(USERS, n_items, degree)
+    rows = np.repeat(np.arange(USERS, dtype=np.int32), 8192)
+    dense = 2 * degree > n_items
+    share = f" ({100 * degree // n_items} %)" if dense else ""
+    others = peers(train, rows, 64 if dense else 8, 4 if dense else None)
     work = Work(
         f"users with {degree:,} of {n_items:,} items{share}",
         "M/s",
         Part("benchmarks.sampling:negatives"),
         per_second(len(rows) / 1e6),
-        {},
+        others,
         FLOOR,
-        draw,
+        LOOK_UPS,
         check=free(train, rows),
     )
-    return bench.run("sampling", work, {**arrays, "rows": rows})
+    return bench.run("sampling", work, {**known_items(train), "rows": rows})
+
+
+def known_items(train: CSR) -> Answer:
+    """Return a training part as `pairs` gives it, and a last user whose test part holds every item.
+
+    RecBole knows no items but those it reads.
+    """
+    n_users, n_items = train.n_rows + 1, train.n_cols
+    return {
+        "sizes": np.array([n_users, n_items]),
+        "train_indptr": np.append(train.indptr, train.nnz),
+        "train_indices": train.indices,
+        "test_indptr": np.where(np.arange(n_users + 1) == n_users, n_items, 0),
+        "test_indices": np.arange(n_items, dtype=np.int32),
+    }

@@ -1,4 +1,4 @@
-"""Scale: time against size, for interactions of a power law and for deletions from larger and larger graphs."""
+"""Scale: time and memory against size, for interactions of a power law, graphs, and deletions from them."""
 
 from __future__ import annotations
 
@@ -11,24 +11,38 @@ import graphforget as gf
 from benchmarks.bench import Answer, Bench, Part, Work, require, times
 from benchmarks.inputs import WIDTH, matrix, normal, pairs, power_law
 from benchmarks.rows import Row, Target
-from benchmarks.training import BATCH, LAYERS, RATE, REG, batches_of
+from benchmarks.training import BATCH, LAYERS, RATE, REG, batches_of, link_epoch_on, stepped
 from graphforget._core.streams import Streams
 from graphforget.data.graph import Graph
 from graphforget.kernels.csr import symmetric_normalise
+from graphforget.training.recipe import Recipe
+from graphforget.training.sampled import sampled_steps
+from graphforget.training.train import start
 
 LIBRARIES = ("torch", "numba", "numpy")
 
 USERS, ITEMS, PAIRS = 29_858, 40_981, 1_000_000
 """One time Gowalla, drawn with repeats."""
 
-FACTORS = (1, 4, 16)
 LINEAR = Target("value", "<=", 1.2)
-"""What counts as near-linear: the largest exponent of time in the number of edges."""
+"""What counts as near-linear: the largest exponent of time or memory in the number of edges."""
 
-GRAPH_EDGES = (100_000, 1_000_000, 10_000_000)
+FEATURES, HIDDEN, OUT = 32, 32, 16
+"""Widths of the GCN on graphs."""
+
+MOST = {"interactions": Target("value", "<=", 12.0), "graph": Target("value", "<=", 8.0)}
+"""Memory in GB that every work may take, whatever the size."""
+
+DRAWN = Recipe(neighbours="15,10", batch=4096)
+"""Mini-batches on graphs."""
+
 DELETED = 100
-METHODS = ("unlink", "gnndelete", "d2dgn")
+METHODS = ("unlink", "gnndelete", "d2dgn-local")
 FLAT = Target("value", "<=", 2.0)
+
+
+Found = dict[str, list[tuple[int, Row]]]
+"""What was measured of every work, with the number of edges."""
 
 
 def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
@@ -67,45 +81,102 @@ def _some_users(data: gf.Interactions, count: int) -> Answer:
 
 def interaction_rows(bench: Bench) -> list[Row]:
     """Measure each work at every size, and the exponents."""
-    factors = FACTORS[:2] if bench.quick else FACTORS
-    rows: list[Row] = []
-    edges = []
-    for factor in factors:
-        data = power_law(factor * USERS, factor * ITEMS, factor * PAIRS)
-        edges.append(2 * data.n_edges)
+    found: Found = {}
+    for factor in bench.factors:
+        data = power_law(*(round(factor * count) for count in (USERS, ITEMS, PAIRS)))
+        edges = 2 * data.n_edges
         for name, (part, inputs) in works(data).items():
-            work = Work(
-                f"{name}, {2 * data.n_edges:,} edges", "s", part, times(1.0), memory=Target("value", "<=", 12.0)
-            )
-            rows += bench.run("scale", work, inputs)
-    names = list(works(power_law(60, 40, 1_000)))
-    return rows + [_fitted(name, edges, [row for row in rows if row.work.startswith(f"{name}, ")]) for name in names]
+            work = Work(f"{name}, {edges:,} edges", "s", part, times(1.0), memory=MOST["interactions"])
+            found.setdefault(name, []).extend((edges, row) for row in bench.run("scale", work, inputs))
+    return _with_exponents(found)
 
 
-def _fitted(name: str, edges: Sequence[int], rows: Sequence[Row]) -> Row:
-    timed = [row for row in rows if row.unit == "s"]
-    value = exponent(edges, [row.ours for row in timed])
-    return replace(timed[-1], work=f"{name}, time against edges", unit="exponent", ours=value).promised(LINEAR)
+def graph_rows(bench: Bench) -> list[Row]:
+    """Measure training, on full and mini-batches, and evaluation on graphs of every size, and the exponents."""
+    found: Found = {}
+    weights = {"weight1": 0.05 * normal("scale-1", FEATURES, HIDDEN), "weight2": 0.05 * normal("scale-2", HIDDEN, OUT)}
+    for edges in bench.edges:
+        for name, function in GRAPH_WORKS.items():
+            part = Part(f"benchmarks.scale:{function}", {"edges": edges})
+            work = Work(f"{name}, {edges:,} edges", "s", part, times(1.0), memory=MOST["graph"])
+            found.setdefault(name, []).extend((edges, row) for row in bench.run("scale", work, weights))
+    return _with_exponents(found)
+
+
+def _with_exponents(found: Found) -> list[Row]:
+    """Return the rows of every work, each followed by the exponents of its time and of its memory."""
+    rows: list[Row] = []
+    for name, measured in found.items():
+        rows += [row for _, row in measured]
+        for unit, what in (("s", "time"), ("GB", "peak memory")):
+            of_unit = [(edges, row) for edges, row in measured if row.unit == unit]
+            rows.append(fitted(f"{name}: {what} against edges", of_unit))
+    return rows
+
+
+def fitted(name: str, measured: Sequence[tuple[int, Row]]) -> Row:
+    """Return the row of the exponent of what rows measure at growing sizes; without one where a size is missing."""
+    sizes, rows = zip(*measured, strict=True)
+    missing = [row.note for row in rows if row.ours is None]
+    value = None if missing else exponent(sizes, [row.ours for row in rows])
+    like = replace(rows[-1], work=name, unit="exponent", ours=value, contended=any(row.contended for row in rows))
+    return replace(like, note=missing[0] if missing else "").promised(LINEAR)
 
 
 def big_graph(n_edges: int) -> gf.LinkPrediction:
-    """Return link prediction on a random graph of a power law, a tenth as many nodes, 32 features."""
+    """Return link prediction on a random graph of a power law, with a tenth as many nodes and `FEATURES` features."""
     n_nodes = max(n_edges // 10, 40)
     rng = Streams(n_edges)("bench-graph").numpy()
     weights = np.cumsum(1.0 / np.arange(1, n_nodes + 1) ** 0.5)
     ends = np.searchsorted(weights, rng.random((2, int(1.02 * n_edges))) * weights[-1])
     ends = rng.permutation(n_nodes)[ends]
     graph = Graph.build(
-        n_nodes, ends[:, ends[0] != ends[1]], features=normal("graph", n_nodes, 32), name=f"{n_edges:,}"
+        n_nodes, ends[:, ends[0] != ends[1]], features=normal("graph", n_nodes, FEATURES), name=f"{n_edges:,}"
     )
     return gf.LinkPrediction(graph, seed=0, normalise=False)
+
+
+GRAPH_WORKS = {
+    "GCN link-prediction epoch": "graph_epoch",
+    f"GCN step, {DRAWN.batch:,} edges a batch, {DRAWN.neighbours} neighbours": "graph_step",
+    "GCN embedding and test AUC": "graph_evaluation",
+}
+"""What is measured on graphs -> the side that does it."""
+
+
+def graph_epoch(inputs: Answer, edges: int) -> Callable[[], Answer]:
+    """One full-batch epoch on a graph of `edges` edges."""
+    return link_epoch_on(big_graph(edges), inputs, RATE)
+
+
+def graph_step(inputs: Answer, edges: int) -> Callable[[], Answer]:
+    """One step on a mini-batch whose nodes see drawn neighbours; the batches take turns."""
+    del inputs
+    task = big_graph(edges)
+    model = start(gf.GCN(hidden=HIDDEN, out=OUT), task, Streams(0))
+    losses = sampled_steps(model, task, DRAWN, Streams(0), 0)
+    step, steps = stepped(model, losses, RATE), np.array(len(losses))
+
+    def call() -> Answer:
+        step()
+        return {"steps": steps}
+
+    return call
+
+
+def graph_evaluation(inputs: Answer, edges: int) -> Callable[[], Answer]:
+    """Embed all nodes and score the test edges."""
+    del inputs
+    task = big_graph(edges)
+    model = start(gf.GCN(hidden=HIDDEN, out=OUT), task, Streams(0))
+    return lambda: {"auc": np.array(task.test_auc(model.embed(task.graph)))}
 
 
 def deletion(inputs: Answer, edges: int, method: str, epochs: int) -> Callable[[], Answer]:
     """Unlearn 100 edges of a graph of `edges` edges."""
     del inputs
     task = big_graph(edges)
-    model = gf.train(gf.GCN(hidden=32, out=32), task, seed=0, epochs=1)
+    model = gf.train(gf.GCN(hidden=HIDDEN, out=OUT), task, seed=0, epochs=1)
     gone = gf.sample_deletion(task, edges=DELETED, where="any", seed=0)
     changes = {} if method == "unlink" else {"epochs": epochs}
 
@@ -124,19 +195,26 @@ def all_gone(answer: Answer) -> None:
 def deletion_rows(bench: Bench) -> list[Row]:
     """Measure a fixed deletion from graphs of growing size, and how much more the largest costs than the smallest."""
     rows: list[Row] = []
-    sizes = GRAPH_EDGES[:2] if bench.quick else GRAPH_EDGES
     for method in METHODS:
         found: list[Row] = []
-        for edges in sizes:
+        for edges in bench.edges:
             part = Part("benchmarks.scale:deletion", {"edges": edges, "method": method, "epochs": 10})
-            work = Work(f"{method}, {DELETED} of {edges:,} edges, 10 epochs", "s", part, times(1.0), check=all_gone)
+            name = f"{method}, {DELETED} of {edges:,} edges" + (", 10 epochs" if method != "unlink" else "")
+            work = Work(name, "s", part, times(1.0), check=all_gone, memory=MOST["graph"])
             found += bench.run("scale", work)
-        growth = found[-1].ours / found[0].ours
-        name = f"{method}, {DELETED} edges: {sizes[-1]:,} edges over {sizes[0]:,}"
-        rows += [*found, replace(found[-1], work=name, unit="x", ours=growth).promised(FLAT)]
+        timed = [row for row in found if row.unit == "s"]
+        rows += [*found, growth(f"{method}, {DELETED} edges: {bench.edges[-1]:,} over {bench.edges[0]:,}", timed)]
     return rows
+
+
+def growth(name: str, rows: Sequence[Row]) -> Row:
+    """Return the row of how often the last measurement is the first."""
+    first, last = rows[0], rows[-1]
+    value = None if None in (first.ours, last.ours) else last.ours / first.ours
+    contended = first.contended or last.contended
+    return replace(last, work=name, unit="x", ours=value, contended=contended).promised(FLAT)
 
 
 def run(bench: Bench) -> list[Row]:
     """Measure."""
-    return interaction_rows(bench) + deletion_rows(bench)
+    return interaction_rows(bench) + graph_rows(bench) + deletion_rows(bench)

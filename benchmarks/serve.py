@@ -1,6 +1,7 @@
-"""One side of a comparison in a process of its own: prepares a work, answers once for the check, and times it.
+"""One side of a comparison in a process of its own: prepares a work, keeps its first answer for the check, times it.
 
 Lines of JSON on stdin, one line of JSON for each on stdout. Runs in the peers' environments, so it needs numpy alone.
+A side that is loaded takes the place of the one before.
 
 A side is a function `side(inputs, **options)` that prepares the work from arrays by name and returns the call that is
 timed; the call returns its answer as arrays by name.
@@ -52,25 +53,32 @@ def peak_bytes(call: Callable[[], Any]) -> int:
 class Server:
     """Keeps the call between requests."""
 
-    call: Callable[[], Any]
+    call: Callable[[], Any] | None = None
     times: int
 
-    def load(self, side: str, inputs: str | None, options: dict[str, Any], least: float) -> dict[str, Any]:
-        """Prepare a side, warm it up, and settle how many calls make up a measurement of `least` seconds."""
+    def load(
+        self, side: str, inputs: str | None, options: dict[str, Any], least: float, answer: str | None = None
+    ) -> dict[str, Any]:
+        """Prepare a side, warm it up, and settle how many calls make up a measurement of `least` seconds.
+
+        What the first call returns is written to the file `answer`. Returns versions, and the seconds of a measurement.
+        """
+        self.call = None  # frees the arrays of the side before
         module = importlib.import_module(side.partition(":")[0])
         with np.load(inputs) if inputs else _Nothing() as file:
             arrays = {name: file[name] for name in file}
         self.call = getattr(module, side.partition(":")[2])(arrays, **options)
-        self.call()
-        first = measured(self.call, 1)["cpu"]
-        self.times = max(1, min(10_000, int(np.ceil(least / max(first, 1e-6)))))
-        return {"versions": {name: _version(name) for name in module.LIBRARIES}}
+        self._first(answer)
+        second = measured(self.call, 1)
+        self.times = max(1, min(10_000, int(np.ceil(least / max(second["cpu"], 1e-6)))))
+        versions = {name: _version(name) for name in module.LIBRARIES}
+        return {"versions": versions, "seconds": self.times * second["wall"]}
 
-    def answer(self, path: str) -> dict[str, Any]:
-        """Write what the call returns to a file."""
-        with Path(path).open("wb") as file:
-            np.savez(file, **self.call())
-        return {}
+    def _first(self, path: str | None) -> None:
+        found = self.call()
+        if path is not None:
+            with Path(path).open("wb") as file:
+                np.savez(file, **found)
 
     def time(self) -> dict[str, Any]:
         """Measure once."""

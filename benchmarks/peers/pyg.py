@@ -18,14 +18,15 @@ LIBRARIES = ("torch-geometric", "torch")
 Answer = dict[str, np.ndarray]
 
 
-def _pairs(inputs: Answer) -> torch.Tensor:
-    users = np.repeat(np.arange(len(inputs["train_indptr"]) - 1), np.diff(inputs["train_indptr"]))
-    return torch.from_numpy(np.stack([users, inputs["train_indices"]]).astype(np.int64))
+def _pairs(inputs: Answer, users: int | None = None) -> torch.Tensor:
+    indptr = inputs["train_indptr"][: None if users is None else users + 1]
+    rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+    return torch.from_numpy(np.stack([rows, inputs["train_indices"][: indptr[-1]]]).astype(np.int64))
 
 
-def structured_negatives(inputs: Answer) -> Callable[[], Answer]:
-    """Draw an item outside the user's set for every training pair."""
-    pairs, n_items = _pairs(inputs), int(inputs["sizes"][1])
+def structured_negatives(inputs: Answer, users: int | None = None) -> Callable[[], Answer]:
+    """Draw an item outside the user's set for every training pair, of the first `users` users where they are given."""
+    pairs, n_items = _pairs(inputs, users), int(inputs["sizes"][1])
 
     def call() -> Answer:
         users, items, others = structured_negative_sampling(pairs, num_nodes=n_items)
@@ -85,7 +86,7 @@ def lightgcn(inputs: Answer, layers: int, reg: float, lr: float, sparse: bool) -
         # Its regulariser is lambda times the squared norm over the batch; ours, as the authors', takes half of it.
         return model.recommendation_loss(positive, negative, node_id=batch.reshape(-1), lambda_reg=reg / 2)
 
-    return stepping(model.embedding.weight, start, optimiser, batches, loss)
+    return stepping(model.embedding.weight, optimiser, batches, loss)
 
 
 class _LinkGCN(torch.nn.Module):

@@ -82,10 +82,10 @@ def _backwards(numbers: np.ndarray) -> np.ndarray:
     return found
 
 
-def negatives(inputs: Answer) -> Callable[[], Answer]:
-    """Draw one item outside the user's set for every entry of `rows`."""
+def negatives(inputs: Answer, count: int) -> Callable[[], Answer]:
+    """Draw one item outside the user's set for each of the first `count` entries of `rows`."""
     data = _Data(inputs)
-    users = _backwards(data.users)[inputs["rows"]]
+    users = _backwards(data.users)[inputs["rows"][:count]]
     sampler, items = data.train._sampler, np.zeros(len(users), np.int64)
     return lambda: {"negatives": data.items[sampler.sample_by_user_ids(users, items, 1).numpy()]}
 
@@ -102,10 +102,12 @@ def epoch(inputs: Answer, batch: int) -> Callable[[], Answer]:
     return call
 
 
-def evaluation(inputs: Answer, k: int, users: int) -> Callable[[], Answer]:
-    """Evaluate given embeddings: full sort, training items masked, in batches of `users` users."""
-    size = users * int(inputs["sizes"][1])
-    data = _Data(inputs, topk=[k], eval_batch_size=size)
+def evaluation(inputs: Answer, k: int, batch: int, every: int) -> Callable[[], Answer]:
+    """Evaluate given embeddings on every `every`-th user: full sort, training items masked, `batch` users at a time."""
+    n_users, n_items = (int(size) for size in inputs["sizes"])
+    data = _Data({**inputs, **_every(inputs, every)}, topk=[k], eval_batch_size=batch * n_items)
+    if len(data.items) <= n_items or len(data.users) <= n_users:
+        raise ValueError("users or items that stand in no training pair are unknown to RecBole; leave them out")
     model = LightGCN(data.config, data.train.dataset)
     trainer = Trainer(data.config, model)
     model.restore_user_e = data.table(inputs["users"], data.users)
@@ -116,6 +118,14 @@ def evaluation(inputs: Answer, k: int, users: int) -> Callable[[], Answer]:
         return {"recall": np.array(found[f"recall@{k}"]), "ndcg": np.array(found[f"ndcg@{k}"])}
 
     return call
+
+
+def _every(inputs: Answer, every: int) -> Answer:
+    """Return the test part of every `every`-th user."""
+    lengths = np.diff(inputs["test_indptr"])
+    kept = np.arange(len(lengths)) % every == 0
+    indptr = np.concatenate(([0], np.cumsum(np.where(kept, lengths, 0))))
+    return {"test_indptr": indptr, "test_indices": inputs["test_indices"][np.repeat(kept, lengths)]}
 
 
 def adjacency(inputs: Answer) -> Callable[[], Answer]:
@@ -133,7 +143,8 @@ def adjacency(inputs: Answer) -> Callable[[], Answer]:
 def lightgcn(inputs: Answer, layers: int, reg: float, lr: float) -> Callable[[], Answer]:
     """One step of its LightGCN with Adam; its regulariser is the un-squared norm.
 
-    Our embeddings are one table, its are two; the gradient is given in our order.
+    Our embeddings are one table, its are two. The answer is the gradient of the first batch at the given embeddings
+    without the regulariser, in our order.
     """
     data = _Data(inputs, embedding_size=inputs["embeddings"].shape[1], n_layers=layers, reg_weight=reg)
     model = LightGCN(data.config, data.train.dataset)
@@ -151,7 +162,16 @@ def lightgcn(inputs: Answer, layers: int, reg: float, lr: float) -> Callable[[],
         found = {"user": to_user[users], "item": to_item[items - n_users], "neg_item": to_item[others - n_users]}
         return model.calculate_loss(Interaction(found))
 
-    return stepping(both, None, optimiser, batches, loss)
+    step = stepping(both, optimiser, batches, loss)
+    weight, model.reg_weight = model.reg_weight, 0.0
+    loss(batches[0]).backward()
+    gradient, model.reg_weight = both.grad.numpy(), weight
+
+    def call() -> Answer:
+        step()
+        return {"gradient": gradient}
+
+    return call
 
 
 class _BothTables:

@@ -75,12 +75,11 @@ def lightgcn(inputs: Answer, layers: int, reg: float, lr: float) -> Callable[[],
         ranking = torch.nn.functional.softplus((user * other).sum(1) - (user * item).sum(1)).mean()
         return ranking + reg / 2 * sum(table.index_select(0, nodes).square().sum() for nodes in batch) / batch.shape[1]
 
-    return stepping(table, start, optimiser, batches, loss)
+    return stepping(table, optimiser, batches, loss)
 
 
 def stepping(
     table: torch.nn.Parameter,
-    start: torch.Tensor,
     optimiser: torch.optim.Optimizer,
     batches: torch.Tensor,
     loss: Callable[[torch.Tensor], torch.Tensor],

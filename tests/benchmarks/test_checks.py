@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from time import sleep
+
 import numpy as np
 import pytest
 
 import graphforget as gf
-from benchmarks import attention, inputs, propagation, ranking, sampling, scale, training, unlearning
+from benchmarks import attention, inputs, limits, propagation, ranking, sampling, scale, training, unlearning
 from benchmarks.bench import WrongAnswer
 from benchmarks.peers import pyg, scipy, torch
+from benchmarks.rows import Row
 from graphforget.kernels.csr import symmetric_normalise
+from graphforget.kernels.row_sets import RowSets
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +58,61 @@ def test_an_epoch_has_every_pair_once(data):
 def test_peers_of_sampling_draw_free_items(data):
     arrays = inputs.pairs(data)
     sampling.free_pairs(data.train)(pyg.structured_negatives(arrays)())
-    peers = sampling.peers(data.train, np.zeros(1, np.int32))
-    peer = peers["PyG negative_sampling"]
+    peer = sampling.pair_peer(data.train, 2 * data.train.nnz)
+    assert peer.factor == 2.0
     peer.check({}, pyg.negative_pairs(arrays)())
     with pytest.raises(WrongAnswer):
         peer.check({}, {"pairs": inputs.interactions(arrays).pairs("train")})
+
+
+def test_slow_peers_of_sampling_draw_a_part(data):
+    rows = np.repeat(np.arange(60, dtype=np.int32), 20)
+    found = sampling.peers(data.train, rows, share=4, users=3)
+    few = int(data.train.indptr[3])
+    drawn = pyg.structured_negatives(inputs.pairs(data), users=3)()
+    assert len(drawn["negatives"]) == few
+    structured, recbole = found["PyG structured_negative_sampling"], found["RecBole Sampler"]
+    structured.check({}, drawn)
+    assert structured.factor == len(rows) / few and f"{few:,}" in structured.note
+    assert recbole.factor == 4.0 and recbole.part.options == {"count": 300}
+    recbole.check({}, {"negatives": sampling.negatives({**inputs.pairs(data), "rows": rows[:300]})()["negatives"]})
+    with pytest.raises(WrongAnswer, match="299 negatives for 300 rows"):
+        recbole.check({}, {"negatives": np.zeros(299, np.int64)})
+
+
+def test_every_item_is_known_to_a_reader_of_the_parts():
+    train = inputs.random_rows(4, 30, 5)
+    arrays = sampling.known_items(train)
+    assert np.array_equal(inputs.part(arrays, "train").indices, train.indices)
+    test = inputs.part(arrays, "test")
+    assert test.n_rows == 5 and test.indices[test.indptr[4] :].tolist() == list(range(30)) and test.indptr[4] == 0
+
+
+@pytest.mark.parametrize(("degree", "n_items"), [(3, 40_981), (900, 40_981), (6_000, 40_981), (95, 100)])
+def test_look_ups_read_the_words_of_their_rows(degree, n_items):
+    train = inputs.random_rows(4, n_items, degree)
+    sets = RowSets.of(train)
+    first, count = (limits.places(sets) >> np.uint64(32)).astype(int), (limits.places(sets) % 2**32).astype(int)
+    assert (count > 0).all() and first[-1] + count[-1] == len(sets.words)
+    rows = np.repeat(np.arange(4, dtype=np.int32), 5000)
+    arrays = {**sampling.known_items(train), "rows": rows}
+    for shuffle in (False, True):
+        read = limits.look_ups(arrays, shuffle)()["words"].astype(np.uint32)
+        for row in range(4):
+            own = sets.words[first[row] : first[row] + count[row]].astype(np.uint32)
+            assert set(read[rows == row].tolist()) <= set(own.tolist())
+            assert count[row] > 1000 or set(read[rows == row].tolist()) == set(own.tolist())
+
+
+def test_a_gather_reads_one_number_of_every_line():
+    arrays = {"indptr": np.array([0, 2, 3, 3]), "indices": np.array([1, 2, 0], np.int32)}
+    table = np.random.default_rng(0).standard_normal((3, 32), np.float32)
+    sums = limits.gather(arrays, width=32)()["sums"]
+    assert sums.sum() == pytest.approx(float(table[:, ::16].sum()), abs=1e-5)
+
+
+def test_the_quickest_call_is_taken():
+    assert limits.quickest([lambda: sleep(0.02), abs_of := lambda: abs(-1), lambda: sleep(0.02)], 2) is abs_of
 
 
 def test_lists_are_those_of_torch():
@@ -73,6 +128,13 @@ def test_lists_are_those_of_torch():
         check(ours, {"ids": wrong})
     with pytest.raises(WrongAnswer, match="ndcg is"):
         ranking.same_metric("ndcg", 1e-6)(ours, {"ndcg": ours["ndcg"] + 1e-3})
+    test = data.test
+    own = [np.isin(test.indices[test.indptr[u] : test.indptr[u + 1]], ours["ids"][u]) for u in range(0, 60, 7)]
+    recall = {"recall": np.mean([found.mean() for found in own if len(found)])}
+    some = ranking.same_recall_of_some(arrays, 7)
+    some(ours, recall)
+    with pytest.raises(WrongAnswer, match="recall is"):
+        some(ours, {"recall": recall["recall"] + 1e-3})
 
 
 def test_products_agree(data):
@@ -112,6 +174,14 @@ def test_gradients_of_a_lightgcn_step_agree(data, monkeypatch):
         training.same_gradient(ours, pyg.lightgcn(arrays, **options, sparse=sparse)())
     with pytest.raises(WrongAnswer, match="the gradient"):
         training.same_gradient(ours, spoiled(ours, "gradient"))
+    exact = training.autograd_in_float64(arrays, **options)
+    exact(ours)
+    with pytest.raises(WrongAnswer, match="allowed is 1e-06"):
+        exact({"gradient": ours["gradient"] * np.float32(1 + 3e-6)})
+    plain = training.lightgcn(arrays, **{**options, "reg": 0.0})()
+    training.without_l2(arrays, 1e-2)(ours, plain)
+    with pytest.raises(WrongAnswer, match="the gradient"):
+        training.without_l2(arrays, 1e-2)(ours, ours)
 
 
 def test_embeddings_of_a_link_epoch_agree(citations):
@@ -147,6 +217,28 @@ def test_scale_follows_the_same_works(data, monkeypatch):
         assert callable(getattr(__import__(module, fromlist=[name]), name))
     assert scale.exponent([1e5, 4e5, 16e5], [2.0, 8.0, 32.0]) == pytest.approx(1.0)
     assert scale.exponent([10, 100], [1.0, 100.0]) == pytest.approx(2.0)
+
+
+def test_works_on_graphs_do_something():
+    arrays = {"weight1": inputs.normal("a", scale.FEATURES, scale.HIDDEN)}
+    arrays["weight2"] = inputs.normal("b", scale.HIDDEN, scale.OUT)
+    answers = {name: getattr(scale, side)(arrays, edges=2_000)() for name, side in scale.GRAPH_WORKS.items()}
+    epoch, step, evaluation = answers.values()
+    assert np.isfinite(epoch["z"]).all() and epoch["z"].shape == (200, scale.OUT) and np.ptp(epoch["z"]) > 0
+    assert int(step["steps"]) == 1
+    assert 0.2 < float(evaluation["auc"]) < 0.9
+
+
+def test_exponents_and_growth_need_every_size():
+    row = Row("scale", "product, 10 edges", "s", 2.0)
+    later, lost = replace(row, ours=8.0, contended=True), replace(row, ours=None, note="not measured (time)")
+    found = scale.fitted("product: time against edges", [(100, row), (400, later)])
+    assert found.ours == pytest.approx(1.0) and (found.unit, found.met, found.contended) == ("exponent", "yes", True)
+    assert scale.fitted("steep", [(100, row), (200, later)]).met == "no"
+    found = scale.fitted("lost", [(100, row), (400, lost)])
+    assert (found.ours, found.met, found.note) == (None, "not measured", "not measured (time)")
+    assert scale.growth("grows", [row, later]).ours == 4.0 and scale.growth("grows", [row, later]).met == "no"
+    assert scale.growth("lost", [row, lost]).met == "not measured"
 
 
 def test_scale_deletes_a_fixed_number_of_edges():

@@ -12,7 +12,7 @@ import pytest
 from benchmarks import environments
 from benchmarks.__main__ import main
 from benchmarks.bench import Bench, Bound, Part, Peer, Work, WrongAnswer, require, times
-from benchmarks.client import Side, SideFailed
+from benchmarks.client import OutOfTime, Side, SideFailed
 from benchmarks.environments import EnvironmentFailed, environment
 from benchmarks.rounds import interleaved
 from benchmarks.rows import Row, Target, from_csv, number, save, to_csv, to_markdown
@@ -103,8 +103,10 @@ def test_a_side_in_a_process_of_its_own(tmp_path):
     arrays = tmp_path / "in.npz"
     np.savez(arrays, indptr=np.array([0, 1, 2]), indices=np.array([1, 0], np.int32))
     with Side(Path(sys.executable), "benchmarks.limits:gather", tmp_path / "log", 1) as side:
-        side.load(arrays, {"width": 8}, least=1e-4)
-        assert side.answer(tmp_path / "out.npz")["sums"].shape == (64, 8)
+        side.load(arrays, {"width": 8}, least=1e-4, answer=tmp_path / "out.npz")
+        with np.load(tmp_path / "out.npz") as answer:
+            assert np.count_nonzero(answer["sums"]) == 2  # each of two rows was read, by a task of its own
+        assert side.seconds > 0
         measurement = side.ask(do="time")
         assert measurement["wall"] > 0 and measurement["foreign"] >= 0
         assert side.ask(do="memory")["bytes"] > 10**7
@@ -145,6 +147,63 @@ def test_a_wrong_answer_stops_the_comparison(tmp_path):
         bench.run("propagation", Work("sum", "ms", part, times(1e3), {"itself": Peer(part, check=check)}))
 
 
+def quick(tmp_path, **changes):
+    return Bench(None, tmp_path, 1, quick=True, rounds=1, least=1e-3, scratch=tmp_path / "scratch", **changes)
+
+
+STREAM = Part("benchmarks.limits:stream", {"numbers": 1000})
+
+
+def test_a_quick_run_uses_its_processes_again(tmp_path):
+    (tmp_path / "scratch").mkdir()
+    bench = quick(tmp_path)
+    work = Work("sum", "ms", STREAM, times(1e3), bound=Bound("stream", STREAM))
+    bench.run("propagation", work)
+    before = {side.process.pid for side in bench.idle[None]}
+    rows = bench.run("propagation", work)
+    assert len(before) == 2 and {side.process.pid for side in bench.idle[None]} == before
+    assert rows[0].ours > 0
+    waiting = list(bench.idle[None])
+    bench.close()
+    assert not any(side.alive for side in waiting) and not bench.scratch.exists()
+
+
+def test_what_does_not_fit_into_the_time_is_not_measured(tmp_path):
+    (tmp_path / "scratch").mkdir()
+    bench = quick(tmp_path, until=0.0)
+    peers = {"itself": Peer(STREAM, Target("ratio", ">=", 1.0))}
+    work = Work("sum", "ms", STREAM, times(1e3), peers, Target("value", "<=", 9.0), memory=Target("value", "<=", 1.0))
+    own, itself, memory = bench.run("propagation", work)
+    assert (own.ours, own.met, itself.met, memory.unit, memory.met) == (
+        *(None, "not measured", "not measured"),
+        *("GB", "not measured"),
+    )
+    assert own.note == "not measured (the time of the benchmark was up)"
+    assert not any(bench.idle.values())
+
+
+def test_a_peer_that_takes_too_long_is_left_out(tmp_path):
+    (tmp_path / "scratch").mkdir()
+    bench = quick(tmp_path, longest=0.0)
+    own, itself = bench.run("propagation", Work("sum", "ms", STREAM, times(1e3), {"itself": Peer(STREAM)}))
+    bench.close()
+    assert own.ours > 0 and itself.theirs is None
+    assert "a call takes 0 s, and 0 s are allowed" in itself.note
+
+
+def test_a_side_without_an_answer_is_ended(tmp_path):
+    with Side(Path(sys.executable), "benchmarks.limits:stream", tmp_path / "log", 1) as side:
+        with pytest.raises(OutOfTime, match="gave no answer in 0 s"):
+            side.load(None, {"numbers": 10}, least=1e-4, patience=1e-3)
+        assert not side.alive
+
+
+def test_rounds_end_when_their_time_is_up():
+    sides = scripted([], [(1.0, 0.0)] * 9, [(2.0, 0.0)] * 9)
+    rounds = interleaved(sides, wanted=3, attempts=9, seconds=0.0)
+    assert len(rounds.used) == 1 and rounds.contended and rounds.ratio("peer", "")[0] == 2.0
+
+
 def test_an_environment_is_made_once_and_a_failure_is_said(tmp_path, monkeypatch):
     monkeypatch.setitem(environments.REQUIREMENTS, "none", ())
     python = tmp_path / "none" / "bin" / "python"
@@ -155,6 +214,8 @@ def test_an_environment_is_made_once_and_a_failure_is_said(tmp_path, monkeypatch
     monkeypatch.setitem(environments.REQUIREMENTS, "none", ("no-such-thing @ file:///nowhere/no-such-thing.whl",))
     with pytest.raises(EnvironmentFailed, match="'none' could not be made"):
         environment("none", tmp_path)
+    with pytest.raises(EnvironmentFailed, match="no environment 'none' .* yet; a run without --quick makes it"):
+        environment("none", tmp_path, make=False)
 
 
 @pytest.mark.parametrize(
@@ -162,6 +223,9 @@ def test_an_environment_is_made_once_and_a_failure_is_said(tmp_path, monkeypatch
     [
         (["smapling"], "no benchmark is called 'smapling'; there are sampling, ranking"),
         (["--rounds", "0"], "must be at least 1"),
+        (["--rounds", "4"], "medians of at least 5 rounds; add --quick"),
+        (["scale", "--factors", "4,1"], "'4,1' are not two or more ascending numbers, such as 1,4"),
+        (["scale", "--edges", "many"], "'many' are not two or more ascending numbers"),
         (["--clock", "cpu", "--threads", "2"], "add --threads 1"),
     ],
 )
