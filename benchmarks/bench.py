@@ -156,7 +156,8 @@ class Bench:
         idle = self.idle.setdefault(part.environment, [])
         side = idle.pop() if idle else None
         if side is None:
-            side = Side(self.python(part.environment), part.function, self.scratch / "log", self.threads)
+            log = self.scratch / f"log-{time.monotonic_ns()}"
+            side = Side(self.python(part.environment), part.function, log, self.threads)
         side.function = part.function
         stack.callback(lambda: idle.append(side) if self.quick and side.alive else side.close())
         return side
