@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from graphforget._core.errors import UnsupportedError
 from graphforget.data.cards import is_card
 from graphforget.experiments.plan import Plan
 from graphforget.experiments.request import Request
@@ -88,19 +89,28 @@ class Grid(Strict):
         return self
 
     def cells(self, data_dir: str | None = None) -> Iterator[Cell]:
-        """Yield every combination of data, backbone and deletion; raises UsageError for what cannot be.
+        """Yield every combination of data, backbone and deletion.
 
         data_dir: folder of the named sets.
+
+        Raises UsageError for what cannot be, UnsupportedError for a backbone that does not serve the grid's task.
         """
         for data, backbone in product(self.data, self.backbones):
-            setup = Setup(
-                self.source(data, data_dir), backbone, self.task, self.task_options, self.architecture, self.recipe
-            )
+            setup = self._setup(data, backbone, data_dir)
             for wanted in self.deletions or (None,):
                 request = None if wanted is None else wanted.request()
                 methods = self.methods if request is not None else ()
                 plan = Plan(setup, request, methods, self.seeds, self.gold_runs, self.attack)
                 yield Cell(data, backbone, "" if wanted is None else wanted.name, plan, self)
+
+    def _setup(self, data: str, backbone: str, data_dir: str | None) -> Setup:
+        source = self.source(data, data_dir)
+        try:
+            return Setup(source, backbone, self.task, self.task_options, self.architecture, self.recipe)
+        except UnsupportedError as error:
+            raise UnsupportedError(
+                f'{error} A grid names its task, as task = "node" or task = "recommend"; without, it is "link".'
+            ) from error
 
     def source(self, data: str, data_dir: str | None) -> Source:
         """Return where one of the data sets comes from."""

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from graphforget._core.errors import DataError, UsageError
+from graphforget._core.errors import DataError, UnsupportedError, UsageError
 from graphforget._core.toml import to_toml
 from graphforget.data.cards import find_card
+from graphforget.experiments.grid import Grid
 from graphforget.experiments.published import find_preset, missing_files, presets, read_preset
 from graphforget.models.zoo import backbones
 from graphforget.training.recipe import Recipe
@@ -160,6 +161,13 @@ def test_the_grid_in_the_readme_can_be_run(tmp_path):
     (tmp_path / "mine.toml").write_text(re.search(r"```toml\n(.*?)```", text, re.DOTALL)[1])
     (grid,) = read_preset(tmp_path / "mine.toml").grids
     assert len(list(grid.cells())) == 2
+
+
+def test_a_recommender_in_a_grid_without_a_task_is_told_how_to_name_one():
+    grid = Grid(data=("sample-shop",), backbones=("lightgcn",))
+    with pytest.raises(UnsupportedError, match='this is a link task.*task = "recommend"; without, it is "link"'):
+        list(grid.cells())
+    assert len(list(grid.model_copy(update={"task": "recommend"}).cells())) == 1
 
 
 def test_a_grid_of_ones_own_is_read_from_a_path(tmp_path):
