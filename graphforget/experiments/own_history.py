@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,19 @@ class Standing:
     def retained(self) -> Arrays:
         """Return the data and the split as they stand, as a model folder keeps them."""
         return arrays_of(self.data, self.task, self.nodes())
+
+    @contextmanager
+    def looked_up(self) -> Iterator[None]:
+        """Say in a DataError from within that data kept in a model folder know nothing of what is forgotten."""
+        try:
+            yield
+        except DataError as error:
+            if self.lost is None:
+                raise
+            raise DataError(
+                f"{error} (These are the data that the model folder keeps: what the model has forgotten before is not "
+                "in them, nor are its ids.)"
+            ) from error
 
     def check_new(self, gone: Forgotten, file: Path) -> None:
         """Raise DataError when a deletion names what has been forgotten already."""

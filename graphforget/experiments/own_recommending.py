@@ -49,8 +49,9 @@ def advise(
     if not isinstance(task, Recommendation):
         raise UnsupportedError(f"{folder}: a {model.name} of a {task.name} task has no items to recommend.")
     data = task.graph
+    with before.looked_up():
+        numbers = data.index_of_users(users)
     items, scores = recommend(model, task, users, k, data.item_ids_of(task.parted(before.nodes())[1]))
-    numbers = data.index_of_users(users)
     notes = [_note(before, number, data.user_degrees[number]) for number in numbers]
     return [Advice(*row) for row in zip(data.user_ids_of(numbers), items, scores, notes, strict=True)]
 

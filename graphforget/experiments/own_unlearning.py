@@ -107,7 +107,8 @@ def prepare_unlearning(
     model = read_model(folder, device)
     source = source_of(folder, place)
     before, deletion = standing(folder, place, forgotten), Deletion.read(file, columns=source.columns)
-    gone = before.task.resolve(deletion)
+    with before.looked_up():
+        gone = before.task.resolve(deletion)
     before.check_new(gone, file)
     method = method or default_method(before.task.name, gone.kind)
     check_supported(parse_method(method).method, before.task, gone)

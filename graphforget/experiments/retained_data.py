@@ -112,21 +112,24 @@ def _of_triples(facts: TripleGraph, n_items: int, items: np.ndarray) -> dict[str
 
 
 def nameless(ids: np.ndarray | None, lost: np.ndarray) -> np.ndarray | None:
-    """Return ids with those of the lost numbers replaced: "(forgotten 7)", or a number below all others.
+    """Return ids with those of the lost numbers replaced: "(forgotten 7)", or numbers below all others, in order.
+
+    In order, because ids often are their row and one: minus that would be the forgotten id with another sign.
 
     Example
     -------
     >>> nameless(np.array(["ann", "bob"]), np.array([1])).tolist()
     ['ann', '(forgotten 1)']
-    >>> nameless(np.array([40, 12]), np.array([0])).tolist()
-    [-1, 12]
+    >>> nameless(np.array([1, 2, 3, 4]), np.array([2, 3])).tolist()
+    [1, 2, -1, -2]
     """
     if ids is None or not len(lost):
         return ids
     if ids.dtype.kind == "i":
+        lost = np.unique(lost)
         stay = np.delete(ids, lost)
         new = ids.copy()
-        new[lost] = int(stay.min(initial=0)) - 1 - lost
+        new[lost] = int(stay.min(initial=0)) - 1 - np.arange(len(lost))
         return new
     new = ids.astype(object)
     new[lost] = [f"(forgotten {number})" for number in lost.tolist()]

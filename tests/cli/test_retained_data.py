@@ -125,7 +125,10 @@ def test_a_recommender_goes_on_from_its_folder_alone(files, once, run, tmp_path)
         assert same_weights(kept_2, full_2) and answers(run, kept_2) == expected
         third = unlearned(tmp_path, "kept-2", files / "second.csv", tmp_path / "kept-3")
         unknown = run("recommend", "--model", third, "--users", "p1,p8")
-    assert unknown.code == 3 and "no user with id 'p8'" in unknown.err
+        again = run("unlearn", "--model", third, "--delete", files / "second.csv", "--out", tmp_path / "kept-4")
+    for refused in (unknown, again):
+        assert refused.code == 3 and "no user with id 'p8'" in refused.err
+        assert "what the model has forgotten before is not in them, nor are its ids" in refused.err
     assert all(items and "thing-xi" not in items for items, _, _ in expected.values())
     assert not [name for name in ("thing-xi", "pers-anna", "maker-lone") if held(kept_2, name)]
     assert held(kept, "pers-anna") == [kept / RETAINED] and held(full, "thing-xi")
