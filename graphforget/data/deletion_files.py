@@ -128,11 +128,16 @@ def table_parts(path: Path, columns: Mapping[str, str | int] | None = None) -> d
         kind, at = listed
         _refuse_half(path, first, kind, at)
         return {kind: [_cell(path, row) for row in lines]}
+    if len(first.cells) == 1 and any(mark in first.cells[0] for mark in ";|"):
+        raise DataError(
+            f"{path} line {first.line}: found '{first.cells[0]}' in one column. Separate columns by commas, or by tabs "
+            f"in a .tsv file, under the header that says what the ids are: {' or '.join(_TABLES)}."
+        )
     if len(first.cells) == 1:
         raise DataError(
             f"{path} line {first.line}: one column without a known header; found "
             f"'{first.cells[0]}'.{nearest(first.cells[0], HEADERS)} The header says what the ids are: "
-            f"{', '.join(_TABLES)}."
+            f"{' or '.join(_TABLES)}."
         )
     if renamed:
         raise DataError(

@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from graphforget._core.errors import DataError, UsageError, unknown
+from graphforget._core.errors import DataError, UsageError, nearest, unknown
 from graphforget.data.cards import InteractionCard, find_card, is_card
 from graphforget.data.load import DATA_VARIABLE
 from graphforget.evaluation.metrics import METRICS
-from graphforget.experiments.grid import Grid, Strict
+from graphforget.experiments.grid import Grid, Strict, Wanted
 
 FOLDER = Path(__file__).with_name("presets")
 PLAIN = Path(os.curdir)
@@ -140,6 +140,10 @@ def missing_files(data: str, data_dir: str | None, requires: tuple[str, ...] = (
     return [f.path for f in needed if not ((folder / f.path).is_file() or (also and f.below(folder) is not None))]
 
 
+BLOCKS: dict[str, type[Strict]] = {"": Preset, "grids": Grid, "deletions": Wanted, "published": Published}
+"""What may stand in a table, by the field that holds it; the empty name is the file itself."""
+
+
 def read_preset(path: Path) -> Preset:
     """Return the preset or grid in a TOML file, named as the file is; raises DataError when it is none."""
     try:
@@ -155,12 +159,24 @@ def preset_from(table: Mapping[str, Any], source: str) -> Preset:
     try:
         return Preset(**table)
     except ValidationError as error:
-        fault = error.errors()[0]
-        field = ".".join(str(part) for part in fault["loc"]) or "the whole"
-        why = fault["msg"].removeprefix("Value error, ")
-        raise DataError(f"{source}: field '{field}' is wrong: {why}. Correct it.") from None
+        raise DataError(f"{source}: {_sentence(error.errors())}") from None
     except UsageError as error:  # a deletion that cannot be
         raise DataError(f"{source}: a deletion is wrong. {error}") from None
+
+
+def _sentence(faults: Sequence[Any]) -> str:
+    """Return what is wrong with a table: first an unknown field, which often is the misspelt name of a missing one."""
+    fault = next((one for one in faults if one["type"] == "extra_forbidden"), faults[0])
+    *above, last = fault["loc"] or ("",)
+    field = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        inside = next((part for part in reversed(above) if part in BLOCKS), "")
+        known = [name for name in BLOCKS[inside].model_fields if (inside, name) != ("", "name")]
+        return f"unknown field '{field}'.{nearest(last, known)} Known here: {', '.join(known)}."
+    if fault["type"] == "missing":
+        return f"field '{field}' is missing. Add it."
+    reason = fault["msg"].removeprefix("Value error, ").removesuffix(".")
+    return f"field '{field}' is wrong: {reason}. Correct it." if field else f"{reason}."
 
 
 @cache

@@ -183,8 +183,17 @@ def test_a_grid_of_ones_own_is_read_from_a_path(tmp_path):
     [
         ({"grids": []}, "field 'grids' is wrong"),
         ({"grids": [{"data": [], "backbones": ["gcn"]}]}, "field 'grids.0.data'"),
-        ({"grids": [{"data": ["cora"], "backbones": ["gcn"], "seed": 3}]}, "field 'grids.0.seed'"),
-        ({"metrics": ["test_acu"]}, "field 'the whole' is wrong: Unknown metric 'test_acu'. Did you mean 'test_auc'"),
+        ({"grids": [{"data": ["cora"]}]}, r"bad.toml: field 'grids.0.backbones' is missing. Add it"),
+        (
+            {"grids": [{"data": ["cora"], "backbones": ["gcn"], "seed": 3}]},
+            "unknown field 'grids.0.seed'. Did you mean 'seeds'.* Known here: data, backbones, ",
+        ),
+        (
+            {"grids": [{**MINIMAL["grids"][0], "deletions": [{"name": "a", "kind": "edges", "fracion": 0.1}]}]},
+            "unknown field 'grids.0.deletions.0.fracion'. Did you mean 'fraction'.* Known here: name, kind, fraction,",
+        ),
+        ({"tolerence": {}}, "unknown field 'tolerence'. Did you mean 'tolerance'.* Known here: title, "),
+        ({"metrics": ["test_acu"]}, r"bad.toml: Unknown metric 'test_acu'. Did you mean 'test_auc'"),
         (deleting({"count": 3}, {"count": 4}), "field 'grids.0' is wrong: two deletions are called 'some'"),
         (deleting({"count": 3.5}), "field 'grids.0.deletions.0.count'"),
         (deleting({"cont": 3}), "field 'grids.0.deletions.0.cont'"),
@@ -201,6 +210,12 @@ def test_a_grid_of_ones_own_is_read_from_a_path(tmp_path):
 def test_a_faulty_file_is_named_with_its_field(tmp_path, change, words):
     (tmp_path / "bad.toml").write_text(to_toml({**MINIMAL, **change}))
     with pytest.raises(DataError, match=words):
+        read_preset(tmp_path / "bad.toml")
+
+
+def test_a_misspelt_block_is_named_before_what_it_leaves_missing(tmp_path):
+    (tmp_path / "bad.toml").write_text(to_toml({"grid": MINIMAL["grids"]}))
+    with pytest.raises(DataError, match="unknown field 'grid'. Did you mean 'grids'"):
         read_preset(tmp_path / "bad.toml")
 
 

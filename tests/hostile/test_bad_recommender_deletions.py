@@ -33,6 +33,11 @@ FILES: dict[str, tuple[str, str, list[str]]] = {
     "csv empty tail": ("gone.csv", "head,relation,tail\na,by,\n", ["line 2", "column 3", "empty"]),
     "csv ragged triple": ("gone.csv", "head,relation,tail\na,by,b\na,by\n", ["line 3", "2 column(s)"]),
     "csv modality by number": ("gone.csv", "modality,item\n3,4\n", ["must name a modality first"]),
+    "csv with semicolons": (
+        "gone.csv",
+        "user;item\n4;5\n",
+        ["gone.csv line 1: found 'user;item' in one column", "by commas"],
+    ),
     "tsv with commas": ("gone.tsv", "user,item\n4,5\n", ["one column without a known header", "'user,item'"]),
 }
 
