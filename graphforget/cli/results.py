@@ -77,7 +77,9 @@ def _check(sources: tuple[Path, ...], kind: Kind, given: list[str]) -> None:
 
 
 def report(
-    source: Annotated[Path, Parameter(help="Folder made with --out, or a report in JSON.")],
+    source: Annotated[
+        Path, Parameter(help="Folder made with --out, one run that 'reproduce' made, or a report in JSON.")
+    ],
     /,
     *,
     out: Annotated[Path, Parameter(help="Page to write: .html.")],

@@ -23,6 +23,7 @@ from graphforget.evaluation.plots.trajectory import History
 from graphforget.evaluation.records import joined
 from graphforget.experiments.own_history import deletion_file
 from graphforget.experiments.prepare import ORIGINAL, gold_stage, method_stage
+from graphforget.experiments.reproduce import GRIDS
 from graphforget.experiments.run_folder import RESULT, Run, read_history, read_run, run_folders
 from graphforget.experiments.single import REPORT
 from graphforget.experiments.store import PLAN, RECEIPT
@@ -74,6 +75,11 @@ def read_source(place: str | os.PathLike[str]) -> Found:
     path = Path(place)
     if path.is_file():
         return _file(path)
+    if not path.is_dir() and (path.parent / GRIDS / f"{path.name}.json").is_file():
+        raise DataError(
+            f"{path}: {path.name} names a whole grid of runs, which has no folder of its own. Name {path.parent} for "
+            "every table in it (plot), or one run's folder in it for that run's table."
+        )
     if not path.is_dir():
         raise DataError(f"{path}: there is no such file or folder. Check the path.")
     for mark, reader in READERS.items():

@@ -182,3 +182,12 @@ def test_cost_against_size_comes_from_the_columns(tmp_path):
     assert (found["points x"], found["points y"]) == ([[10, 1]], [[10, 5]])
     with pytest.raises(DataError, match="a.csv: has no column 'm'. Its columns: who, n, s"):
         scaling_of([tmp_path / "a.csv"], "m", "s", None)
+
+
+def test_the_name_of_a_grid_is_told_from_a_folder_that_is_not_there(tmp_path):
+    (tmp_path / "grids").mkdir()
+    (tmp_path / "grids" / "mine-0a1b2c3d.json").write_text("{}")
+    with pytest.raises(DataError, match=f"names a whole grid of runs.*Name {tmp_path} for every table in it"):
+        read_source(tmp_path / "mine-0a1b2c3d")
+    with pytest.raises(DataError, match="there is no such file or folder"):
+        read_source(tmp_path / "mine-ffffffff")

@@ -141,11 +141,18 @@ def draw_points(
 
 
 def _note(reports: Sequence[tuple[str, Sequence[Record]]], drawn: Sequence[Panel]) -> str:
-    """Return what a reader must know beside the names."""
+    """Return what a reader must know beside the names; what holds for some panels alone says for which."""
     counts = sorted({len({record.seed for record in records}) for _, records in reports})
     spread = f"Bars: standard deviation over {' or '.join(map(str, counts))} seeds."
-    notes = dict.fromkeys(axis.note for panel in drawn for axis in (panel.x, panel.y))
-    return " ".join(filter(None, [spread if counts[-1] > 1 else "One seed: no spread is known.", *notes]))
+    where: dict[str, list[str]] = {}
+    for number, panel in enumerate(drawn, 1):
+        for note in filter(None, dict.fromkeys((panel.x.note, panel.y.note))):
+            where.setdefault(note, []).append(str(number))
+    said = [
+        note if len(held) == len(drawn) else f"{note.removesuffix('.')} (panel {', '.join(held)})."
+        for note, held in where.items()
+    ]
+    return " ".join([spread if counts[-1] > 1 else "One seed: no spread is known.", *said])
 
 
 def _draw(ax: Any, panel: Panel, look: dict[str, Look], width: float, height: float) -> None:

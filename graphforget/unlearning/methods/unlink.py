@@ -32,7 +32,10 @@ class Unlink(Method):
         parts = (gone.edges, gone.nodes, gone.features, gone.held_out, gone.triples, *gone.modalities.values())
         if any(part.size for part in parts):
             return None
-        return f"it changes the graph alone, and this deletion ({gone.describe()}) leaves the graph as it was."
+        return (
+            f"it changes the graph alone, and this deletion ({gone.describe()}) leaves the graph as it was. Take a "
+            "method that changes weights."
+        )
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the original's weights; the caller drops the forgotten part from the graph."""

@@ -150,6 +150,17 @@ def test_a_metric_that_is_not_there_is_named(hand_made, x, phrase):
         draw_points([("", hand_made)], x, "forgotten_auc")
 
 
+def test_panels_that_measure_the_distance_in_other_ways_say_so(committed):
+    graph, shop = (("", committed(name).records) for name in ("dblp-gcn-in", "tiktok-lightgcn-users"))
+
+    def note(*reports) -> str:
+        return draw_points(reports, "seconds", "gold_distance").legends[0].get_title().get_text().replace("\n", " ")
+
+    one, other = (quantity(records, "gold_distance").note for _, records in (graph, shop))
+    assert one != other and note(graph, graph).endswith(one) and "panel" not in note(graph, graph)
+    assert note(graph, shop, graph).endswith(f"{one[:-1]} (panel 1, 3). {other[:-1]} (panel 2).")
+
+
 def test_without_gold_the_distance_to_it_is_refused():
     records = [Record("a", 1, {"test_auc": 0.5, "seconds": 1.0})]
     with pytest.raises(UsageError, match="no gold model stands beside its rows"):
