@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -140,8 +141,15 @@ def missing_files(data: str, data_dir: str | None, requires: tuple[str, ...] = (
     return [f.path for f in needed if not ((folder / f.path).is_file() or (also and f.below(folder) is not None))]
 
 
-BLOCKS: dict[str, type[Strict]] = {"": Preset, "grids": Grid, "deletions": Wanted, "published": Published}
-"""What may stand in a table, by the field that holds it; the empty name is the file itself."""
+BLOCKS = {
+    "": [name for name in Preset.model_fields if name != "name"],
+    "grids": list(Grid.model_fields),
+    "deletions": [field.name for field in fields(Wanted)],
+    "published": list(Published.model_fields),
+}
+"""What may stand in a table, by the field that holds it; the empty name is the file itself (its path names it)."""
+STRAY = ("extra_forbidden", "unexpected_keyword_argument")
+"""What pydantic calls an unknown field: of a model and of a dataclass."""
 
 
 def read_preset(path: Path) -> Preset:
@@ -166,12 +174,11 @@ def preset_from(table: Mapping[str, Any], source: str) -> Preset:
 
 def _sentence(faults: Sequence[Any]) -> str:
     """Return what is wrong with a table: first an unknown field, which often is the misspelt name of a missing one."""
-    fault = next((one for one in faults if one["type"] == "extra_forbidden"), faults[0])
+    fault = next((one for one in faults if one["type"] in STRAY), faults[0])
     *above, last = fault["loc"] or ("",)
     field = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        inside = next((part for part in reversed(above) if part in BLOCKS), "")
-        known = [name for name in BLOCKS[inside].model_fields if (inside, name) != ("", "name")]
+    if fault["type"] in STRAY:
+        known = BLOCKS[next((part for part in reversed(above) if part in BLOCKS), "")]
         return f"unknown field '{field}'.{nearest(last, known)} Known here: {', '.join(known)}."
     if fault["type"] == "missing":
         return f"field '{field}' is missing. Add it."

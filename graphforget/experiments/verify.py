@@ -14,7 +14,7 @@ from graphforget._core.streams import Streams
 from graphforget.evaluation.records import RUN_DEPENDENT
 from graphforget.experiments.events import Listen, silent
 from graphforget.experiments.farm import run_units
-from graphforget.experiments.published import Preset, find_preset, read_preset
+from graphforget.experiments.published import Preset, presets, read_preset
 from graphforget.experiments.reproduce import prepare_reproduction, record_of
 from graphforget.experiments.results import Line, read_lines
 from graphforget.experiments.units import Unit
@@ -100,7 +100,10 @@ def _preset(file: Path, lines: Sequence[Line], grid: Path | None) -> Preset:
         return read_preset(grid)
     if len(names) != 1 or "" in names:
         raise DataError(f"{file}: it names no preset, or several. Give the grid it was made from with --grid.")
-    return find_preset(names.pop())
+    (name,) = names
+    if name not in presets():
+        raise UsageError(f"{file}: '{name}' is a grid of your own. Give its file with --grid, as --grid {name}.toml.")
+    return presets()[name]
 
 
 def _needed(units: Iterable[Unit], runs: set[str], file: Path) -> tuple[Unit, ...]:

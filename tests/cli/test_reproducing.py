@@ -134,7 +134,8 @@ def test_verify_refuses_runs_of_other_settings(run, mine, store, tmp_path):
     (tmp_path / "other.csv").write_text(text.replace(first[text.splitlines()[0].split(",").index("run")], "0" * 16))
     done = run("verify", tmp_path / "other.csv", "--sample", 99, "--grid", mine)
     assert done.code == 3 and "is none that its preset gives here" in done.err
-    assert run("verify", tmp_path / "other.csv").code == 2, "the file names no shipped table"
+    done = run("verify", tmp_path / "other.csv")
+    assert done.code == 2 and "is a grid of your own. Give its file with --grid, as --grid mine.toml" in done.err
 
 
 def test_a_table_without_its_data_names_the_files(run, tmp_path):
