@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from graphforget.cli.options import BackboneName, Data
-from graphforget.cli.settings import ClassDeletion, EdgeDeletion, NodeDeletion, compare
+from graphforget.cli.settings import ClassDeletion, Comparison, EdgeDeletion, NodeDeletion, compare
 
-EDGES, NODES, CLASSES = EdgeDeletion(), NodeDeletion(), ClassDeletion()
+EDGES, NODES, CLASSES, HOW = EdgeDeletion(), NodeDeletion(), ClassDeletion(), Comparison()
 
 
-def edges(data: Data, backbone: BackboneName, /, *, asked: EdgeDeletion = EDGES) -> int:
+def edges(data: Data, backbone: BackboneName, /, *, asked: EdgeDeletion = EDGES, how: Comparison = HOW) -> int:
     """Delete edges and compare methods beside the gold model."""
-    return compare(data, backbone, asked.task, asked, "edges", asked.gone)
+    return compare(data, backbone, "edges", asked, how)
 
 
-def nodes(data: Data, backbone: BackboneName, /, *, asked: NodeDeletion = NODES) -> int:
+def nodes(data: Data, backbone: BackboneName, /, *, asked: NodeDeletion = NODES, how: Comparison = HOW) -> int:
     """Delete nodes, with their edges, features and labels, and compare methods beside the gold model."""
-    return compare(data, backbone, asked.task, asked, "nodes", asked.gone)
+    return compare(data, backbone, "nodes", asked, how)
 
 
-def features(data: Data, backbone: BackboneName, /, *, asked: NodeDeletion = NODES) -> int:
+def features(data: Data, backbone: BackboneName, /, *, asked: NodeDeletion = NODES, how: Comparison = HOW) -> int:
     """Delete the features of nodes, which stay in the graph, and compare methods beside the gold model."""
-    return compare(data, backbone, asked.task, asked, "features", asked.gone)
+    return compare(data, backbone, "features", asked, how)
 
 
-def node_class(data: Data, backbone: BackboneName, /, *, asked: ClassDeletion = CLASSES) -> int:
+def node_class(data: Data, backbone: BackboneName, /, *, asked: ClassDeletion = CLASSES, how: Comparison = HOW) -> int:
     """Delete whole classes of nodes and compare methods beside the gold model."""
-    return compare(data, backbone, "node", asked, "classes", asked.gone)
+    return compare(data, backbone, "classes", asked, how)

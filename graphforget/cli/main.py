@@ -19,6 +19,7 @@ from graphforget.cli.models import recommend, train, unlearn
 from graphforget.cli.recommender_deletions import interactions, items, modality, triples, users, users_and_items
 from graphforget.cli.reproducing import reproduce, resume, status, table, verify
 from graphforget.cli.results import plot, report
+from graphforget.cli.tuning import tune
 from graphforget.cli.words import in_cli_words
 
 INTERRUPTED = 130
@@ -39,7 +40,7 @@ app.command(users_and_items, name="users+items")
 for command in (train, unlearn, recommend, plot, report, doctor):
     app.command(command)
 app.command(show, name="list")
-for command in (reproduce, status, resume, table, verify):
+for command in (reproduce, status, resume, table, verify, tune):
     app.command(command)
 
 

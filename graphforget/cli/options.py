@@ -67,6 +67,15 @@ class OutputOptions:
     dry_run: Annotated[bool, Flag, Parameter(help="Say what would be run, and stop; nothing is written.")] = False
 
 
+@option_group("Output")
+class FolderOptions(OutputOptions):
+    """The same of a search, whose folder is always there."""
+
+    out: Annotated[Path, Parameter(help="Folder that keeps trials, originals and gold; searches may share it.")] = Path(
+        "tuning"
+    )
+
+
 @option_group("Comparison")
 class RunOptions:
     """Methods, seeds and resources of a comparison."""

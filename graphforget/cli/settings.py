@@ -1,15 +1,15 @@
-"""What the commands that compare methods share, as one parameter each.
+"""What the commands that delete share, as one parameter each: what goes and from what, and how it is compared.
 
 A group that inherits another stands in its file: cyclopts looks for the types of all fields there.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from graphforget.cli.amounts import Classes, Edges, Gone, Nodes
+from graphforget.cli.amounts import Amount, Both, Classes, Edges, Gone, Interactions, Modality, Nodes, Sampled
 from graphforget.cli.options import OutputOptions, RunOptions, option_group, seeds
 from graphforget.cli.places import GraphData, InteractionData
 from graphforget.cli.trained import (
@@ -22,19 +22,36 @@ from graphforget.cli.trained import (
     TaskOptions,
 )
 
+if TYPE_CHECKING:
+    from graphforget.experiments.setup import Setup
+
 RECOMMEND = "recommend"
 TaskName = Annotated[Literal["link", "node"], Parameter(group="Task", help="What the model is trained for.")]
 
 
 @option_group()
-class Setting:
-    """Data, task, model, comparison and output; each kind of data has its own of the first three."""
+class Comparison:
+    """How methods are compared, and what is kept and printed."""
 
+    run: RunOptions = RunOptions()
+    output: OutputOptions = OutputOptions()
+
+
+@option_group()
+class Setting:
+    """What goes, from which data, task and model; each kind of deletion has its own of these."""
+
+    gone: Gone
     source: GraphData | InteractionData
     problem: TaskOptions
     model: ModelOptions
-    run: RunOptions = RunOptions()
-    output: OutputOptions = OutputOptions()
+
+    def setup(self, data: str, backbone: str, device: str) -> Setup:
+        """Return data, task, backbone and recipe."""
+        from graphforget.experiments.setup import Setup, Source
+
+        source, problem, model = Source(data, **self.source.source()), self.problem.options(), self.model
+        return Setup(source, backbone, self.task, problem, model.architecture(), model.recipe(), device)
 
 
 @option_group()
@@ -69,6 +86,11 @@ class ClassDeletion(GraphSetting):
     gone: Classes = Classes()
     problem: NodeTask = NodeTask()
 
+    @property
+    def task(self) -> str:
+        """The name of the task."""
+        return "node"
+
 
 @option_group()
 class RecommenderSetting(Setting):
@@ -78,31 +100,62 @@ class RecommenderSetting(Setting):
     problem: RecommendTask = RecommendTask()
     model: RecommenderModel = RecommenderModel()
 
+    @property
+    def task(self) -> str:
+        """The name of the task."""
+        return RECOMMEND
 
-def compare(data: str, backbone: str, task: str, setting: Setting, kind: str, gone: Gone) -> int:
+
+@option_group()
+class SampledDeletion(RecommenderSetting):
+    """Which users or items go."""
+
+    gone: Sampled = Sampled()
+
+
+@option_group()
+class BothDeletion(RecommenderSetting):
+    """Which users and items go."""
+
+    gone: Both = Both()
+
+
+@option_group()
+class InteractionDeletion(RecommenderSetting):
+    """Which interactions go."""
+
+    gone: Interactions = Interactions()
+
+
+@option_group()
+class TripleDeletion(RecommenderSetting):
+    """Which facts go."""
+
+    gone: Amount = Amount()
+
+
+@option_group()
+class ModalityDeletion(RecommenderSetting):
+    """Which modality goes, of which items."""
+
+    gone: Modality = Modality()
+
+
+def compare(data: str, backbone: str, kind: str, asked: Setting, how: Comparison) -> int:
     """Carry out the comparison that the options describe, and return the exit code."""
     from graphforget.cli.compare import carry_out
     from graphforget.experiments.plan import Plan
     from graphforget.experiments.request import Request
-    from graphforget.experiments.setup import Setup, Source
     from graphforget.experiments.specs import default_method
 
-    model, run = setting.model, setting.run
+    run = how.run
     plan = Plan(
-        Setup(
-            Source(data, **setting.source.source()),
-            backbone,
-            task,
-            setting.problem.options(),
-            model.architecture(),
-            model.recipe(),
-            run.device,
-        ),
-        Request(kind, **gone.request()),
-        methods=run.method or (default_method(task, kind),),
+        asked.setup(data, backbone, run.device),
+        Request(kind, **asked.gone.request()),
+        methods=run.method or (default_method(asked.task, kind),),
         seeds=seeds(run.seeds),
         gold_runs=run.gold_runs,
         attack=run.attack,
-        out=setting.output.out,
+        out=how.output.out,
     )
-    return carry_out(plan, run, setting.output)
+    return carry_out(plan, run, how.output)

@@ -168,7 +168,8 @@ class Method(ABC):
     kinds: deletions it serves, as far as a task has them. tasks: tasks it serves.
     exact: the result is independent of the deleted content.
     revision: raised when the code changes what the method returns, so that no stored result of the older code is used.
-    presets: named settings. search: hyper-parameters to tune, with candidate values.
+    presets: named settings.
+    search: hyper-parameters to tune, each with numbers of one type; all between the smallest and the largest are tried.
     """
 
     name: ClassVar[str]

@@ -112,7 +112,7 @@ class D2DGN(Method):
             "selection": "auto",
         },
     }
-    search: ClassVar[dict] = {"alpha": (0.5, 0.7, 0.9), "lr": (1e-3, 3e-3, 1e-2), "epochs": (50, 100, 400)}
+    search: ClassVar[dict] = {"alpha": (0.5, 0.9, 0.998), "lr": (1e-3, 3e-3, 1e-2), "epochs": (50, 100, 400)}
 
     knowledge: str = "response"
     destroyer: str = "random"
