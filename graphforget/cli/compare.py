@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from graphforget.cli.options import OutputOptions, RunOptions
-from graphforget.cli.output import print_json, print_pairs, print_report, say, shown
+from graphforget.cli.output import print_json, print_pairs, print_report, say
+from graphforget.cli.progress import shown
 from graphforget.experiments.plan import Plan
 from graphforget.experiments.prepare import outline
 from graphforget.experiments.single import Failure, Outcome, prepare_all, run_plan

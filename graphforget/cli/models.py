@@ -11,8 +11,9 @@ from cyclopts import Parameter
 
 from graphforget._core.errors import UsageError
 from graphforget.cli.options import BackboneName, Data, Device, Flag, OutputOptions, SomeWhole, Whole, text
-from graphforget.cli.output import print_json, print_pairs, print_report, print_table, shown
+from graphforget.cli.output import print_json, print_pairs, print_report, print_table
 from graphforget.cli.places import AnyData, InteractionData, TrainingData
+from graphforget.cli.progress import shown
 from graphforget.cli.settings import RECOMMEND
 from graphforget.cli.trained import AnyModel, AnyTask
 

@@ -1,18 +1,14 @@
-"""How commands speak: tables and JSON on stdout, progress and warnings on stderr."""
+"""How commands speak: tables and JSON on stdout, warnings on stderr; `progress` tells how far a run is."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from graphforget.evaluation.document import Report
-    from graphforget.experiments.events import Event, Listen
 
 WIDE = 200
 """Columns of a table that goes to a file or a pipe."""
@@ -77,71 +73,3 @@ def print_report(report: Report) -> None:
     print_table(report.heading(), heading, rows, left=1)
     for note in report.notes:
         print(f"- {note}")
-
-
-@contextlib.contextmanager
-def shown(quiet: bool, total: int) -> Iterator[Listen]:
-    """Give a listener that shows a run on stderr: bars on a terminal, lines elsewhere, nothing when `quiet`."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if quiet:
-        yield lambda event: None
-    elif console.is_terminal:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=console, transient=True) as progress:
-            yield Bars(progress, total)
-    else:
-        yield lines
-
-
-def lines(event: Event) -> None:
-    """Print one line for each stage that ended."""
-    sentence = _sentence(event)
-    if sentence:
-        print(sentence, file=sys.stderr, flush=True)
-
-
-def _sentence(event: Event) -> str:
-    name = f"seed {event.seed}: {event.stage}"
-    if event.state == "told":
-        return f"{event.stage}: {event.note}"
-    if event.state == "done":
-        return f"{name} done" + (f" in {event.seconds:.1f} s" if event.seconds else "")
-    if event.state == "reused":
-        return f"{name} taken from the folder"
-    return f"{name} failed: {event.note}" if event.state == "failed" else ""
-
-
-class Bars:
-    """One bar for the whole run, and one for each stage that is going on."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self.progress = progress
-        self.whole = progress.add_task("stages", total=total)
-        self.stages: dict[tuple[int, str], TaskID] = {}
-
-    def __call__(self, event: Event) -> None:
-        """Show an event."""
-        key = event.seed, event.stage
-        if event.state == "started":
-            self.stages[key] = self.progress.add_task(f"seed {event.seed} {event.stage}", total=None)
-        elif event.state == "running" and key in self.stages:
-            self.progress.update(self.stages[key], completed=event.epoch, total=event.epochs)
-        elif event.state == "told":
-            self._say(event)
-        elif event.state != "running":
-            self._end(event)
-
-    def _end(self, event: Event) -> None:
-        bar = self.stages.pop((event.seed, event.stage), None)
-        if bar is not None:
-            self.progress.remove_task(bar)
-        if event.stage not in ("evaluation", "compiling"):
-            self.progress.advance(self.whole)
-        self._say(event)
-
-    def _say(self, event: Event) -> None:
-        self.progress.console.print(_sentence(event), markup=False, highlight=False)

@@ -10,8 +10,9 @@ from cyclopts import Parameter
 from graphforget._core.errors import GraphforgetError, Interrupted, UsageError
 from graphforget.cli.options import Flag, SomeWhole, Whole, text
 from graphforget.cli.options import seeds as read_seeds
-from graphforget.cli.output import print_json, print_table, say, shown
+from graphforget.cli.output import print_json, print_table, say
 from graphforget.cli.places import DataDir
+from graphforget.cli.progress import shown
 from graphforget.cli.words import in_cli_words
 
 if TYPE_CHECKING:

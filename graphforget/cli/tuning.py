@@ -11,8 +11,9 @@ from cyclopts import App, Parameter
 
 from graphforget.cli.command import words_of
 from graphforget.cli.options import BackboneName, Data, Device, FolderOptions, SomeWhole, Whole, option_group, seeds
-from graphforget.cli.output import print_json, print_pairs, print_table, shown
+from graphforget.cli.output import print_json, print_pairs, print_table
 from graphforget.cli.places import pairs
+from graphforget.cli.progress import shown
 from graphforget.cli.settings import (
     BothDeletion,
     ClassDeletion,

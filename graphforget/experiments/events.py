@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from graphforget.data.graph import Graph
@@ -21,6 +21,7 @@ class Event:
     stage: "original", "gold-1", ..., a method's label, or "evaluation".
     state: "reused" stands for a stage that an earlier run with the same folder finished, "told" for something worth
         knowing beforehand, in `note`.
+    metrics: what was measured last in a stage that is running, or of one that is done, as far as it is told.
     """
 
     seed: int
@@ -30,6 +31,7 @@ class Event:
     epochs: int = 0
     seconds: float = 0.0
     note: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 Listen = Callable[[Event], None]
@@ -47,11 +49,12 @@ def tell_of(data: Graph | Interactions, listen: Listen) -> None:
 
 
 def epochs_to(listen: Listen, seed: int, stage: str) -> Progress:
-    """Return the progress function of a training loop that tells about every hundredth of it."""
+    """Return the progress function of a training loop that tells about every hundredth of it, with the last metrics."""
+    latest: dict[str, float] = {}
 
     def progress(epoch: int, epochs: int, metrics: dict[str, float]) -> None:
-        del metrics  # only how far it is
+        latest.update(metrics)  # a validation stands between two hundredths, too
         if epoch % max(1, epochs // STEPS) == 0 or epoch == epochs:
-            listen(Event(seed, stage, "running", epoch, epochs))
+            listen(Event(seed, stage, "running", epoch, epochs, metrics=dict(latest)))
 
     return progress

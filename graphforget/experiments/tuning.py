@@ -143,6 +143,8 @@ def _go_on(search: Search, prepared: Sequence[Prepared], journal: Journal, liste
     journal.references = [
         _mean(-1, row, {}, [bench.reference(row) for bench in benches]) for row in ("Original", "Gold")
     ]
+    for one in journal.trials:
+        _reuse(one.number, benches)
     streams = Streams(search.plan.seeds[0]).child("tuning")
     while len(journal.trials) <= search.trials:
         number = len(journal.trials)
@@ -151,10 +153,17 @@ def _go_on(search: Search, prepared: Sequence[Prepared], journal: Journal, liste
         journal.add(_tried(search, number, fields, journal, benches))
 
 
+def _reuse(number: int, benches: Sequence[_Seed]) -> None:
+    """Tell that a trial is there already."""
+    for bench in benches:
+        bench.listen(Event(bench.seed, f"trial {number}", "reused"))
+
+
 def _tried(search: Search, number: int, fields: dict[str, Any], journal: Journal, benches: list[_Seed]) -> Trial:
     """Return a trial; one that was made before is not made again."""
     before = journal.like(fields)
     if before is not None:
+        _reuse(number, benches)
         return replace(before, number=number)
     spec = parse_method(with_fields(search.spec.label, fields))
     try:
@@ -222,7 +231,8 @@ class _Seed:
             drop_checkpoint(checkpoint)
             raise
         drop_checkpoint(checkpoint)
-        self.listen(Event(self.seed, f"trial {number}", "done", seconds=result.seconds))
+        told = {"score": score.total, "gap": score.gap}
+        self.listen(Event(self.seed, f"trial {number}", "done", seconds=result.seconds, metrics=told))
         return score, result.seconds
 
     def _score(self, model: Model, graph: Graph, label: str) -> Score:

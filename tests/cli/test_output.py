@@ -1,4 +1,4 @@
-"""How commands speak: tables that fit a terminal, plain lines elsewhere, JSON alone when asked."""
+"""How commands speak: tables that fit a terminal, Markdown elsewhere, JSON alone when asked."""
 
 from __future__ import annotations
 
@@ -15,19 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from graphforget.cli.output import lines, print_json, print_report, shown
+from graphforget.cli.output import print_json, print_report
 from graphforget.evaluation.document import Report
 from graphforget.evaluation.records import Record
-from graphforget.experiments.events import Event, epochs_to
 
 CODE = "import sys; from graphforget.cli.main import main; sys.exit(main(sys.argv[1:]))"
-EVENTS = [
-    Event(1, "original", "started"),
-    Event(1, "original", "running", 5, 10),
-    Event(1, "original", "done", seconds=1.25),
-    Event(1, "gold-1", "reused"),
-    Event(1, "d2dgn", "failed", note="it diverged."),
-]
 
 
 @pytest.fixture
@@ -36,25 +28,6 @@ def report() -> Report:
     values = {"test_auc": 0.9, "seconds": 1.0}
     rows = (Record("Original", 1, values, "original"), Record("d2dgn", 1, values, "method", "a note."))
     return Report("link", "Link prediction on x", rows)
-
-
-def test_elsewhere_each_ended_stage_is_a_line_on_stderr(capsys):
-    for event in EVENTS:
-        lines(event)
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.splitlines() == [
-        "seed 1: original done in 1.2 s",
-        "seed 1: gold-1 taken from the folder",
-        "seed 1: d2dgn failed: it diverged.",
-    ]
-
-
-def test_with_json_progress_is_silent(capsys):
-    with shown(quiet=True, total=3) as listen:
-        for event in EVENTS:
-            listen(event)
-    assert capsys.readouterr() == ("", "")
 
 
 def test_json_has_no_nan(capsys):
@@ -77,15 +50,6 @@ def test_on_a_terminal_a_report_fits_and_keeps_its_notes(report, capsys, monkeyp
     assert max(map(len, printed.splitlines())) <= 60
     assert "test AUC" in printed
     assert "- d2dgn: a note." in printed
-
-
-def test_a_long_training_tells_about_a_hundredth_of_its_epochs():
-    told: list[Event] = []
-    progress = epochs_to(told.append, 1, "original")
-    for epoch in range(1, 2001):
-        progress(epoch, 2000, {})
-    assert len(told) == 100
-    assert told[-1] == Event(1, "original", "running", 2000, 2000)
 
 
 def test_on_a_terminal_there_are_bars(own, data):
