@@ -38,15 +38,17 @@ def plot(
     metric: Annotated[
         tuple[str, ...], Parameter(negative="", show_default=False, help="For trajectory: what to draw; may repeat.")
     ] = (),
-    method: Annotated[str | None, Parameter(help="For map: the method; by default the one closest to gold.")] = None,
-    seed: Annotated[SomeWhole, Parameter(help="For map: the run; by default the first.")] = None,
+    method: Annotated[
+        str | None, Parameter(help="For map: the method; by default the run's, or the one closest to gold.")
+    ] = None,
+    seed: Annotated[SomeWhole, Parameter(help="For map: the seed; by default the run's, or the first.")] = None,
 ) -> int:
     """Draw results as a picture, for instance --x seconds --y gold_distance."""
     given = {"x": x, "y": y, "by": by, "metric": metric or None, "method": method, "seed": seed}
     _check(sources, kind, [name for name, value in given.items() if value is not None])
     from graphforget.evaluation.plots.canvas import picture_kind, save_figure
     from graphforget.experiments.figures import map_of, points_of, scaling_of, trajectories_of
-    from graphforget.experiments.sources import read_source, read_sources
+    from graphforget.experiments.sources import read_one_source, read_sources
 
     picture_kind(out)
     if kind == "size":
@@ -55,9 +57,9 @@ def plot(
     elif kind == "points":
         figure = points_of([found for source in sources for found in read_sources(source)], x or X, y or Y)
     elif kind == "trajectory":
-        figure = trajectories_of(read_source(sources[0]), metric)
+        figure = trajectories_of(read_one_source(sources[0]), metric)
     else:
-        figure = map_of(read_source(sources[0]), method, seed)
+        figure = map_of(read_one_source(sources[0]), method, seed)
     print(f"The picture is in {save_figure(figure, out)}.")
     return 0
 

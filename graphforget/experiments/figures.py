@@ -8,21 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphforget._core.errors import DataError, UsageError
+from graphforget._core.errors import DataError
 from graphforget.evaluation.document import Report
 from graphforget.evaluation.plots.canvas import WIDTH
 from graphforget.evaluation.plots.embedding_map import draw_map, mapped
 from graphforget.evaluation.plots.points import draw_points
 from graphforget.evaluation.plots.scaling import draw_scaling
 from graphforget.evaluation.plots.trajectory import draw_trajectories
-from graphforget.experiments.events import silent
-from graphforget.experiments.plan_again import plan_again
-from graphforget.experiments.prepare import ORIGINAL, gold_stage, method_stage, prepare
+from graphforget.experiments.kept_models import chosen, kept_models
 from graphforget.experiments.sources import Found
-from graphforget.experiments.stages import Bench
-from graphforget.experiments.store import Store
 from graphforget.tasks.base import Forgotten
-from graphforget.unlearning.specs import parse_method
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,58 +51,22 @@ def trajectories_of(source: Found, metrics: Sequence[str] = (), width: float = W
 def map_of(
     source: Found, row: str | None = None, seed: int | None = None, width: float = WIDE, titled: bool = True
 ) -> Figure:
-    """Return the embeddings before, after and under gold, from the models that a comparison kept.
+    """Return the embeddings before, after and under gold, from the models that a comparison or a store of runs keeps.
 
-    Parameters
-    ----------
-    row: the method; by default the one closest to gold, else the first. seed: by default the plan's first.
+    row, seed: the method and the run; without them as `kept_models.chosen` says.
 
     Raises DataError where no models are kept, UsageError for a row or seed that is not there.
     """
-    if source.folder is None or source.plan is None:
-        raise DataError(
-            f"{source.place}: holds no models, so there are no embeddings to draw. Make the comparison with --out "
-            "FOLDER, which keeps them, and name that folder."
-        )
-    label = _row(source, row)
-    chosen = _seed(source, seed)
-    plan = plan_again(source.plan, (label,))
-    prepared = prepare(plan, plan.setup.source.load(), chosen)
-    store = Store(source.folder / f"seed-{chosen}")
-    spec = parse_method(label)
-    for stage in (ORIGINAL, gold_stage(0), method_stage(spec)):
-        if not store.finished(stage, prepared.digests[stage]):
-            raise DataError(f"{source.folder}: the model '{stage}' of seed {chosen} is not there. Repeat the command.")
-    bench = Bench(plan.setup, prepared, store, silent)
-    original = bench.original()
-    gold, result = bench.gold(original, 0), bench.method(original, spec)
-    graphs = (original, prepared.task.graph), (result.model, result.graph), (gold.model, gold.graph)
-    embeddings = [model.embed(graph).double().cpu().numpy() for model, graph in graphs]
-    gone, pairs = _marked(prepared.gone)
+    label, chosen_seed = chosen(source, row, seed)
+    found = kept_models(source, label, chosen_seed)
+    models = (found.original, found.prepared.task.graph), *((r.model, r.graph) for r in (found.result, found.gold))
+    embeddings = [model.embed(graph).double().cpu().numpy() for model, graph in models]
+    assert found.prepared.gone is not None
+    gone, pairs = _marked(found.prepared.gone)
     titles = ["before (original)", f"after ({label})", "gold (trained without)"]
-    found = mapped(titles, embeddings, gone, chosen)
-    what = f"forgotten: {prepared.gone.describe()}"
-    return draw_map(found, pairs, what, f"{source.report.title}, seed {chosen}" if titled else "", width)
-
-
-def _row(source: Found, row: str | None) -> str:
-    """Return the label of a method whose models are kept."""
-    assert source.plan is not None
-    labels = list(source.plan["methods"])
-    if row is None:
-        best = source.report.closest
-        return best.row if best is not None and best.row in labels else labels[0]
-    if row not in labels:
-        raise UsageError(f"--method '{row}': {source.place} holds {', '.join(labels)}. Name one of them.")
-    return row
-
-
-def _seed(source: Found, seed: int | None) -> int:
-    assert source.plan is not None
-    seeds = [int(one) for one in source.plan["seeds"]]
-    if seed is not None and seed not in seeds:
-        raise UsageError(f"--seed {seed}: {source.place} holds the seeds {', '.join(map(str, seeds))}. Name one.")
-    return seeds[0] if seed is None else seed
+    what = f"forgotten: {found.prepared.gone.describe()}"
+    title = f"{source.report.title}, seed {chosen_seed}" if titled else ""
+    return draw_map(mapped(titles, embeddings, gone, chosen_seed), pairs, what, title, width)
 
 
 def _marked(gone: Forgotten) -> tuple[np.ndarray, np.ndarray]:

@@ -149,7 +149,7 @@ def _pictures(source: Found) -> tuple[list[Picture], list[str]]:
     if metrics_in(source.histories):
         figure = trajectories_of(source, width=NARROW, titled=False)
         found.append(Picture("Along the way", figure, WAY))
-    if source.folder is not None:
+    if source.folder is not None or source.runs:
         try:
             found.append(Picture("Where the forgotten part lies", map_of(source, width=NARROW, titled=False), MAP))
         except GraphforgetError as error:  # the data or a model may be gone: the numbers stand without the map

@@ -27,6 +27,7 @@ from graphforget.training.train import REVISION as TRAINED
 FORMAT = "graphforget-run/1"
 RESULT = "result.json"
 METRICS = "metrics.csv"
+CONFIG = "config.toml"
 NAMED = ("fraction", "count", "where", "sampling", "pool", "modality")
 """Fields of a deletion that a table may have as rows or columns, beside its name and kind."""
 
@@ -96,7 +97,7 @@ def write_files(
             spent.setdefault("rows", {})[record.row] = apart
     write_json(folder / RESULT, {**facts_of(unit), **(more or {}), "records": rows, "cost": spent})
     atomic_write(folder / METRICS, _as_csv(history))
-    atomic_write(folder / "config.toml", config_of(unit))
+    atomic_write(folder / CONFIG, config_of(unit))
     atomic_write(folder / "log.txt", log)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from graphforget._core.environment import ENVIRONMENT
-from graphforget._core.errors import DataError
+from graphforget._core.errors import DataError, UsageError
 from graphforget._core.files import read_json
 from graphforget.data.deletion import Deletion
 from graphforget.evaluation.document import Report
@@ -31,6 +31,8 @@ from graphforget.unlearning.specs import parse_method
 
 REPORT_FILE = "report.json"
 DELETION = "deletion.json"
+NAMED = 4
+"""Tables of a folder of runs that are named, at most, where one is to be chosen."""
 CELL = ("data", "backbone", "task", "deletion")
 """What the runs of one table in a store have in common."""
 
@@ -42,7 +44,8 @@ class Found:
     Attributes
     ----------
     place: the path that was named. report: its records; there is always one.
-    folder: where models are kept; None for a report alone.
+    folder: where a comparison's models are kept; None for others.
+    runs: method and seed -> the run of a store that keeps the model. named: those of the run that was named, if of one.
     plan: what decided the numbers of a comparison (`Plan.as_dict`). receipt: what was asked and done to an own model.
     environment: what it was computed with; empty where that was not kept.
     histories: evaluations while models were made. deletions: name -> file that lists what was deleted, by id.
@@ -51,6 +54,8 @@ class Found:
     place: Path
     report: Report
     folder: Path | None = None
+    runs: Mapping[tuple[str, int], Path] = field(default_factory=dict)
+    named: tuple[str, int] | None = None
     plan: Mapping[str, Any] | None = None
     receipt: Mapping[str, Any] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -89,6 +94,18 @@ def read_source(place: str | os.PathLike[str]) -> Found:
         f"{path}: no results are in it (none of {', '.join(READERS)}). Name the folder that a comparison or 'unlearn' "
         "made with --out, one run in a folder that 'reproduce' made, or a report.json."
     )
+
+
+def read_one_source(place: str | os.PathLike[str]) -> Found:
+    """Return the one table in a source; raises UsageError, which names runs, for a folder of runs of several."""
+    found = read_sources(place)
+    if len(found) > 1:
+        named = "; ".join(f"{one.place} ({one.report.heading()})" for one in found[:NAMED])
+        raise UsageError(
+            f"{place}: holds {len(found)} tables, and one is drawn. Name one run of it, as {named}"
+            f"{'; ...' if len(found) > NAMED else ''}."
+        )
+    return found[0]
 
 
 def read_sources(place: str | os.PathLike[str]) -> list[Found]:
@@ -188,11 +205,19 @@ def _run(folder: Path) -> Found:
     title = ", ".join(filter(None, (f"{TASKS.get(task, task)} on {data}", backbone, deletion)))
     originals = [folder.parent / run.needs["original"] for run in here.values() if "original" in run.needs]
     made = dict.fromkeys([*here, *originals])
+    models = {_place(run): path for path, run in here.items() if run.unit == "method" and not run.error}
     return Found(
         folder,
         Report(task, title, joined(run.records for run in here.values())),
+        runs=models,
+        named=next((one for one, path in models.items() if path == folder), None),
         histories=tuple(one for path in made if path in runs for one in _history(path, runs[path])),
     )
+
+
+def _place(run: Run) -> tuple[str, int]:
+    """Return method and seed of a run."""
+    return str(run.fields["method"]), int(run.fields["seed"])
 
 
 def _history(folder: Path, run: Run) -> list[History]:

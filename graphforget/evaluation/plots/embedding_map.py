@@ -29,6 +29,8 @@ MOST = 2000
 MOST_PAIRS = 200
 FEW = 60
 """Forgotten nodes up to which they are drawn large."""
+MANY = 300
+"""Forgotten nodes from which they are drawn small, without an edge and half through, so that others are seen."""
 BACKGROUND, ACCENT = "#9a9a9a", COLOURS[1]
 
 
@@ -138,7 +140,9 @@ def _label(axes: np.ndarray, found: Mapped, across: int) -> None:
 
 def _draw(ax: Any, place: np.ndarray, found: Mapped, pairs: np.ndarray) -> None:
     others, gone = place[found.shown], place[found.forgotten]
-    size = 4.5 if len(gone) <= FEW else 3.0
+    size, edge, alpha = (
+        (4.5, 0.4, 1.0) if len(gone) <= FEW else (3.0, 0.4, 1.0) if len(gone) <= MANY else (2.0, 0.0, 0.5)
+    )
     ax.plot(
         *others.T, linestyle="none", marker=".", markersize=4.5, markeredgewidth=0, color=BACKGROUND, alpha=0.7,
         rasterized=True, label="others",
@@ -147,7 +151,7 @@ def _draw(ax: Any, place: np.ndarray, found: Mapped, pairs: np.ndarray) -> None:
         ax.plot(*place[[u, v]].T, color=ACCENT, linewidth=0.5, alpha=0.35, zorder=2, rasterized=True)
     ax.plot(
         *gone.T, linestyle="none", marker="D", markersize=size, color=ACCENT, markeredgecolor=BLACK,
-        markeredgewidth=0.4, zorder=3, label="forgotten", rasterized=len(gone) > MOST,
+        markeredgewidth=edge, alpha=alpha, zorder=3, label="forgotten", rasterized=len(gone) > MOST,
     )  # fmt: skip
 
 

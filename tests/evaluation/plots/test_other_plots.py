@@ -168,3 +168,13 @@ def test_another_ending_than_svg_and_png_is_refused(histories, tmp_path):
     with pytest.raises(UsageError, match="found the ending '.pdf'; a picture ends in .png or .svg"):
         save_figure(draw_trajectories(histories), tmp_path / "x.pdf")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_many_forgotten_nodes_do_not_hide_the_others():
+    z = np.random.default_rng(0).standard_normal((900, 4))
+    looks = []
+    for number in (50, 200, 700):
+        figure = draw_map(mapped(["a", "b"], [z, z], np.arange(number)), np.empty((2, 0), np.int64), "some")
+        marked = next(line for line in figure.axes[0].get_lines() if line.get_label() == "forgotten")
+        looks.append((marked.get_markersize(), marked.get_markeredgewidth() > 0, marked.get_alpha()))
+    assert looks == [(4.5, True, 1.0), (3.0, True, 1.0), (2.0, False, 0.5)]
