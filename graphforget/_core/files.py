@@ -139,18 +139,23 @@ def atomic_folder(path: str | os.PathLike[str], replace: bool = False) -> Iterat
 
 
 @contextlib.contextmanager
-def file_lock(path: str | os.PathLike[str], timeout: float = 10.0) -> Iterator[None]:
+def file_lock(path: str | os.PathLike[str], timeout: float = 10.0, shared: bool = False) -> Iterator[None]:
     """Hold `path` for this process alone; others wait. The lock is on `<path>.lock` and ends with its holder.
+
+    The operating system keeps the lock, so that no kill, clock, host or number of a process can make it stale.
 
     Parameters
     ----------
     path : the file or folder to protect; it need not exist.
     timeout : seconds to wait for another holder; 0 tries once.
+    shared : hold it together with others that share it; nobody holds it alone meanwhile.
 
     Raises
     ------
     UsageError
         When another process still holds it after `timeout`.
+    DataError
+        When the system refuses, as a file system without locks does.
     """
     lock = Path(f"{os.path.realpath(path)}.lock")
     try:
@@ -159,17 +164,17 @@ def file_lock(path: str | os.PathLike[str], timeout: float = 10.0) -> Iterator[N
     except OSError as error:
         raise _cannot_write(lock, error) from error
     try:
-        _wait_for(descriptor, Path(path), timeout)
+        _wait_for(descriptor, Path(path), timeout, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
 
 
-def _wait_for(descriptor: int, path: Path, timeout: float) -> None:
+def _wait_for(descriptor: int, path: Path, timeout: float, kind: int) -> None:
     deadline = time.monotonic() + timeout
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
             return
         except BlockingIOError:
             if time.monotonic() >= deadline:
@@ -177,6 +182,11 @@ def _wait_for(descriptor: int, path: Path, timeout: float) -> None:
                     f"{path}: another process is using it (waited {timeout:g} s). Try again when it ended."
                 ) from None
             time.sleep(0.02)
+        except OSError as error:
+            raise DataError(
+                f"{path}: cannot be locked ({error.strerror or error}), and without locks two processes could do the "
+                "same work. Choose a folder on a file system that has them."
+            ) from error
 
 
 def _plain(value: object) -> object:

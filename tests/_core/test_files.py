@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -164,6 +165,26 @@ def test_file_lock_keeps_others_out_and_lets_them_in_afterwards(tmp_path):
                 pytest.fail("two holders")
     with file_lock(tmp_path / "store", timeout=0):
         pass
+
+
+def test_those_who_share_a_lock_keep_out_the_one_who_wants_it_alone(tmp_path):
+    with file_lock(tmp_path / "store", shared=True), file_lock(tmp_path / "store", timeout=0, shared=True):
+        with pytest.raises(UsageError, match="another process is using it"):
+            with file_lock(tmp_path / "store", timeout=0):
+                pytest.fail("held alone and shared")
+    with file_lock(tmp_path / "store", timeout=0), pytest.raises(UsageError, match="another process is using it"):
+        with file_lock(tmp_path / "store", timeout=0, shared=True):
+            pytest.fail("held alone and shared")
+
+
+def test_a_file_system_without_locks_is_a_sentence(tmp_path, monkeypatch):
+    def refused(descriptor, kind):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refused)
+    with pytest.raises(DataError, match=r"store: cannot be locked \(No locks available\)"):
+        with file_lock(tmp_path / "store"):
+            pytest.fail("the block must not run")
 
 
 def test_a_killed_holder_gives_the_lock_back(tmp_path):
