@@ -9,27 +9,31 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from multiprocessing import parent_process
-from multiprocessing.connection import Connection, wait
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from graphforget._core.errors import GraphforgetError, UsageError
 from graphforget._core.files import file_lock
 from graphforget.experiments.events import Event, Listen
+from graphforget.experiments.leftovers import sweep
 from graphforget.experiments.runner import Runner, finished
 from graphforget.experiments.store import WORK
 from graphforget.experiments.units import Unit
-from graphforget.experiments.workers import Worker, limited_threads, ready, received, started, threads_each
+from graphforget.experiments.workers import (
+    Worker,
+    end_with_parent,
+    limited_threads,
+    ready,
+    received,
+    started,
+    threads_each,
+)
 
 PATIENCE = 0.1
 """Seconds between two looks at a store in which other processes hold all that could be done."""
-ABANDONED = 3600.0
-"""Seconds after which a folder that is still half written has nobody who writes it: that takes seconds."""
 LAST_MOMENT = 1.0
 """Seconds that stopped processes have to end."""
 
@@ -78,31 +82,27 @@ def run_units(units: Sequence[Unit], root: Path, listen: Listen, *, jobs: int = 
     """Carry out units in `jobs` processes and wait until every one is there.
 
     The processes are started even for one job, so that this one can stop at once when it is told to; whatever ends it,
-    kill -9 included, ends them. Results do not depend on `jobs` and `threads`.
+    kill -9 included, ends them. When one of several is killed (as the system does where memory is short), that is told,
+    and the others do its part, too. Results do not depend on `jobs` and `threads`.
 
-    Raises UsageError for less than one job, and the first error of a process other than a method's failure.
+    Raises UsageError for less than one job, the first error of a process other than a method's failure, that of the
+    last one when all were killed, and KeyboardInterrupt when one was asked to end (SIGTERM), which is meant for all.
     """
     if jobs < 1:
         raise UsageError(f"--jobs must be at least 1; got {jobs}.")
+    sweep(root)
     missing = [unit for unit in units if not finished(root, unit.id)]
     if not missing:
         return
-    _sweep(root)
     jobs = min(jobs, len(missing))
     each = threads_each(threads, jobs)
-    running = [started(_work, (missing, root, each), f"job {number + 1}") for number in range(jobs)]
+    running: list[Worker] = []
     try:
+        for number in range(jobs):
+            running.append(started(_work, (missing, root, each), f"job {number + 1}"))
         _listen_to(running, listen)
     finally:
         _stop(running)
-
-
-def _sweep(root: Path) -> None:
-    """Remove what processes that were killed long ago left half written."""
-    for path in root.glob(".graphforget-*.tmp"):
-        with contextlib.suppress(FileNotFoundError):  # another process sweeps, too
-            if time.time() - path.stat().st_mtime > ABANDONED:
-                shutil.rmtree(path, ignore_errors=True)
 
 
 def _listen_to(running: list[Worker], listen: Listen) -> None:
@@ -113,10 +113,21 @@ def _listen_to(running: list[Worker], listen: Listen) -> None:
             answer = received(worker)
             if isinstance(answer, Event):
                 listen(answer)
-            elif isinstance(answer, GraphforgetError):
-                raise answer
-            else:
-                going.remove(worker)
+                continue
+            going.remove(worker)
+            if isinstance(answer, GraphforgetError):
+                listen(_loss(worker, answer, len(going)))
+
+
+def _loss(worker: Worker, error: GraphforgetError, left: int) -> Event:
+    """Return what is told of a process that was killed while others are left to do its part; else raise its error."""
+    code = worker.process.exitcode
+    if code == -signal.SIGTERM:
+        raise KeyboardInterrupt
+    if code is None or code >= 0 or not left:
+        raise error
+    note = f"was killed by signal {-code} (9 usually means too little memory); the other {left} go on and do its part."
+    return Event(0, worker.name, "told", note=note)
 
 
 def _stop(running: list[Worker]) -> None:
@@ -133,8 +144,7 @@ def _stop(running: list[Worker]) -> None:
 
 def _work(units: Sequence[Unit], root: Path, threads: int, pipe: Connection) -> None:
     """Carry out units in a process of its own; what happens goes through the pipe, and None at the end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _end_with_parent(lambda: os._exit(1))
+    end_with_parent(lambda: os._exit(1))
     try:
         with limited_threads(threads):
             work_through(units, root, pipe.send)
@@ -143,15 +153,3 @@ def _work(units: Sequence[Unit], root: Path, threads: int, pipe: Connection) -> 
         pipe.send(error)
     finally:
         pipe.close()
-
-
-def _end_with_parent(end: Callable[[], None]) -> None:
-    """Call `end` as soon as the process that started this one is no more."""
-    parent = parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        end()
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -12,6 +12,7 @@ from graphforget._core.errors import DataError, Interrupted, UsageError
 from graphforget._core.files import atomic_write, read_json, write_json
 from graphforget.experiments.events import Listen, silent
 from graphforget.experiments.farm import claimed, run_units
+from graphforget.experiments.leftovers import at_work
 from graphforget.experiments.published import Preset, preset_from, presets
 from graphforget.experiments.results import Line, as_csv, lines_of_units
 from graphforget.experiments.run_folder import read_run
@@ -110,7 +111,8 @@ def carry_out(
             f"{plan.root} holds {len(plan.units) - len(left)} of {len(plan.units)} parts of {plan.preset.name} from "
             "an earlier or another command. Add --resume to go on, or name another --out."
         )
-    write_json(plan.record, record_of(plan))
+    with at_work(plan.root):
+        write_json(plan.record, record_of(plan))
     try:
         run_units(plan.units, plan.root, listen, jobs=jobs, threads=threads)
     except KeyboardInterrupt:
@@ -120,7 +122,8 @@ def carry_out(
             f"'graphforget resume {plan.id} --store {plan.root}'."
         ) from None
     file = plan.root / TABLES / f"{plan.preset.name}.csv"
-    atomic_write(file, as_csv(plan.lines()))
+    with at_work(plan.root):
+        atomic_write(file, as_csv(plan.lines()))
     return file
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -17,6 +19,7 @@ from graphforget.evaluation.records import Record
 from graphforget.evaluation.report import bench_of, method_record, references
 from graphforget.experiments.events import Event, Listen, epochs_to
 from graphforget.experiments.evidence import held_out_values
+from graphforget.experiments.leftovers import at_work
 from graphforget.experiments.prepare import ORIGINAL, Prepared, prepare
 from graphforget.experiments.run_folder import RESULT, read_run, write_files
 from graphforget.experiments.stages import Bench
@@ -70,6 +73,10 @@ class Runner:
         A method that diverges or cannot serve gives a folder, too, which holds the sentence of the error; so do the
         units that need one that failed. Every other error is raised.
         """
+        with at_work(self.root):
+            self._carry_out(unit)
+
+    def _carry_out(self, unit: Unit) -> None:
         log = Log(self.root, unit)
         self.listen(Event(unit.seed, unit.title, "started"))
         start = time.perf_counter()
@@ -195,12 +202,13 @@ class Runner:
 
 
 class Log:
-    """What happened to a unit, over all its interruptions; it becomes log.txt."""
+    """What happened to a unit, over all its interruptions, and in which processes; it becomes log.txt."""
 
     def __init__(self, root: Path, unit: Unit) -> None:
         self.file = root / WORK / f"{unit.id}.log.json"
         self.lines: list[str] = read_json(self.file) if self.file.exists() else []
-        self._line("resumed" if self.lines else f"started {unit.kind}: {unit.title}, seed {unit.seed}")
+        what = "resumed" if self.lines else f"started {unit.kind}: {unit.title}, seed {unit.seed}"
+        self._line(f"{what}, by process {os.getpid()} on {platform.node()}")
         write_json(self.file, self.lines)
 
     def add(self, event: Event) -> None:

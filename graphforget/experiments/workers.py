@@ -1,13 +1,14 @@
-"""Seeds shared among processes; the results are those of one process."""
+"""Processes of this one: started, listened to, ended with it; seeds shared among them."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -70,7 +71,7 @@ def _work(plan: Plan, seed: int, threads: int, pipe: Connection) -> None:
     """Run one seed in a process of its own; everything that happens goes through the pipe."""
     from graphforget.experiments.single import run_seed
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent(lambda: os._exit(1))
     try:
         graph = plan.setup.source.load()
         with limited_threads(threads):
@@ -116,14 +117,38 @@ def run_in_processes(plan: Plan, listen: Listen, jobs: int, threads: int | None)
     return [done[seed] for seed in plan.seeds]
 
 
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """Block Ctrl-C, which a terminal sends to all processes: those started inside never get it, this one afterwards."""
+    resource_tracker.ensure_running()  # its start, in the middle of that of a process, would let the signal through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def started(work: Callable[..., None], arguments: tuple[Any, ...], name: str) -> Worker:
-    """Start `work(*arguments, pipe)` in a process of its own."""
+    """Start `work(*arguments, pipe)` in a process of its own, which Ctrl-C does not reach: this one ends it."""
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=work, args=(*arguments, theirs), name=name)
-    process.start()
+    with _unheard():
+        process.start()
     theirs.close()
     return Worker(name, process, ours)
+
+
+def end_with_parent(end: Callable[[], None]) -> None:
+    """Call `end` as soon as the process that started this one is no more, kill -9 included."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        end()
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def ready(running: list[Worker]) -> list[Worker]:
@@ -136,9 +161,10 @@ def received(worker: Worker) -> Any:
     """Return the next message; a process that ended without one becomes an error."""
     try:
         return worker.pipe.recv()
-    except EOFError:
+    except (EOFError, OSError):  # nothing, or a part of a message
         worker.process.join()
         return GraphforgetError(
             f"The process '{worker.name}' ended with code {worker.process.exitcode} before it was done (a code "
-            "of -9 usually means too little memory). Use fewer --jobs; with --out the finished parts are reused."
+            "of -9 usually means too little memory). Use fewer --jobs; with --out the finished parts are reused "
+            "(reproduce: with --resume)."
         )

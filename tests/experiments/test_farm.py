@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import shutil
-import time
 import tomllib
 from pathlib import Path
 
@@ -118,15 +115,6 @@ def test_what_another_process_holds_is_left_to_it(units, tmp_path):
         assert mine and not theirs
     with claimed(tmp_path / WORK / original.id) as mine:
         assert mine
-
-
-def test_what_a_killed_process_left_half_written_is_no_run_and_goes_after_an_hour(units, store, tmp_path):
-    for age, name in ((0, "new"), (4000, "old")):
-        shutil.copytree(store / units[0].id, tmp_path / f".graphforget-{name}.tmp")
-        os.utime(tmp_path / f".graphforget-{name}.tmp", (time.time() - age,) * 2)
-    assert run_folders(tmp_path) == []
-    run_units(units[:1], tmp_path, silent)
-    assert [path.name for path in tmp_path.glob(".graphforget-*")] == [".graphforget-new.tmp"]
 
 
 def test_a_finished_store_is_left_as_it_is(units, store):
