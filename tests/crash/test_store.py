@@ -1,137 +1,132 @@
-"""A grid killed with -9 goes on to the same bytes, and several processes on one store compute every run once."""
+"""A grid killed with -9 goes on to the same bytes, and several processes on one store compute every run once.
+
+In full: pytest -m slow tests/crash/test_store.py. What happened is printed (-s): kills, and how often units were begun.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import signal
 import subprocess
-import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from graphforget._core.toml import to_toml
-from graphforget.experiments.events import silent
-from graphforget.experiments.farm import work_through
-from graphforget.experiments.published import read_preset
-from graphforget.experiments.run_folder import comparable, run_folders
-from graphforget.experiments.units import expand
-
-ROOT = Path(__file__).resolve().parents[2]
-CODE = "import sys; from graphforget.cli.main import main; sys.exit(main())"
-FILES = ("model.safetensors", "model.json", "metrics.csv", "config.toml", "deletion.json")
+SLOW = pytest.mark.slow
 
 
-def write_grid(folder: Path, epochs: int, deletions: int, seeds: int = 3) -> Path:
-    """Write a grid of two methods, so many deletions and seeds; return its file."""
-    names = [{"name": f"{5 + n} edges", "kind": "edges", "count": 5 + n} for n in range(deletions)]
-    grid = {
-        "data": ["sample-citations"],
-        "backbones": ["gcn"],
-        "seeds": list(range(seeds)),
-        "attack": False,
-        "gold_runs": 1,
-    }
-    grid |= {"recipe": {"epochs": epochs, "validate_every": 5}, "architecture": {"hidden": 8}, "deletions": names}
-    grid["methods"] = ["unlink", f"fine-tune:epochs={epochs},validate_every=5"]
-    (folder / "grid.toml").write_text(to_toml({"grids": [grid]}))
-    return folder / "grid.toml"
+def kill_at_random(process, journal: Path, chance: random.Random, pace: float) -> bool:
+    """Kill a command, alone or with its workers, as it starts or while they work; return whether it was in time."""
+    size = journal.stat().st_size if journal.exists() else 0
+    if chance.random() < 0.15:
+        time.sleep(chance.uniform(0.0, 2 * pace))
+    else:
+        while process.poll() is None and (not journal.exists() or journal.stat().st_size == size):
+            time.sleep(0.005)
+        time.sleep(chance.expovariate(1 / pace))
+    with contextlib.suppress(ProcessLookupError):  # it has ended
+        (os.kill if chance.random() < 0.5 else os.killpg)(process.pid, signal.SIGKILL)
+    process.communicate(timeout=120)
+    assert process.returncode in (0, -signal.SIGKILL)
+    return process.returncode != 0
 
 
-def start(grid: Path, root: Path, jobs: int) -> subprocess.Popen:
-    """Start `reproduce` on a store."""
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path, "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    words = ["reproduce", str(grid), "--out", str(root), "--jobs", str(jobs), "--resume"]
-    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([sys.executable, "-c", CODE, *words], env=environment, **pipes)
-
-
-def whole(grid: Path, root: Path) -> dict[str, object]:
-    """Return what a store holds in which this process computed the grid alone."""
-    work_through(expand(read_preset(grid).grids), root, silent)
-    return contents(root)
-
-
-def contents(root: Path) -> dict[str, object]:
-    """Return what equal stores have in common: all but costs, logs and receipts."""
-    found: dict[str, object] = {}
-    for folder in run_folders(root):
-        found[folder.name] = comparable(folder)
-        found |= {f"{folder.name}/{n}": (folder / n).read_bytes() for n in FILES if (folder / n).exists()}
-    return found
-
-
-def stamps(root: Path) -> dict[str, tuple[int, int]]:
-    """Return run -> inode and time of its result: another pair would be another computation."""
-    results = [folder / "result.json" for folder in run_folders(root)]
-    return {path.parent.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in results}
-
-
-def killed_again_and_again(grid: Path, root: Path, chance: random.Random, kills: int) -> Iterator[dict]:
-    """Start the grid, kill it after a while at random, and yield what is finished then, so many times."""
-    for _ in range(kills):
-        process, before = start(grid, root, jobs=2), len(stamps(root))
-        while process.poll() is None and len(stamps(root)) == before:
-            time.sleep(0.01)
-        time.sleep(chance.uniform(0.0, 1.0))
-        process.kill()
-        process.communicate(timeout=60)
-        assert process.returncode in (0, -9)
-        yield stamps(root)
-
-
-def crash_and_resume(root: Path, grid: Path, kills: int) -> dict[str, tuple[int, int]]:
-    """Kill a grid so many times, then let it end; return what of it was finished at the last kill."""
-    seen: dict[str, tuple[int, int]] = {}
-    for found in killed_again_and_again(grid, root, random.Random(), kills):
+def killed_and_resumed(stores, start, journal: Path, root: Path, kills: int, pace: float) -> int:
+    """Kill a command so many times, or until it is done; resume it; return the kills."""
+    chance, seen, done = random.Random(), {}, 0
+    while done < kills:
+        in_time = kill_at_random(start(root), journal, chance, pace)
+        found = stores.stamps(root)
         assert seen.items() <= found.items(), "a finished run was computed again"
-        seen |= found
-    process = start(grid, root, jobs=2)
-    told = process.communicate(timeout=600)[1]
+        seen = found
+        if not in_time:
+            break
+        done += 1
+    process = start(root)
+    told = process.communicate(timeout=1200)[1]
     assert process.returncode == 0, told
-    assert not list((root / "work").glob("*.checkpoint")) and not list((root / "work").glob("*.json"))
-    return seen
+    assert seen.items() <= stores.stamps(root).items() and stores.leftovers(root) == []
+    found = stores.check_computed_once(journal, root, 2 * done)
+    begun, most = found.begun.total(), max(found.begun.values())
+    print(f"{root.name}: {done} kills, {len(seen)} of {len(found.begun)} units finished before the last resume;")
+    print(f"  units were begun {begun} times in all, one of them {most} times, and ended once at most")
+    return done
 
 
-def one_store(grid: Path, root: Path, processes: int) -> None:
-    """Start so many commands on one store at once; all of them end well."""
-    running = [start(grid, root, jobs=1) for _ in range(processes)]
-    told = [process.communicate(timeout=600)[1] for process in running]
-    assert [process.returncode for process in running] == [0] * processes, told
-    done = [line for text in told for line in text.splitlines() if " done in " in line]
-    names = [line.partition(" done in ")[0] for line in done]
-    assert len(names) == len(set(names)) == len(stamps(root)), "every run is computed by one process, once"
+def stores_after(stores, start, journal: Path, kills: int, pace: float) -> Iterator[dict[str, object]]:
+    """Yield what each store holds whose commands were killed and resumed, until there were so many kills in all."""
+    done, number = 0, 0
+    while done < kills:
+        root = journal.parent / f"killed-{number}"
+        done += killed_and_resumed(stores, start, journal, root, kills - done, pace)
+        yield stores.contents(root)
+        number += 1
 
 
-def test_a_killed_grid_goes_on_to_the_same_bytes(tmp_path):
-    grid, root = write_grid(tmp_path, epochs=60, deletions=1, seeds=2), tmp_path / "killed"
-    seen = crash_and_resume(root, grid, kills=1)
-    assert contents(root) == whole(grid, tmp_path / "whole")
-    assert seen.items() <= stamps(root).items(), "what was finished is not computed again"
+@pytest.mark.parametrize(("kills", "epochs", "seeds"), [(1, 60, 1), pytest.param(50, 200, 3, marks=SLOW)])
+def test_a_grid_killed_at_random_moments_goes_on_to_the_same_bytes(stores, tmp_path, kills, epochs, seeds):
+    """One grid of twelve runs after the other, until there were so many kills."""
+    grid, journal = stores.write_grid(tmp_path, epochs, seeds=seeds), tmp_path / "journal"
+    expected = stores.whole(grid, tmp_path / "whole")
+
+    def start(root: Path):
+        return stores.reproduce(grid, root, journal, 2)
+
+    for found in stores_after(stores, start, journal, kills, pace=2.0):
+        assert found == expected
 
 
-def test_two_commands_on_one_store_compute_every_run_once(tmp_path):
-    grid = write_grid(tmp_path, epochs=30, deletions=1, seeds=2)
-    expected = whole(grid, tmp_path / "whole")
-    one_store(grid, tmp_path / "shared", 2)
-    assert contents(tmp_path / "shared") == expected
+@pytest.mark.parametrize(("kills", "epochs", "seeds"), [(4, 60, 1), pytest.param(50, 200, 3, marks=SLOW)])
+def test_a_grid_killed_while_it_works_goes_on_to_the_same_bytes(stores, tmp_path, kills, epochs, seeds):
+    """As above, by commands that need not load anything, so that more of the kills meet work."""
+    grid, journal = stores.write_grid(tmp_path, epochs, seeds=seeds), tmp_path / "journal"
+    expected = stores.whole(grid, tmp_path / "whole")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": None}
+    with stores.start(journal, "--forks", grid, **pipes) as server:
+
+        def start(root: Path):
+            return stores.Fork(server, *stores.words(grid, root, 2))
+
+        for found in stores_after(stores, start, journal, kills, pace=0.4):
+            assert found == expected
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("round_", range(10))
-def test_a_grid_of_twelve_runs_killed_at_fifty_moments(tmp_path, round_):
-    grid, root = write_grid(tmp_path, epochs=100 + 20 * round_, deletions=2), tmp_path / "killed"
-    seen = crash_and_resume(root, grid, kills=5)
-    assert contents(root) == whole(grid, tmp_path / "whole") and seen.items() <= stamps(root).items()
+def test_two_commands_on_one_store_compute_every_run_once(stores, tmp_path):
+    grid, root = stores.write_grid(tmp_path, 30, deletions=1, seeds=2), tmp_path / "shared"
+    expected = stores.whole(grid, tmp_path / "whole")
+    running = [stores.reproduce(grid, root, tmp_path / "journal", 1) for _ in range(2)]
+    told = [process.communicate(timeout=1200)[1] for process in running]
+    assert [process.returncode for process in running] == [0, 0], told
+    stores.check_computed_once(tmp_path / "journal", root, 0)
+    assert stores.contents(root) == expected and stores.leftovers(root) == []
 
 
-@pytest.mark.slow
-def test_four_processes_on_one_store_twenty_times(tmp_path):
-    grid = write_grid(tmp_path, 30, 1)
-    expected = whole(grid, tmp_path / "whole")
-    for number in range(20):
-        one_store(grid, tmp_path / str(number), 4)
-        assert contents(tmp_path / str(number)) == expected
+@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=SLOW)])
+def test_four_processes_on_one_store_compute_every_run_once(stores, tmp_path, rounds):
+    """The four are told the name of the next store at the same moment."""
+    grid, journal = stores.write_grid(tmp_path, 10), tmp_path / "journal"
+    expected = stores.whole(grid, tmp_path / "whole")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": None}
+    four = [stores.start(journal, "--rounds", grid, **pipes) for _ in range(4)]
+    try:
+        assert [process.stdout.readline() for process in four] == ["ready\n"] * 4
+        for number in range(rounds):
+            for process in four:
+                print(tmp_path / f"round-{number}", file=process.stdin, flush=True)
+            assert [process.stdout.readline() for process in four] == ["done\n"] * 4
+    finally:
+        for process in four:
+            process.communicate()
+    shared = Counter()
+    for number in range(rounds):
+        root = tmp_path / f"round-{number}"
+        found = stores.check_computed_once(journal, root, 0)
+        assert stores.contents(root) == expected and stores.leftovers(root) == []
+        assert found.begun.total() == len(stores.stamps(root))
+        shared[len(set(found.last.values()))] += 1
+    print(f"{rounds} rounds; rounds by the number of processes that had units to compute: {dict(shared)}")
