@@ -53,6 +53,12 @@ def words(grid: Path, root: Path, jobs: int) -> tuple[object, ...]:
     return "reproduce", grid, "--out", root, "--jobs", jobs, "--resume"
 
 
+def ended(process: subprocess.Popen) -> int:
+    """Return the exit code of a command when it has ended."""
+    process.communicate(timeout=1200)
+    return process.returncode
+
+
 class Fork:
     """A command that is a fork of a process in which all is loaded, `start(journal, "--forks", grid, ...)`."""
 

@@ -111,7 +111,7 @@ def test_when_all_workers_are_killed_it_is_an_error_and_can_be_resumed(stores, s
     os.kill(workers(journal)[0], signal.SIGKILL)
     told = process.communicate(timeout=600)[1]
     assert process.returncode == 1 and "ended with code -9" in told and "--resume" in told
-    assert stores.reproduce(short, root, journal, 1).wait(timeout=600) == 0
+    assert stores.ended(stores.reproduce(short, root, journal, 1)) == 0
     assert stores.contents(root) == expected and stores.leftovers(root) == []
     stores.check_computed_once(journal, root, 1)
 
@@ -141,5 +141,5 @@ def test_a_full_disk_is_a_sentence_and_leaves_what_can_be_resumed(stores, short,
     told = process.communicate(timeout=600)[1]
     assert process.returncode == 3 and "cannot be written (File too large)" in told, told
     assert stores.contents(root) == {}
-    assert stores.reproduce(short, root, journal, 2).wait(timeout=600) == 0
+    assert stores.ended(stores.reproduce(short, root, journal, 2)) == 0
     assert stores.contents(root) == expected and stores.leftovers(root) == []

@@ -20,14 +20,22 @@ import pytest
 SLOW = pytest.mark.slow
 
 
+def told(journal: Path) -> int:
+    """Return how many units have been begun and ended."""
+    return journal.read_text().count("\n") if journal.exists() else 0
+
+
 def kill_at_random(process, journal: Path, chance: random.Random, pace: float) -> bool:
-    """Kill a command, alone or with its workers, as it starts or while they work; return whether it was in time."""
-    size = journal.stat().st_size if journal.exists() else 0
+    """Kill a command, alone or with its workers, as it starts or while they work; return whether it was in time.
+
+    It may begin and end up to three units before, so that the kills meet all parts of a grid on machines of any speed.
+    """
     if chance.random() < 0.15:
         time.sleep(chance.uniform(0.0, 2 * pace))
     else:
-        while process.poll() is None and (not journal.exists() or journal.stat().st_size == size):
-            time.sleep(0.005)
+        enough = told(journal) + chance.randint(1, 6)
+        while process.poll() is None and told(journal) < enough:
+            time.sleep(0.002)
         time.sleep(chance.expovariate(1 / pace))
     with contextlib.suppress(ProcessLookupError):  # it has ended
         (os.kill if chance.random() < 0.5 else os.killpg)(process.pid, signal.SIGKILL)
@@ -48,8 +56,8 @@ def killed_and_resumed(stores, start, journal: Path, root: Path, kills: int, pac
             break
         done += 1
     process = start(root)
-    told = process.communicate(timeout=1200)[1]
-    assert process.returncode == 0, told
+    sentences = process.communicate(timeout=1200)[1]
+    assert process.returncode == 0, sentences
     assert seen.items() <= stores.stamps(root).items() and stores.leftovers(root) == []
     found = stores.check_computed_once(journal, root, 2 * done)
     begun, most = found.begun.total(), max(found.begun.values())
@@ -68,7 +76,7 @@ def stores_after(stores, start, journal: Path, kills: int, pace: float) -> Itera
         number += 1
 
 
-@pytest.mark.parametrize(("kills", "epochs", "seeds"), [(1, 60, 1), pytest.param(50, 200, 3, marks=SLOW)])
+@pytest.mark.parametrize(("kills", "epochs", "seeds"), [(1, 60, 1), pytest.param(50, 100, 3, marks=SLOW)])
 def test_a_grid_killed_at_random_moments_goes_on_to_the_same_bytes(stores, tmp_path, kills, epochs, seeds):
     """One grid of twelve runs after the other, until there were so many kills."""
     grid, journal = stores.write_grid(tmp_path, epochs, seeds=seeds), tmp_path / "journal"
@@ -81,7 +89,7 @@ def test_a_grid_killed_at_random_moments_goes_on_to_the_same_bytes(stores, tmp_p
         assert found == expected
 
 
-@pytest.mark.parametrize(("kills", "epochs", "seeds"), [(4, 60, 1), pytest.param(50, 200, 3, marks=SLOW)])
+@pytest.mark.parametrize(("kills", "epochs", "seeds"), [(4, 60, 1), pytest.param(50, 100, 3, marks=SLOW)])
 def test_a_grid_killed_while_it_works_goes_on_to_the_same_bytes(stores, tmp_path, kills, epochs, seeds):
     """As above, by commands that need not load anything, so that more of the kills meet work."""
     grid, journal = stores.write_grid(tmp_path, epochs, seeds=seeds), tmp_path / "journal"
