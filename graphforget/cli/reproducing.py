@@ -177,7 +177,8 @@ def _print_reproduction(plan: Reproduction, file: Path, json: bool) -> int:
         print(render_comparison(beside, "md", source, notes))
     for title, error in failed.items():
         say(f"{title} failed: {error}")
-    print(f"All numbers are in {file}.")
+    what = f"This part's numbers ({preset.part})" if preset.part else "All numbers"
+    print(f"{what} are in {file}.")
     return code
 
 

@@ -128,8 +128,7 @@ class Grid(Strict):
             key: tuple(one for one, name in zip(getattr(self, key), self.names(key), strict=True) if name in names)
             for key, names in wanted.items()
         }
-        lost = any(not values for key, values in kept.items() if key != "methods" or not self.deletions)
-        return None if lost else self.model_copy(update=kept | ({"seeds": seeds} if seeds else {}))
+        return None if not all(kept.values()) else self.model_copy(update=kept | ({"seeds": seeds} if seeds else {}))
 
     def narrowed(self, cell: Cell, seed: int, methods: Sequence[str]) -> Grid:
         """Return the grid of one cell, one seed and the methods named."""

@@ -69,6 +69,7 @@ class Preset(Strict):
     grids: what to run. metrics: columns of its table.
     tolerance: metric -> largest difference to the published value that counts as reproduced.
     published: the values to compare with; none where no number is public.
+    part: which part of the table this is, in words; empty for all of it.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Preset(Strict):
     tolerance: Values = Field(default_factory=dict)
     grids: tuple[Grid, ...] = Field(min_length=1)
     published: tuple[Published, ...] = ()
+    part: str = ""
 
     @model_validator(mode="after")
     def _knows_its_metrics(self) -> Preset:
@@ -109,7 +111,9 @@ class Preset(Strict):
         kept = [part for grid in self.grids if (part := grid.part(wanted, tuple(seeds))) is not None]
         if not kept:
             raise UsageError(f"{self.name}: no grid has all that is named together. Name less.")
-        return self.model_copy(update={"grids": tuple(kept)})
+        chosen = [f"{key}={name}" for key, names in only.items() for name in names]
+        part = ", ".join([*chosen, *([f"seeds {','.join(map(str, seeds))}"] if seeds else [])])
+        return self.model_copy(update={"grids": tuple(kept), "part": part})
 
     def at_hand(self, data_dir: str | None = None) -> tuple[tuple[Grid, ...], dict[str, list[str]]]:
         """Return the grids over the data whose files are there, and the others: data -> files that are missing."""

@@ -51,6 +51,11 @@ class Reproduction:
         """The file in the store that remembers it."""
         return self.root / GRIDS / f"{self.id}.json"
 
+    @property
+    def table(self) -> Path:
+        """The CSV file of its numbers; a part of a table has a file of its own and leaves that of the whole alone."""
+        return self.root / TABLES / f"{self.id if self.preset.part else self.preset.name}.csv"
+
     def left(self) -> list[Unit]:
         """Return the units that are not finished."""
         return [unit for unit in self.units if not finished(self.root, unit.id)]
@@ -121,10 +126,9 @@ def carry_out(
             f"Interrupted: {done} of {len(plan.units)} parts are finished, and all is kept in {plan.root}. Go on with "
             f"'graphforget resume {plan.id} --store {plan.root}'."
         ) from None
-    file = plan.root / TABLES / f"{plan.preset.name}.csv"
     with at_work(plan.root):
-        atomic_write(file, as_csv(plan.lines()))
-    return file
+        atomic_write(plan.table, as_csv(plan.lines()))
+    return plan.table
 
 
 def record_of(plan: Reproduction) -> dict[str, Any]:

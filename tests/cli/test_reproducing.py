@@ -98,6 +98,18 @@ def test_a_part_of_the_table_is_run_alone(run, mine, store):
     assert len(units) == 5 and all(unit["finished"] and unit["seed"] == 2 for unit in units)
 
 
+def test_a_part_leaves_the_file_of_the_whole_table_alone(run, mine, store):
+    whole = (store / "tables/mine.csv").read_bytes()
+    found = json.loads(run("reproduce", mine, "--seeds", "2", "--out", store, "--json").out)
+    part = Path(found["csv"])
+    assert part.name.startswith("mine-") and (store / "tables/mine.csv").read_bytes() == whole
+    assert {row["seed"] for row in csv.DictReader(io.StringIO(part.read_text()))} == {"2"}
+    assert part.read_bytes().splitlines()[0] == whole.splitlines()[0]
+    assert run("resume", part.stem, "--store", store, "--json").code == 0 and part.is_file()
+    for leftover in (part, store / "grids" / f"{part.stem}.json"):
+        leftover.unlink()
+
+
 def test_tables_from_the_folder_and_from_its_file_are_the_same(run, store):
     words = ["--rows", "method", "--cols", "dataset,fraction", "--metric", "test_auc,forgotten_auc", "--test", "none"]
     for form in ("md", "latex", "csv", "html"):

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from graphforget.experiments.runner import Runner, finished
 
-JOURNAL = Path(os.environ["CRASH_JOURNAL"])
+JOURNAL = Path(os.environ.get("CRASH_JOURNAL", os.devnull))
 DYING = 10.0
 """Seconds within which a process that was killed and has let its locks go is gone."""
 
