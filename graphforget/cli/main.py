@@ -92,7 +92,13 @@ def _command(tokens: Sequence[str]) -> str:
     return f" {tokens[0]}" if tokens and tokens[0] in names else ""
 
 
+KEEPING = ("reproduce", "resume", "tune")
+"""Commands that keep what is finished, in a folder that has a default."""
+
+
 def _interrupted(tokens: Sequence[str]) -> str:
+    if tokens and tokens[0] in KEEPING:
+        return "Interrupted. Finished parts are kept; repeat the same command (reproduce with --resume) to go on."
     if any(token == "--out" or token.startswith("--out=") for token in tokens):
         return "Interrupted. Finished parts are kept in --out; repeat the same command to go on from there."
     return "Interrupted. Nothing was kept; give --out FOLDER to make a run that can be resumed."

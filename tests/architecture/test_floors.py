@@ -36,7 +36,8 @@ def floor_of(dotted: str) -> str:
 def home_of(module: str) -> str:
     """Return the floor of a file given as `graphforget/<floor>/...py`."""
     parts = Path(module).parts
-    return FRONT_DOOR if parts[1:] == ("__init__.py",) else parts[1].removesuffix(".py")
+    fronts = {("__init__.py",): FRONT_DOOR, ("__main__.py",): "cli"}
+    return fronts.get(parts[1:]) or parts[1].removesuffix(".py")
 
 
 def absolute(node: ast.ImportFrom, module: str) -> str:

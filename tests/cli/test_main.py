@@ -72,7 +72,25 @@ def test_an_interruption_ends_with_130_and_says_how_to_go_on(run, monkeypatch, o
     assert phrase in done.err
 
 
+@pytest.mark.parametrize("words", [["reproduce", "gnndelete-dblp"], ["resume", "x"]])
+def test_stopping_a_command_that_keeps_its_parts_says_so(run, monkeypatch, words):
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("graphforget.experiments.published.find_preset", stop)
+    monkeypatch.setattr("graphforget.experiments.reproduce.find_record", stop)
+    done = run(*words)
+    assert done.code == 130 and "Finished parts are kept" in done.err and "Nothing was kept" not in done.err
+
+
 def test_main_reads_the_arguments_of_the_process(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["graphforget", "--version"])
     assert front.main() == 0
     assert capsys.readouterr().out.strip() == "0.1.0"
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "graphforget", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "0.1.0"
