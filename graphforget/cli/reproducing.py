@@ -23,6 +23,10 @@ RUNS = Path("runs")
 ALL = "all"
 Jobs = Annotated[Whole, Parameter(help="Processes that share the work.")]
 Threads = Annotated[SomeWhole, Parameter(help="Threads of each process; results do not depend on it.")]
+Ray = Annotated[
+    str | None,
+    Parameter(help="Ray cluster that does the work: 'auto' (the one of this machine or $RAY_ADDRESS) or its address."),
+]
 StorePath = Annotated[Path, Parameter(help="Folder of runs.")]
 Resume = Annotated[bool, Flag, Parameter(help="Go on with what the folder holds, also beside another command.")]
 Only = Annotated[
@@ -58,25 +62,28 @@ def reproduce(
     out: Annotated[Path, Parameter(help="Folder of runs; several commands may share it.")] = RUNS,
     jobs: Jobs = 1,
     threads: Threads = None,
+    ray: Ray = None,
     resume: Resume = False,
     dry_run: Annotated[bool, Flag, Parameter(help="Say what would be run, and stop; nothing is written.")] = False,
     json: Json = False,
 ) -> int:
     """Run a published table and print the published values beside ours."""
+    from graphforget.experiments.cluster import check_ray
     from graphforget.experiments.published import find_preset
 
+    check_ray(ray, jobs)
     if name != ALL:
         preset = _part(find_preset(name), only, seeds)
-        return _reproduce(preset, data_dir, out, jobs, threads, resume, dry_run, json)
+        return _reproduce(preset, data_dir, out, jobs, threads, ray, resume, dry_run, json)
     if only or seeds:
         raise UsageError("--only and --seeds choose a part of one table. Name one, or leave them out.")
     if json:
         raise UsageError("--json prints one table. Name one, or leave --json out.")
-    return _reproduce_all(data_dir, out, jobs, threads, resume, dry_run)
+    return _reproduce_all(data_dir, out, jobs, threads, ray, resume, dry_run)
 
 
 def _reproduce_all(
-    data_dir: Path | None, out: Path, jobs: int, threads: int | None, resume: bool, dry_run: bool
+    data_dir: Path | None, out: Path, jobs: int, threads: int | None, ray: str | None, resume: bool, dry_run: bool
 ) -> int:
     """Run every table whose data are there; one that cannot be run is told, and the others go on.
 
@@ -91,7 +98,7 @@ def _reproduce_all(
             say(f"{preset.name} is left out: {_missing(absent)}")
             continue
         try:
-            codes.append(_reproduce(preset, data_dir, out, jobs, threads, resume, dry_run, False))
+            codes.append(_reproduce(preset, data_dir, out, jobs, threads, ray, resume, dry_run, False))
         except Interrupted:
             raise
         except GraphforgetError as error:
@@ -123,6 +130,7 @@ def _reproduce(
     out: Path,
     jobs: int,
     threads: int | None,
+    ray: str | None,
     resume: bool,
     dry_run: bool,
     json: bool,
@@ -136,7 +144,7 @@ def _reproduce(
     if dry_run:
         return _dry_run(plan, json)
     with shown(quiet=json, total=len(plan.left())) as listen:
-        file = carry_out(plan, listen, jobs=jobs, threads=threads, resume=resume)
+        file = carry_out(plan, listen, jobs=jobs, threads=threads, resume=resume, ray=ray)
     return _print_reproduction(plan, file, json)
 
 
@@ -211,14 +219,17 @@ def resume(
     data_dir: DataDir = None,
     jobs: Jobs = 1,
     threads: Threads = None,
+    ray: Ray = None,
     json: Json = False,
 ) -> int:
     """Go on with a table that was interrupted."""
+    from graphforget.experiments.cluster import check_ray
     from graphforget.experiments.reproduce import find_record
 
+    check_ray(ray, jobs)
     preset, place = find_record(store, name)
     folder = data_dir if data_dir is not None or place is None else Path(place)
-    return _reproduce(preset, folder, store, jobs, threads, True, False, json)
+    return _reproduce(preset, folder, store, jobs, threads, ray, True, False, json)
 
 
 def table(

@@ -10,6 +10,7 @@ from typing import Any
 
 from graphforget._core.errors import DataError, Interrupted, UsageError
 from graphforget._core.files import atomic_write, read_json, write_json
+from graphforget.experiments.cluster import check_ray, run_on_cluster
 from graphforget.experiments.events import Listen, silent
 from graphforget.experiments.farm import claimed, run_units
 from graphforget.experiments.leftovers import at_work
@@ -100,16 +101,29 @@ def check_store(root: Path) -> None:
 
 
 def carry_out(
-    plan: Reproduction, listen: Listen = silent, *, jobs: int = 1, threads: int | None = None, resume: bool = False
+    plan: Reproduction,
+    listen: Listen = silent,
+    *,
+    jobs: int = 1,
+    threads: int | None = None,
+    resume: bool = False,
+    ray: str | None = None,
 ) -> Path:
     """Compute what of a reproduction is not in the store yet; return the CSV file of all its numbers.
 
     Other commands may work on the same store at the same time.
 
+    Parameters
+    ----------
+    jobs, threads: see `run_units`. ray: address of a Ray cluster that does the work in place of processes, see
+        `run_on_cluster`.
+
     Raises UsageError when it was begun before and is not finished, unless `resume`; Interrupted, with the command to go
     on, when it is stopped.
     """
-    check_threads(threads)
+    check_ray(ray, jobs)
+    if ray is None:
+        check_threads(threads)
     left = plan.left()
     if plan.record.exists() and left and not resume:
         raise UsageError(
@@ -119,12 +133,15 @@ def carry_out(
     with at_work(plan.root):
         write_json(plan.record, record_of(plan))
     try:
-        run_units(plan.units, plan.root, listen, jobs=jobs, threads=threads)
+        if ray is None:
+            run_units(plan.units, plan.root, listen, jobs=jobs, threads=threads)
+        else:
+            run_on_cluster(plan.units, plan.root, listen, address=ray, threads=threads)
     except KeyboardInterrupt:
-        done = len(plan.units) - len(plan.left())
+        done, again = len(plan.units) - len(plan.left()), "" if ray is None else f" --ray {ray}"
         raise Interrupted(
             f"Interrupted: {done} of {len(plan.units)} parts are finished, and all is kept in {plan.root}. Go on with "
-            f"'graphforget resume {plan.id} --store {plan.root}'."
+            f"'graphforget resume {plan.id} --store {plan.root}{again}'."
         ) from None
     with at_work(plan.root):
         atomic_write(plan.table, as_csv(plan.lines()))

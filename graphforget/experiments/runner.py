@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from graphforget._core.errors import DivergedError, GraphforgetError, UnsupportedError
+from graphforget._core.errors import DataError, DivergedError, GraphforgetError, UnsupportedError
 from graphforget._core.files import atomic_folder, atomic_write, read_json, write_json
 from graphforget.evaluation.judge import Bench as Judge
 from graphforget.evaluation.membership import Attacker, fit_attacker
@@ -96,6 +96,14 @@ class Runner:
             self.listen(Event(unit.seed, unit.title, "done", seconds=time.perf_counter() - start))
         log.drop()
 
+    def check(self, unit: Unit) -> None:
+        """Raise DataError when a unit is not what its digest says: the data or the code here are others."""
+        if self._task(unit).digests[unit.stage] != unit.digest:
+            raise DataError(
+                f"'{unit.title}', seed {unit.seed}, is another run here than where the command was given: the data, "
+                "this package or torch differ. Install the same versions, and put the same data into place."
+            )
+
     def _check_needs(self, unit: Unit) -> None:
         for need in unit.needs:
             found = read_run(self.root / need)
@@ -172,7 +180,6 @@ class Runner:
         warm_up(plan.setup.task, plan.setup.name, kind, labels, plan.setup.device)
 
     def _bench(self, unit: Unit, log: Log) -> Bench:
-        prepared = self.tasks.get(f"{unit.case} {unit.seed}", lambda: self._prepared(unit))
         store = Store(self.root, unit.names)
 
         def passed_on(event: Event) -> None:
@@ -180,7 +187,10 @@ class Runner:
             if event.state == "running":
                 self.listen(replace(event, seed=unit.seed, stage=unit.title))
 
-        return Bench(unit.cell.plan.setup, prepared, store, passed_on)
+        return Bench(unit.cell.plan.setup, self._task(unit), store, passed_on)
+
+    def _task(self, unit: Unit) -> Prepared:
+        return self.tasks.get(f"{unit.case} {unit.seed}", lambda: self._prepared(unit))
 
     def _prepared(self, unit: Unit) -> Prepared:
         source = unit.cell.plan.setup.source
