@@ -28,15 +28,23 @@ from typing import Any
 
 from graphforget._core.errors import GraphforgetError, UsageError
 from graphforget._core.files import file_lock, read_json, write_json
-from graphforget.experiments.cluster_worker import Answer, Ear, Order, carry_out, clean, read_folder, write_folder
+from graphforget.experiments.cluster_worker import (
+    RETRIES,
+    Answer,
+    Ear,
+    Order,
+    carry_out,
+    clean,
+    read_folder,
+    write_folder,
+)
 from graphforget.experiments.events import Event, Listen
-from graphforget.experiments.farm import PATIENCE, claimed, sweep
+from graphforget.experiments.farm import PATIENCE, claimed
+from graphforget.experiments.leftovers import at_work, sweep
 from graphforget.experiments.runner import finished
 from graphforget.experiments.store import WORK
 from graphforget.experiments.units import Unit
 
-RETRIES = 3
-"""How often Ray starts a unit again whose worker was killed."""
 AHEAD = 2
 """Units given out for each that can run at once: a free processor finds one waiting, an autoscaler sees the demand."""
 LAST_WORDS = 10.0
@@ -71,7 +79,7 @@ def run_on_cluster(
     if not missing:
         return
     sweep(root)
-    with _connected(address) as ray:
+    with at_work(root), _connected(address) as ray:
         _Dispatcher(ray, missing, root, listen, threads or 1).run()
 
 

@@ -11,22 +11,29 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from platform import node
 from typing import Any
 
 from graphforget._core.errors import GraphforgetError
 from graphforget._core.files import atomic_folder, atomic_write, file_lock
+from graphforget._core.memory import PeakMemory
 from graphforget.experiments.events import Event, silent
 from graphforget.experiments.run_folder import read_run
 from graphforget.experiments.runner import Runner, finished
 from graphforget.experiments.store import WORK
 from graphforget.experiments.units import Unit
+from graphforget.experiments.warmup import warm_up
 from graphforget.experiments.workers import limited_threads
+from graphforget.training.loop import Progress
+from graphforget.unlearning.shards.work import ShardModel, ShardWork
 
+RETRIES = 3
+"""How often Ray starts a task again whose worker was killed."""
 Files = dict[str, bytes]
 """Name -> content of what a run folder holds."""
 
@@ -115,7 +122,7 @@ def _carried_out(order: Order, root: Path) -> Answer:
         _fetch(root, name, files)
     with limited_threads(order.threads), file_lock(root / WORK / unit.id, timeout=math.inf):
         if not finished(root, unit.id):  # else the worker was killed between writing and answering
-            runner = _runner(root)
+            runner = _runner(root, order.threads)
             runner.listen = listen
             runner.check(unit)
             runner.carry_out(unit)
@@ -134,6 +141,34 @@ def _fetch(root: Path, name: str, files: Any) -> None:
 
 
 @cache
-def _runner(root: Path) -> Runner:
+def _runner(root: Path, threads: int) -> Runner:
     """Return the runner of this process: what units have in common is kept from one to the next."""
-    return Runner(root, silent)
+    return Runner(root, silent, partial(map_shards, threads=threads))
+
+
+def map_shards(works: Sequence[ShardWork], progress: Progress | None, *, threads: int) -> list[ShardModel]:
+    """Return the trained models of shards, each a Ray task; this one's processors are free while it waits for them."""
+    import ray
+
+    task = ray.remote(num_cpus=threads, max_retries=RETRIES)(train_shard)
+    given = [task.remote(work, threads) for work in works]
+    made = []
+    for answer in map(ray.get, given):
+        if isinstance(answer, GraphforgetError):
+            raise answer
+        made.append(answer)
+        if progress is not None:
+            progress(len(made), len(works), {})
+    return made
+
+
+def train_shard(work: ShardWork, threads: int) -> ShardModel | GraphforgetError:
+    """Train the model of a shard on this machine and say what it cost; an error is returned, as Ray would wrap it."""
+    try:
+        with limited_threads(threads), PeakMemory() as memory:
+            warm_up("recommend", work.model.name, None, (), str(work.model.device))
+            start = time.perf_counter()
+            made = work.done()
+    except GraphforgetError as error:
+        return error
+    return replace(made, seconds=time.perf_counter() - start, peak_memory=memory.peak)

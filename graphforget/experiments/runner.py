@@ -29,6 +29,7 @@ from graphforget.experiments.warmup import warm_up
 from graphforget.models.base import Model
 from graphforget.training.train import weights_digest
 from graphforget.unlearning.run import Result
+from graphforget.unlearning.shards.work import MapShards
 
 ATTACKER_FILE = "attacker.safetensors"
 
@@ -60,11 +61,13 @@ class Runner:
     ----------
     root: folder of the store.
     listen: told about every unit.
+    map_shards: trains the models of sharded methods in other processes, see `unlearn`.
     """
 
-    def __init__(self, root: Path, listen: Listen) -> None:
+    def __init__(self, root: Path, listen: Listen, map_shards: MapShards | None = None) -> None:
         self.root = root
         self.listen = listen
+        self.map_shards = map_shards
         self.data, self.tasks, self.judges = Recent(1), Recent(2), Recent(1)
 
     def carry_out(self, unit: Unit) -> None:
@@ -187,7 +190,7 @@ class Runner:
             if event.state == "running":
                 self.listen(replace(event, seed=unit.seed, stage=unit.title))
 
-        return Bench(unit.cell.plan.setup, self._task(unit), store, passed_on)
+        return Bench(unit.cell.plan.setup, self._task(unit), store, passed_on, self.map_shards)
 
     def _task(self, unit: Unit) -> Prepared:
         return self.tasks.get(f"{unit.case} {unit.seed}", lambda: self._prepared(unit))

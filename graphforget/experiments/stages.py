@@ -20,6 +20,7 @@ from graphforget.models.base import Model
 from graphforget.training.train import digest_of, train
 from graphforget.unlearning.method import Method
 from graphforget.unlearning.run import Result, methods, unlearn
+from graphforget.unlearning.shards.work import MapShards
 
 EVALUATION = "evaluation"
 WARM_UP = "compiling"
@@ -34,13 +35,17 @@ class Bench:
     prepared: task and deletion of the seed.
     store: where stages are kept.
     listen: told about every stage.
+    map_shards: trains the models of sharded methods in other processes, see `unlearn`.
     """
 
-    def __init__(self, setup: Setup, prepared: Prepared, store: Store, listen: Listen) -> None:
+    def __init__(
+        self, setup: Setup, prepared: Prepared, store: Store, listen: Listen, map_shards: MapShards | None = None
+    ) -> None:
         self.setup = setup
         self.prepared = prepared
         self.store = store
         self.listen = listen
+        self.map_shards = map_shards
 
     def keep_deletion(self) -> None:
         """Write the deletion, in the user's ids, beside the stages."""
@@ -140,6 +145,7 @@ class Bench:
             checkpoint=clock.checkpoint,
             progress=clock.progress,
             device=self.setup.device,
+            map_shards=self.map_shards,
         )
         return replace(result, label=label, retained=self.prepared.retained, seconds=result.seconds + clock.before)
 

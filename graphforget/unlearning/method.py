@@ -22,6 +22,7 @@ from graphforget.training.checkpoint import Checkpoint
 from graphforget.training.loop import Enough, Objective, Phase, Progress, State, Validate, fit
 from graphforget.training.recipe import Recipe, default_recipe
 from graphforget.training.train import digest_of, validator, weights_digest
+from graphforget.unlearning.shards.work import MapShards
 
 PAIR_KINDS = ("users", "items", "users+items", "interactions")
 """Deletions of a recommender that take training pairs."""
@@ -48,6 +49,9 @@ class Problem:
     prepared: what a method needs in place of the original (models of shards), before it forgot; or None.
     preparation_seconds: time of `preparation`.
     details: what the receipt should say of the run beside the common numbers, for JSON.
+    map_shards: trains the models of shards in other processes; None trains them here, one after the other.
+    seconds_elsewhere, peak_elsewhere: what these processes worked, less what this one waited for them, and the most
+        bytes one of them held.
     """
 
     original: Model
@@ -62,6 +66,9 @@ class Problem:
     prepared: Model | None = None
     preparation_seconds: float = 0.0
     details: dict[str, Any] = field(default_factory=dict)
+    map_shards: MapShards | None = None
+    seconds_elsewhere: float = 0.0
+    peak_elsewhere: int = 0
 
     @property
     def full(self) -> Task:
@@ -106,11 +113,11 @@ class Problem:
     @contextmanager
     def preparation(self) -> Iterator[None]:
         """Count the time inside apart: work that is done once, before any deletion is asked for."""
-        start = time.perf_counter()
+        start, elsewhere = time.perf_counter(), self.seconds_elsewhere
         try:
             yield
         finally:
-            self.preparation_seconds += time.perf_counter() - start
+            self.preparation_seconds += time.perf_counter() - start + self.seconds_elsewhere - elsewhere
 
     def selection_deletion(self, recipe: Recipe) -> Forgotten | None:
         """Return the deletion where the released checkpoint criterion, which reads it, was asked for; else None."""

@@ -25,6 +25,7 @@ from graphforget.models.shifted import Shifted
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.training.loop import Progress
 from graphforget.unlearning.method import Method, Problem
+from graphforget.unlearning.shards.work import MapShards
 from graphforget.unlearning.specs import methods, parse_method
 
 TOLERANCE = 1e-6
@@ -102,6 +103,7 @@ def unlearn(
     checkpoint: Path | None = None,
     progress: Progress | None = None,
     device: str = AUTO,
+    map_shards: MapShards | None = None,
     **changes: Any,
 ) -> Result:
     """Make a trained model forget; `model` and `task` stay as they are.
@@ -117,6 +119,8 @@ def unlearn(
     checkpoint: file to save to along the way, and to resume from if it exists.
     device: where the method computes, and where the unlearned model is then: "cpu", "cuda", "cuda:1", or "auto", see
         `train`.
+    map_shards: trains the models of a sharded method in other processes; by default they are trained here. Seconds
+        are counted as if they had been.
     changes: hyper-parameters of a named method, as in `alpha=0.9`.
 
     Raises DataError when the deletion names what is not there, UnsupportedError when the method does not serve the
@@ -130,12 +134,13 @@ def unlearn(
     retained = task.without(gone)
     seed = task.seed if seed is None else seed
     problem = Problem(model.frozen().to(place), seed, chosen.reads_now(), task, retained, gone, checkpoint, progress)
+    problem.map_shards = map_shards
     if hasattr(model, "provenance"):
         problem.original.provenance = model.provenance
     with PeakMemory() as memory, one_torch_thread():
         start = time.perf_counter()
         unlearned = _unlearned(chosen, problem).frozen()
-        seconds = time.perf_counter() - start - problem.preparation_seconds
+        seconds = time.perf_counter() - start + problem.seconds_elsewhere - problem.preparation_seconds
     answer_from(unlearned, task, retained, gone)
     result = Result(
         model=unlearned,
@@ -148,7 +153,7 @@ def unlearn(
         label=method if isinstance(method, str) else chosen.name,
         seed=seed,
         seconds=seconds,
-        peak_memory=memory.peak,
+        peak_memory=memory.peak and max(memory.peak, problem.peak_elsewhere),
         parameter_change=parameter_change(problem.prepared or model, unlearned),
         history=problem.history,
         preparation_seconds=problem.preparation_seconds,

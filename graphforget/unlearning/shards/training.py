@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from graphforget._core.errors import DataError, UsageError
 from graphforget.data.interactions import Interactions
@@ -19,8 +19,9 @@ from graphforget.models.lightgcn import LightGCN
 from graphforget.models.mf import MF
 from graphforget.models.ngcf import NGCF
 from graphforget.tasks.recommend import Recommendation
-from graphforget.training.train import Provenance, run_training
+from graphforget.training.train import Provenance
 from graphforget.unlearning.method import Problem
+from graphforget.unlearning.shards.work import ShardWork
 
 PAIRS_ONLY = (MF, LightGCN, NGCF)
 """Backbones that read nothing but pairs: a change of an item's side information leaves their shards as they were."""
@@ -69,7 +70,7 @@ def prepared(
         empty = [number for number, one in enumerate(tasks) if not one.graph.n_edges]
         if empty:
             raise DataError(f"{name}: shard {empty[0]} of {n_shards} holds no training pair. Use fewer shards.")
-        models = [_trained(problem, one, name, number, "before") for number, one in enumerate(tasks)]
+        models = _trained(problem, (_work(problem, one, name, n, "before") for n, one in enumerate(tasks)), len(tasks))
         problem.prepared = MeanEnsemble(models, shard_map)
         return problem.prepared
 
@@ -90,10 +91,10 @@ def retrained(problem: Problem, name: str, before: Ensemble) -> tuple[list[Model
     new = shard_tasks(_recommendation(problem.retained), new_map)
     reads_side = not isinstance(before.shards[0], PAIRS_ONLY)
     touched = [s for s, pair in enumerate(zip(old, new, strict=True)) if changed(*pair, side=reads_side)]
-    models: list[Model] = [
-        _trained(problem, new[number], name, number, "after") if number in touched else model
-        for number, model in enumerate(before.shards)
-    ]
+    anew = _trained(problem, (_work(problem, new[number], name, number, "after") for number in touched), len(touched))
+    models: list[Model] = list(before.shards)
+    for number, model in zip(touched, anew, strict=True):
+        models[number] = model
     problem.details |= _details(_units_gone(problem, old_map), old_map, touched)
     return models, new_map
 
@@ -150,23 +151,32 @@ def _details(units: int, shard_map: ShardMap, touched: list[int]) -> dict[str, A
     }
 
 
-def _trained(problem: Problem, task: Recommendation, name: str, number: int, when: str) -> Model:
-    """Return a fresh model trained on one shard; one of a shard without training pairs answers 0 to everything."""
+def _work(problem: Problem, task: Recommendation, name: str, number: int, when: str) -> ShardWork:
+    """Return the training of a fresh model on one shard."""
     streams = problem.streams.child(name).child(f"shard-{number}")
-    model = problem.original.fresh(streams)
-    if not task.graph.n_edges:
-        with torch.no_grad():
-            for value in model.parameters():
-                value.zero_()
-        return model
-    recipe = problem.recipe
+    recipe, saved = problem.recipe, problem.checkpoint
     if getattr(task.graph, task.select_on) is None:
         recipe = replace(recipe, selection="last")
-    saved = problem.checkpoint
     path = saved and saved.with_name(f"{saved.name}.part-{when}-{number}")
-    if path is not None and path.exists():  # no clock has its time before the interruption: the receipt says so
-        problem.details["shards_resumed"] = problem.details.get("shards_resumed", 0) + 1
-    return run_training(model, task, recipe, streams.seed, checkpoint=path, progress=problem.progress)
+    return ShardWork(problem.original.fresh(streams), task, recipe, streams.seed, path)
+
+
+def _trained(problem: Problem, works: Iterable[ShardWork], count: int) -> list[Model]:
+    """Return the trained models of so many shards: made here one after the other, or by the problem's `map_shards`.
+
+    Times and memory of other processes are counted as if they had been this one's.
+    """
+    if problem.map_shards is None or count < 2:
+        made = [work.done(problem.progress) for work in works]
+    else:
+        start = time.perf_counter()
+        made = problem.map_shards(list(works), problem.progress)
+        problem.seconds_elsewhere += sum(one.seconds for one in made) - (time.perf_counter() - start)
+        problem.peak_elsewhere = max([problem.peak_elsewhere, *(one.peak_memory or 0 for one in made)])
+    resumed = sum(one.resumed for one in made)
+    if resumed:  # no clock has their time before the interruption: the receipt says so
+        problem.details["shards_resumed"] = problem.details.get("shards_resumed", 0) + resumed
+    return [one.model for one in made]
 
 
 def _recommendation(task: Any) -> Recommendation:
