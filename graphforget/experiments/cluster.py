@@ -75,12 +75,15 @@ def run_on_cluster(
     Raises UsageError without Ray or such a cluster, and the first error of a task other than a method's failure.
     """
     check_ray(address)
+    each = 1 if threads is None else threads
+    if each < 1:
+        raise UsageError(f"--threads must be at least 1; got {each}.")
     missing = [unit for unit in units if not finished(root, unit.id)]
     if not missing:
         return
     sweep(root)
     with at_work(root), _connected(address) as ray:
-        _Dispatcher(ray, missing, root, listen, threads or 1).run()
+        _Dispatcher(ray, missing, root, listen, each).run()
 
 
 @contextlib.contextmanager

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +15,17 @@ from types import SimpleNamespace
 import pytest
 
 from graphforget._core.errors import DataError, UsageError
-from graphforget.experiments.cluster import _name_of, _with_absolute_paths, check_ray
-from graphforget.experiments.cluster_worker import Answer, Order, carry_out, clean, place_of, read_folder, write_folder
+from graphforget.experiments.cluster import _name_of, _with_absolute_paths, check_ray, run_on_cluster
+from graphforget.experiments.cluster_worker import (
+    RETRIES,
+    Answer,
+    Order,
+    carry_out,
+    clean,
+    place_of,
+    read_folder,
+    write_folder,
+)
 from graphforget.experiments.events import silent
 from graphforget.experiments.farm import work_through
 from graphforget.experiments.grid import Grid
@@ -68,6 +78,42 @@ def test_what_was_computed_before_its_worker_died_is_not_computed_again(original
     assert second.files == first.files and sum(event.state == "started" for _, event in told) == 1
 
 
+class InTurn:
+    """Ray as far as a worker uses it: tasks are carried out at once, and a reference is the value itself."""
+
+    def __init__(self) -> None:
+        self.tasks: list[str] = []
+
+    def remote(self, **options: object) -> object:
+        assert options["max_retries"] == RETRIES
+
+        def give(function: Callable) -> SimpleNamespace:
+            return SimpleNamespace(remote=lambda *given: self.tasks.append(function.__name__) or function(*given))
+
+        return give
+
+    def get(self, value: object) -> object:
+        return value
+
+
+def test_a_sharded_method_gives_its_shards_out(store, tmp_path, monkeypatch):
+    fields = {"recipe": {"epochs": 2, "validate_every": 1}, "architecture": {"dim": 4}, "gold_runs": 1, "seeds": (3,)}
+    deletion = {"name": "two", "kind": "users", "count": 2}
+    table = {"data": ("sample-shop",), "backbones": ("mf",), "task": "recommend", "methods": ("sisa:shards=3",)}
+    *before, sharded = expand([Grid(**table, **fields, deletions=(deletion,))])
+    work_through([*before, sharded], tmp_path / "local", silent)
+    monkeypatch.setitem(sys.modules, "ray", ray := InTurn())
+    needs = {unit.id: read_folder(tmp_path / "local" / unit.id) for unit in before}
+    told: list = []
+    answer = carry_out(replace(order(sharded, store, told), needs=needs))
+    assert isinstance(answer, Answer)
+    touched = json.loads(answer.files["result.json"])["receipt"]["details"]["shards_touched"]
+    assert ray.tasks == ["train_shard"] * (3 + (touched if touched > 1 else 0))
+    assert (3, 3) in {(event.epoch, event.epochs) for _, event in told}
+    assert comparable(place_of(store) / sharded.id) == comparable(tmp_path / "local" / sharded.id)
+    assert answer.files["model.safetensors"] == read_folder(tmp_path / "local" / sharded.id)["model.safetensors"]
+
+
 def test_other_data_on_the_machine_is_an_error(original, store):
     found = carry_out(order(replace(original, digest="0" * 64), store, []))
     assert isinstance(found, DataError) and "On the Ray node" in str(found) and "is another run here" in str(found)
@@ -98,6 +144,12 @@ def test_processes_and_a_cluster_do_not_go_together(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     with pytest.raises(UsageError, match="--jobs is for processes of this machine"):
         check_ray("auto", 2)
+
+
+def test_a_task_has_at_least_one_thread(original, tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    with pytest.raises(UsageError, match="--threads must be at least 1; got 0"):
+        run_on_cluster([original], tmp_path, silent, threads=0)
 
 
 def test_ray_is_not_imported_before_it_is_asked_for():

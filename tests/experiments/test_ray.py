@@ -16,7 +16,7 @@ import pytest
 
 from graphforget._core.files import read_json
 from graphforget._core.toml import to_toml
-from graphforget.experiments.cluster_worker import place_of
+from graphforget.experiments.cluster_worker import clean, place_of
 from graphforget.experiments.events import silent
 from graphforget.experiments.farm import work_through
 from graphforget.experiments.published import read_preset
@@ -202,6 +202,7 @@ def test_a_stopped_command_says_how_to_go_on(cluster, grid, tmp_path, sign):
     told = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 130 and time.monotonic() - began < 10.0
     assert f"--store {tmp_path} --ray {cluster.address}'" in told
+    clean(read_json(tmp_path / "work" / "cluster.json"))
 
 
 def test_an_address_without_a_cluster_is_a_sentence(cluster, grid, tmp_path):
