@@ -16,8 +16,10 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import logging
+import os
 import secrets
 import signal
+import socket
 import threading
 import time
 import warnings
@@ -47,18 +49,37 @@ from graphforget.experiments.units import Unit
 
 AHEAD = 2
 """Units given out for each that can run at once: a free processor finds one waiting, an autoscaler sees the demand."""
-LAST_WORDS = 10.0
-"""Seconds that machines have to remove what they kept for a finished store."""
+MOMENT = 10.0
+"""Seconds that machines have to answer at first, and to remove what they kept for a finished store at last."""
 
 
 def check_ray(address: str | None, jobs: int = 1) -> None:
-    """Raise UsageError when a Ray cluster is asked for, but Ray is not installed or local processes are, too."""
+    """Raise UsageError when a Ray cluster is asked for that cannot be used: no Ray, no answer, --jobs beside it."""
     if address is None:
         return
     if importlib.util.find_spec("ray") is None:
         raise UsageError("--ray needs Ray, which is not installed. Install the extra: pip install 'graphforget[ray]'.")
     if jobs != 1:
         raise UsageError("--jobs is for processes of this machine; with --ray the cluster's processors say how many.")
+    _check_answers(address)
+
+
+def _check_answers(address: str) -> None:
+    """Raise UsageError when nothing answers at HOST:PORT; Ray itself would try for many minutes."""
+    named = os.environ.get("RAY_ADDRESS", address) if address == "auto" else address
+    host, _, port = named.rpartition("//")[2].rpartition(":")
+    if host and port.isdecimal():
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=MOMENT).close()
+        except (OSError, OverflowError) as error:
+            raise _no_cluster(named, error) from error
+
+
+def _no_cluster(address: str, error: Exception) -> UsageError:
+    return UsageError(
+        f"--ray {address}: no Ray cluster can be used there ({' '.join(str(error).split())}). Start one with "
+        "'ray start --head' and join machines to it with 'ray start --address HEAD:6379', or use --jobs."
+    )
 
 
 def run_on_cluster(
@@ -98,10 +119,7 @@ def _connected(address: str) -> Iterator[Any]:
             warnings.simplefilter("ignore", FutureWarning)  # of Ray, about GPUs, which no task asks for
             ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise UsageError(
-            f"--ray {address}: no Ray cluster can be used there ({' '.join(str(error).split())}). Start one with "
-            "'ray start --head' and join machines to it with 'ray start --address HEAD:6379', or use --jobs."
-        ) from error
+        raise _no_cluster(address, error) from error
     if main and before is not None:
         signal.signal(signal.SIGTERM, before)
     try:
@@ -219,7 +237,7 @@ class _Dispatcher:
         task = self.ray.remote(num_cpus=0)(clean)
         nodes = [node["NodeID"] for node in self.ray.nodes() if node["Alive"]]
         asked = [task.options(scheduling_strategy=self._on(node)).remote(self.store) for node in nodes]
-        self.ray.wait(asked, num_returns=len(asked), timeout=LAST_WORDS)
+        self.ray.wait(asked, num_returns=len(asked), timeout=MOMENT)
 
 
 def _name_of(root: Path) -> str:

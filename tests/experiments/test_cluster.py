@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -144,6 +145,17 @@ def test_processes_and_a_cluster_do_not_go_together(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     with pytest.raises(UsageError, match="--jobs is for processes of this machine"):
         check_ray("auto", 2)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_an_address_where_nothing_answers_is_refused_at_once(monkeypatch, named):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        check_ray(address if named else "auto")
+    with pytest.raises(UsageError, match=rf"--ray {address}: no Ray cluster can be used there \(.*refused\)"):
+        check_ray(address if named else "auto")
 
 
 def test_a_task_has_at_least_one_thread(original, tmp_path, monkeypatch):
