@@ -208,12 +208,15 @@ def _backward_columns(
     rows: np.ndarray,
     pairs: np.ndarray,
     grad: np.ndarray,
+    weights: np.ndarray,
     d_x: np.ndarray,
     d_right: np.ndarray,
 ) -> None:
-    """Write d_x[j] = sum of a * grad[i] and d_right[j] = sum of dL/ds over the rows i that use column j."""
+    """Write d_x[j] = sum of a * grad[i] and d_right[j] = sum of dL/ds over the rows i that use column j.
+
+    `weights` is room for the weights in the columns' order.
+    """
     parts = count_parts(len(indptr) - 1)
-    weights = np.empty(pairs.shape[:2], pairs.dtype)
     for part in prange(parts):
         first, last = chunk_start(indptr, part, parts), chunk_start(indptr, part + 1, parts)
         _weights(indptr, entries, pairs, weights, d_right, first, last)
@@ -241,11 +244,11 @@ class _Attention(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple[None, Tensor, Tensor, Tensor, None]:
         x, left, right, weights = ctx.saved_tensors
         csr, g, a = ctx.matrix.csr, _flat(grad), weights.numpy()
-        d_logits, pairs = np.empty_like(a), np.empty((*a.shape, 2), a.dtype)
+        room, pairs = np.empty_like(a), np.empty((*a.shape, 2), a.dtype)
         d_x, d_left, d_right = (x.new_empty(part.shape) for part in (x, left, right))
         inputs = (_flat(x), _flat(left), _flat(right), ctx.scale, a, g)
-        _backward_rows(csr.indptr, csr.indices, *inputs, d_logits, pairs, d_left.numpy())
-        _backward_columns(*ctx.matrix.by_column, pairs, g, _flat(d_x), d_right.numpy())
+        _backward_rows(csr.indptr, csr.indices, *inputs, room, pairs, d_left.numpy())
+        _backward_columns(*ctx.matrix.by_column, pairs, g, room, _flat(d_x), d_right.numpy())
         return None, d_x, d_left, d_right, None
 
 
