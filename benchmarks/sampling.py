@@ -189,15 +189,15 @@ def at_degree(bench: Bench, degree: int, n_items: int) -> list[Row]:
 
 
 def known_items(train: CSR) -> Answer:
-    """Return a training part as `pairs` gives it, and a last user whose test part holds every item.
+    """Return a training part as `pairs` gives it, and two last users whose test parts hold half of the items each.
 
-    RecBole knows no items but those it reads.
+    RecBole knows no items but those it reads, and refuses a user who has all of them.
     """
-    n_users, n_items = train.n_rows + 1, train.n_cols
+    n_users, n_items = train.n_rows + 2, train.n_cols
     return {
         "sizes": np.array([n_users, n_items]),
-        "train_indptr": np.append(train.indptr, train.nnz),
+        "train_indptr": np.append(train.indptr, [train.nnz] * 2),
         "train_indices": train.indices,
-        "test_indptr": np.where(np.arange(n_users + 1) == n_users, n_items, 0),
+        "test_indptr": np.append(np.zeros(n_users - 1, np.int64), [n_items // 2, n_items]),
         "test_indices": np.arange(n_items, dtype=np.int32),
     }
