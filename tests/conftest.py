@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numba
@@ -140,3 +143,30 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no public data: neither $GRAPHFORGET_DATA nor {folder} is a folder")
     return folder
+
+
+def _module_at(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"tests_{path.parent.name}_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def module_at() -> Callable[[Path], ModuleType]:
+    """`module_at(path)`: a file beside the tests as a module, to run here what others start as a process."""
+    return _module_at
+
+
+@pytest.fixture
+def uniform_trials(monkeypatch) -> None:
+    """Draw what `tune` tries uniformly, without optuna; `test_tuning_sampler` has optuna's."""
+
+    def draw(axes, told, stream):
+        del told
+        return {axis.name: axis.value(float(u)) for axis, u in zip(axes, stream.uniform(len(axes)), strict=True)}
+
+    monkeypatch.setattr("graphforget.experiments.tuning.suggested", draw)
+    monkeypatch.setattr("graphforget.experiments.tuning.optuna", lambda: None)

@@ -14,19 +14,7 @@ from graphforget.cli.tuning import SUBJECTS
 SMALL = ["--hidden", "8", "--epochs", "4"]
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """Draw fields uniformly in place of optuna, which need not be installed."""
-
-    def draw(axes, told, stream):
-        del told
-        return {axis.name: axis.value(float(u)) for axis, u in zip(axes, stream.uniform(len(axes)), strict=True)}
-
-    monkeypatch.setattr("graphforget.experiments.tuning.suggested", draw)
-    monkeypatch.setattr("graphforget.experiments.tuning.optuna", lambda: None)
-
-
-def test_a_search_ends_in_a_table_and_a_line_to_paste(run, drawn, own, data, tmp_path):
+def test_a_search_ends_in_a_table_and_a_line_to_paste(run, uniform_trials, own, data, tmp_path):
     words = ["tune", "edges", own / "edges.csv", "gcn", *data, *SMALL, "--delete", own / "delete_edges.csv"]
     words += ["--method", "d2dgn:epochs=3", "--trials", 2, "--range", "lr=0.001,0.01", "--out", tmp_path / "t"]
     done = run(*words)
@@ -67,7 +55,7 @@ def test_a_search_ends_in_a_table_and_a_line_to_paste(run, drawn, own, data, tmp
         ("modality", "sample-shop vbpr --modality image", ["modality image"]),
     ],
 )
-def test_each_kind_of_deletion_can_be_tuned_for(run, drawn, monkeypatch, tmp_path, command, words, phrases):
+def test_each_kind_of_deletion_can_be_tuned_for(run, uniform_trials, monkeypatch, tmp_path, command, words, phrases):
     assert command in SUBJECTS
     monkeypatch.chdir(tmp_path)
     done = run("tune", command, *words.split(), "--dry-run")
@@ -103,7 +91,7 @@ def test_each_command_says_what_is_made_large(run, command):
     ],
 )
 def test_what_cannot_be_tuned_ends_in_a_sentence_and_writes_nothing(
-    run, drawn, monkeypatch, tmp_path, shop, ratings, words, code, phrase
+    run, uniform_trials, monkeypatch, tmp_path, shop, ratings, words, code, phrase
 ):
     monkeypatch.chdir(tmp_path)
     done = run("tune", *words.format(shop=shop, ratings=" ".join(ratings)).split())

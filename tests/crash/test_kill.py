@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import random
 import subprocess
@@ -17,12 +16,9 @@ ROOT = CHILD.parents[2]
 
 
 @pytest.fixture(scope="module")
-def child():
+def child(module_at):
     """The child's module, to run it here."""
-    spec = importlib.util.spec_from_file_location("crash_child", CHILD)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_at(CHILD)
 
 
 def kill(what: str, folder: Path, epoch: int, wait: float) -> int:

@@ -54,20 +54,21 @@ def state(model: Model) -> dict[str, np.ndarray]:
     return {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
 
 
-def unlearned_on_both(far, original: Model, full: Task, gone: gf.Deletion, method) -> None:
-    """Assert that a method computes on another device what it does on the CPU, and that this is not the original."""
+def other_than_on_the_cpu(far, original: Model, full: Task, gone: gf.Deletion, method) -> list[str]:
+    """Return what a method does otherwise on another device than on the CPU; doing nothing is wrong, too."""
     here, there = (unlearn(original, full, gone, method, device=device) for device in ("cpu", far))
-    assert {value.device.type for value in there.model.state_dict().values()} == {far}
-    assert here.parameter_change > 1e-4
-    close(there.model, here.model)
+    elsewhere = {value.device.type for value in there.model.state_dict().values()} - {far}
+    faults = [f"{method.name}: tensors on {place}" for place in elsewhere]
+    faults += [] if here.parameter_change > 1e-4 else [f"{method.name}: the model did not change"]
+    return faults + differing(there.model, here.model)
 
 
-def close(ours: Model, theirs: Model, rtol: float = 1e-3, atol: float = 1e-4) -> None:
-    """Assert that two models have weights that differ by rounding alone."""
+def differing(ours: Model, theirs: Model, rtol: float = 1e-3, atol: float = 1e-4) -> list[str]:
+    """Return the names of the weights in which two models differ by more than rounding, or that one has alone."""
     mine, other = state(ours), state(theirs)
-    assert list(mine) == list(other)
-    for name, value in mine.items():
-        np.testing.assert_allclose(value, other[name], rtol, atol, err_msg=name)
+    shared = [name for name in mine if name in other]
+    apart = [name for name in shared if not np.allclose(mine[name], other[name], rtol, atol, equal_nan=True)]
+    return sorted(set(mine) ^ set(other)) + apart
 
 
 @pytest.mark.parametrize(("backbone", "task"), CASES)
@@ -75,7 +76,7 @@ def test_every_backbone_trains_to_what_the_cpu_gives(backbone, task, far):
     here = trained(backbone, task, "cpu")
     there = trained(backbone, task, far)
     assert {value.device.type for value in there.parameters()} == {far}
-    close(there, here)
+    assert differing(there, here) == []
     graph = task_of(task).graph
     assert there.embed(graph).device.type == far
     np.testing.assert_allclose(there.embed(graph).cpu(), here.embed(graph), 1e-3, 1e-4)
@@ -98,7 +99,7 @@ def test_every_method_forgets_as_on_the_cpu(name, task, far):
     there = unlearn(original, full, gone, short(name), device=far)
     assert {value.device.type for value in there.model.state_dict().values()} == {far}
     assert {key: value.tobytes() for key, value in state(original).items()} == before
-    close(there.model, here.model)
+    assert differing(there.model, here.model) == []
     assert there.parameter_change == pytest.approx(here.parameter_change, rel=1e-2)
     assert there.receipt()["device"] == far and "device" not in here.receipt()
 
@@ -107,21 +108,21 @@ def test_the_edge_probability_objective(far):
     original, full = trained("gcn", "link", "cpu"), task_of("link")
     gone = gf.sample_deletion(full, edges=0.01, seed=1)
     method = methods().get("gnndelete", epochs=2, objective="edge_probability")
-    unlearned_on_both(far, original, full, gone, method)
+    assert other_than_on_the_cpu(far, original, full, gone, method) == []
 
 
 @pytest.mark.parametrize("settings", [{"scope": "local", "sample": 50}, {"knowledge": "feature"}])
 def test_other_ways_to_distil(settings, far):
     original, full = trained("gcn", "link", "cpu"), task_of("link")
     gone = gf.sample_deletion(full, edges=0.01, seed=1)
-    unlearned_on_both(far, original, full, gone, methods().get("d2dgn", epochs=2, **settings))
+    assert other_than_on_the_cpu(far, original, full, gone, methods().get("d2dgn", epochs=2, **settings)) == []
 
 
 def test_classes_are_forgotten_as_on_the_cpu(far):
     original, full = trained("gat", "node", "cpu"), task_of("node")
     gone = gf.Deletion(classes=[0])
     for method in (methods().get("d2dgn", epochs=2), methods().get("gnndelete", epochs=2)):
-        unlearned_on_both(far, original, full, gone, method)
+        assert other_than_on_the_cpu(far, original, full, gone, method) == []
 
 
 @pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter:UserWarning")

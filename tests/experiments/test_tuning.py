@@ -13,20 +13,9 @@ from graphforget.experiments.tuning import Search, run_search
 from graphforget.tasks.link import LinkPrediction
 from graphforget.unlearning.specs import parse_method
 
+pytestmark = pytest.mark.usefixtures("uniform_trials")
 METHOD = "d2dgn:epochs=4"
 DECIDED = ("number", "label", "fields", "utility", "forgotten", "gap", "score", "error")
-
-
-@pytest.fixture(autouse=True)
-def drawn(monkeypatch):
-    """Draw fields uniformly in place of optuna, which need not be installed; `test_tuning_sampler` has optuna's."""
-
-    def draw(axes, told, stream):
-        del told
-        return {axis.name: axis.value(float(u)) for axis, u in zip(axes, stream.uniform(len(axes)), strict=True)}
-
-    monkeypatch.setattr("graphforget.experiments.tuning.suggested", draw)
-    monkeypatch.setattr("graphforget.experiments.tuning.optuna", lambda: None)
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ LISTS = {
 @pytest.mark.parametrize("case", LISTS)
 def test_adjacency_lists(refuse_load, case):
     files, words = LISTS[case]
-    refuse_load(files, "", {}, DataError, words)
+    assert not refuse_load(files, "", {}, DataError, words)
 
 
 IDS = {
@@ -81,7 +81,7 @@ IDS = {
 @pytest.mark.parametrize("case", IDS)
 def test_lists_of_ids(refuse_load, case):
     files, words = IDS[case]
-    refuse_load(GOOD | files, "", {"ids": "original"}, DataError, words)
+    assert not refuse_load(GOOD | files, "", {"ids": "original"}, DataError, words)
 
 
 TABLES = {
@@ -132,7 +132,7 @@ TABLES = {
 @pytest.mark.parametrize("case", TABLES)
 def test_tables(refuse_load, case):
     text, options, words = TABLES[case]
-    refuse_load({"r.csv": text}, "r.csv", options, DataError, words)
+    assert not refuse_load({"r.csv": text}, "r.csv", options, DataError, words)
 
 
 ARRAYS: dict[str, tuple[Any, list[str]]] = {
@@ -151,38 +151,40 @@ def test_features(refuse_load, tmp_path, case, as_file):
     values, words = ARRAYS[case]
     np.save(tmp_path / "x.npy", values)
     given = {"image": "@x.npy" if as_file else values}
-    refuse_load(GOOD, "", {"modalities": given}, DataError, " | ".join([*words, "x.npy" if as_file else "'image'"]))
+    assert not refuse_load(
+        GOOD, "", {"modalities": given}, DataError, " | ".join([*words, "x.npy" if as_file else "'image'"])
+    )
 
 
 def test_features_that_are_too_many(refuse_load, monkeypatch):
     monkeypatch.setattr(item_features, "MAX_VALUES", 10)
-    refuse_load(GOOD, "", {"modalities": {"image": np.ones((3, 4))}}, DataError, "more than 10 values")
+    assert not refuse_load(GOOD, "", {"modalities": {"image": np.ones((3, 4))}}, DataError, "more than 10 values")
 
 
 def test_rows_beside_text_ids(refuse_load):
     files, options = {"r.csv": "user,item\n1,a\n2,b\n"}, {"modalities": {"image": np.ones((2, 2))}}
-    refuse_load(files, "r.csv", options, DataError, "text item ids | CSV with an id column")
+    assert not refuse_load(files, "r.csv", options, DataError, "text item ids | CSV with an id column")
 
 
 def test_rows_beside_larger_ids(refuse_load):
     words = "2 rows stand for items 0 to 1 | an item 10 | CSV with an id column"
-    refuse_load({"r.csv": TABLE}, "r.csv", {"modalities": {"image": np.ones((2, 2))}}, DataError, words)
+    assert not refuse_load({"r.csv": TABLE}, "r.csv", {"modalities": {"image": np.ones((2, 2))}}, DataError, words)
 
 
 def test_more_rows_than_items_of_a_knowledge_graph(refuse_load):
     files, options = GOOD | {"kg_final.txt": "0 0 4\n"}, {"modalities": {"image": np.ones((4, 2))}}
-    refuse_load(files, "", options, DataError, "4 rows | counts 3 items | one row for each item")
+    assert not refuse_load(files, "", options, DataError, "4 rows | counts 3 items | one row for each item")
 
 
 def test_modalities_of_different_length(refuse_load):
     options = {"modalities": {"image": np.ones((4, 2)), "text": np.ones((3, 2))}}
-    refuse_load(GOOD, "", options, DataError, "'text' for 4 items")
+    assert not refuse_load(GOOD, "", options, DataError, "'text' for 4 items")
 
 
 def test_a_modality_given_twice(refuse_load, tmp_path):
     np.save(tmp_path / "image_feat.npy", np.ones((3, 2)))
     options = {"modalities": {"image": np.ones((3, 2))}}
-    refuse_load(GOOD, "", options, UsageError, "'image' was found at | image_feat.npy | Leave it out")
+    assert not refuse_load(GOOD, "", options, UsageError, "'image' was found at | image_feat.npy | Leave it out")
 
 
 def zipped(*members: tuple[str, bytes]) -> bytes:
@@ -208,18 +210,18 @@ ZIPS: dict[str, tuple[bytes, list[str]]] = {
 def test_zipped_facts(refuse_load, monkeypatch, case):
     monkeypatch.setattr(integer_triples, "MAX_UNPACKED", 1 << 20)
     data, words = ZIPS[case]
-    refuse_load(GOOD | {"kg_final.zip": data}, "", {}, DataError, " | ".join(["kg_final.zip", *words]))
+    assert not refuse_load(GOOD | {"kg_final.zip": data}, "", {}, DataError, " | ".join(["kg_final.zip", *words]))
 
 
 def test_a_damaged_member(refuse_load):
     data = bytearray(zipped(("a.txt", b"0 0 1\n" * 9999)))
     data[40:60] = b"\xff" * 20
-    refuse_load(GOOD | {"kg_final.zip": bytes(data)}, "", {}, DataError, "kg_final.zip | not a readable")
+    assert not refuse_load(GOOD | {"kg_final.zip": bytes(data)}, "", {}, DataError, "kg_final.zip | not a readable")
 
 
 def test_a_text_that_is_too_large(refuse_load, monkeypatch):
     monkeypatch.setattr(numbers, "MAX_TEXT", 5)
-    refuse_load(GOOD, "", {}, DataError, "train.txt | at most 5 are read | Divide the file")
+    assert not refuse_load(GOOD, "", {}, DataError, "train.txt | at most 5 are read | Divide the file")
 
 
 MATRICES: dict[str, tuple[Any, dict, str]] = {
@@ -238,22 +240,24 @@ MATRICES: dict[str, tuple[Any, dict, str]] = {
 def test_matrices(refused, tmp_path, case):
     matrix, options, words = MATRICES[case]
     sp.save_npz(tmp_path / "m.npz", matrix)
-    refused(tmp_path, lambda: load(tmp_path / "m.npz", **options), DataError, ["m.npz", *words.split(" | ")])
+    assert not refused(tmp_path, lambda: load(tmp_path / "m.npz", **options), DataError, ["m.npz", *words.split(" | ")])
 
 
 def test_matrices_of_different_shape(refused, tmp_path):
     sp.save_npz(tmp_path / "a.npz", sp.csr_array(np.eye(3, 4)))
     sp.save_npz(tmp_path / "b.npz", sp.csr_array(np.eye(3, 5)))
     action = lambda: load(tmp_path / "a.npz", parts={"test": tmp_path / "b.npz"})  # noqa: E731
-    refused(tmp_path, action, DataError, "a.npz | train 3 x 4, test 3 x 5 | must agree".split(" | "))
+    assert not refused(tmp_path, action, DataError, "a.npz | train 3 x 4, test 3 x 5 | must agree".split(" | "))
 
 
 def test_a_matrix_of_objects(refused, tmp_path):
     parts = {"indices": [0], "indptr": [0, 1], "shape": [1, 2], "format": np.array(b"csr")}
     np.savez(tmp_path / "m.npz", data=np.array([None], dtype=object), **parts)
-    refused(tmp_path, lambda: load(tmp_path / "m.npz"), DataError, "m.npz | 'data' | Python objects".split(" | "))
+    assert not refused(
+        tmp_path, lambda: load(tmp_path / "m.npz"), DataError, "m.npz | 'data' | Python objects".split(" | ")
+    )
 
 
 def test_options_of_interactions_for_a_named_graph(refused, tmp_path):
     words = ["'core' is for interactions", "sample-citations is a graph"]
-    refused(tmp_path, lambda: load("sample-citations", core=5), UsageError, words)
+    assert not refused(tmp_path, lambda: load("sample-citations", core=5), UsageError, words)

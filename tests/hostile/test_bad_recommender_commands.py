@@ -191,7 +191,7 @@ CASES = [
 
 @pytest.mark.parametrize(("line", "code", "names", "remedy"), CASES, ids=[case[0][:70] for case in CASES])
 def test_a_bad_command_ends_in_a_sentence_and_writes_nothing(refuse_command, files, line, code, names, remedy):
-    refuse_command(files, line, code, names, remedy)
+    assert not refuse_command(files, line, code, names, remedy)
 
 
 def test_a_user_named_twice_counts_once(files, ask):

@@ -46,7 +46,7 @@ FILES: dict[str, tuple[str, str, list[str]]] = {
 def test_files(refused, tmp_path, case):
     name, text, words = FILES[case]
     (tmp_path / name).write_text(text)
-    refused(tmp_path, lambda: Deletion.read(tmp_path / name), DataError, [name, *words])
+    assert not refused(tmp_path, lambda: Deletion.read(tmp_path / name), DataError, [name, *words])
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def test_files(refused, tmp_path, case):
     ],
 )
 def test_values(refused, tmp_path, parts, words):
-    refused(tmp_path, lambda: Deletion(**parts), UsageError, ["Deletion", *words])
+    assert not refused(tmp_path, lambda: Deletion(**parts), UsageError, ["Deletion", *words])
 
 
 def test_ids_that_a_csv_would_lose(refused, tmp_path):
     gone = Deletion(interactions=[("ann", " a")])
-    refused(tmp_path, lambda: gone.write(tmp_path / "gone.csv"), UsageError, ["' a'", ".json"])
+    assert not refused(tmp_path, lambda: gone.write(tmp_path / "gone.csv"), UsageError, ["' a'", ".json"])
 
 
 def shop(**changes) -> Interactions:
@@ -130,7 +130,7 @@ def shop(**changes) -> Interactions:
     ],
 )
 def test_what_is_not_in_the_interactions(refused, tmp_path, gone, words):
-    refused(tmp_path, lambda: gone.resolve(shop()), DataError, words)
+    assert not refused(tmp_path, lambda: gone.resolve(shop()), DataError, words)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_what_is_not_in_the_interactions(refused, tmp_path, gone, words):
 )
 def test_what_is_not_in_plain_interactions(refused, tmp_path, gone, words):
     plain = shop(user_ids=None, item_ids=None, triples=None, modalities=None, name="plain")
-    refused(tmp_path, lambda: gone.resolve(plain), DataError, ["plain", *words])
+    assert not refused(tmp_path, lambda: gone.resolve(plain), DataError, ["plain", *words])
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_what_is_not_in_plain_interactions(refused, tmp_path, gone, words):
     ],
 )
 def test_kinds_that_interactions_do_not_serve(refused, tmp_path, gone, words):
-    refused(tmp_path, lambda: gone.resolve(shop()), UnsupportedError, words)
+    assert not refused(tmp_path, lambda: gone.resolve(shop()), UnsupportedError, words)
 
 
 @pytest.mark.parametrize("kind", ["users", "items", "interactions", "triples", "modalities"])
@@ -172,41 +172,49 @@ def test_kinds_that_a_graph_does_not_serve(refused, tmp_path, kind):
     value = {"interactions": (0, 1), "triples": (0, 1, 2), "modalities": ("image", 0)}.get(kind, 0)
     graph = Graph.build(3, np.array([[0, 1], [1, 2]]), name="plain")
     gone = Deletion(**{kind: [value]})
-    refused(tmp_path, lambda: gone.resolve(graph), UnsupportedError, [f"names {kind}", "'plain' holds nodes and edges"])
+    assert not refused(
+        tmp_path, lambda: gone.resolve(graph), UnsupportedError, [f"names {kind}", "'plain' holds nodes and edges"]
+    )
 
 
 def test_a_table_of_pairs_under_a_foreign_header(refused, tmp_path):
     path = tmp_path / "gone.csv"
     path.write_text("userId,movieId\n0,1\n5,1\n")
-    refused(tmp_path, lambda: Deletion.read(path, shop()), UnsupportedError, ["names edges", "the header user,item"])
+    assert not refused(
+        tmp_path, lambda: Deletion.read(path, shop()), UnsupportedError, ["names edges", "the header user,item"]
+    )
     path.write_text("userId,movieId\n0,0\n")
-    refused(tmp_path, lambda: Deletion.read(path), DataError, ["joins a node to itself", "the header user,item"])
+    assert not refused(
+        tmp_path, lambda: Deletion.read(path), DataError, ["joins a node to itself", "the header user,item"]
+    )
 
 
 def test_columns_that_are_not_there(refused, tmp_path):
     path, columns = tmp_path / "gone.csv", {"user": "userId", "item": "movieId"}
     path.write_text("user_id,movie_id\n0,0\n")
     words = ["gone.csv line 1", "userId, movieId", "user_id, movie_id", "Did you mean 'userId'?"]
-    refused(tmp_path, lambda: Deletion.read(path, columns=columns), DataError, words)
+    assert not refused(tmp_path, lambda: Deletion.read(path, columns=columns), DataError, words)
     path.write_text("userId,film\n0,0\n")
-    refused(tmp_path, lambda: Deletion.read(path, columns=columns), DataError, ["a list of users has one", "'film'"])
+    assert not refused(
+        tmp_path, lambda: Deletion.read(path, columns=columns), DataError, ["a list of users has one", "'film'"]
+    )
 
 
 def test_a_renamed_column_that_is_not_the_first(refused, tmp_path):
     path, columns = tmp_path / "gone.csv", {"user": "userId", "item": "movieId", "rating": "stars"}
     path.write_text("stars,userId\n5,0\n")
     words = ["gone.csv line 1", "a list of users has one column", "'stars' beside it", "the header user,item"]
-    refused(tmp_path, lambda: Deletion.read(path, columns=columns), DataError, words)
+    assert not refused(tmp_path, lambda: Deletion.read(path, columns=columns), DataError, words)
     path.write_text("stars,film\n5,0\n")
     words = ["stars, film name nothing to delete", "the columns called userId, movieId."]
-    refused(tmp_path, lambda: Deletion.read(path, columns=columns), DataError, words)
+    assert not refused(tmp_path, lambda: Deletion.read(path, columns=columns), DataError, words)
     path.write_text("by,x\n5,0\n")
     words = ["by, x name nothing to delete", "head,relation,tail"]
-    refused(tmp_path, lambda: Deletion.read(path, columns={"head": "by"}), DataError, words)
+    assert not refused(tmp_path, lambda: Deletion.read(path, columns={"head": "by"}), DataError, words)
 
 
 @pytest.mark.parametrize("file", ["gone.csv", "gone.json"])
 def test_a_role_of_columns_that_does_not_exist(refused, tmp_path, file):
     Deletion(users=[1]).write(tmp_path / file)
     words = ["columns: Unknown role 'usr'", "Did you mean 'user'?"]
-    refused(tmp_path, lambda: Deletion.read(tmp_path / file, columns={"usr": "userId"}), UsageError, words)
+    assert not refused(tmp_path, lambda: Deletion.read(tmp_path / file, columns={"usr": "userId"}), UsageError, words)

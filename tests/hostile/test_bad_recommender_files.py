@@ -159,7 +159,7 @@ FILES = {
 @pytest.mark.parametrize("case", FILES)
 def test_files(refuse_load, case):
     files, name, options, words = FILES[case]
-    refuse_load(files, name, options, DataError, words)
+    assert not refuse_load(files, name, options, DataError, words)
 
 
 USAGE = {
@@ -262,4 +262,4 @@ USAGE = {
 @pytest.mark.parametrize("case", USAGE)
 def test_options(refuse_load, case):
     files, name, options, words = USAGE[case]
-    refuse_load(files, name, options, UsageError, words)
+    assert not refuse_load(files, name, options, UsageError, words)

@@ -50,15 +50,17 @@ def test_files(refused, tmp_path, case):
     name, text, words = FILES[case]
     path = tmp_path / name
     path.write_bytes(text.encode(errors="surrogateescape"))
-    refused(tmp_path, lambda: Deletion.read(path), DataError, [name, *words])
+    assert not refused(tmp_path, lambda: Deletion.read(path), DataError, [name, *words])
 
 
 def test_a_missing_file(refused, tmp_path):
-    refused(tmp_path, lambda: Deletion.read(tmp_path / "gone.json"), DataError, ["gone.json", "no such file"])
+    assert not refused(
+        tmp_path, lambda: Deletion.read(tmp_path / "gone.json"), DataError, ["gone.json", "no such file"]
+    )
 
 
 def test_an_unknown_ending(refused, tmp_path):
-    refused(tmp_path, lambda: Deletion.read(tmp_path / "gone.xml"), UsageError, ["gone.xml", ".json, .csv"])
+    assert not refused(tmp_path, lambda: Deletion.read(tmp_path / "gone.xml"), UsageError, ["gone.xml", ".json, .csv"])
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_an_unknown_ending(refused, tmp_path):
     [([" a"], "gone.csv"), (["a\nb"], "gone.csv"), (["a"], "gone.xml"), (["a"], "gone")],
 )
 def test_what_is_not_written(refused, tmp_path, ids, name):
-    refused(tmp_path, lambda: Deletion(nodes=ids).write(tmp_path / name), UsageError, [".json"])
+    assert not refused(tmp_path, lambda: Deletion(nodes=ids).write(tmp_path / name), UsageError, [".json"])
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,7 @@ def test_what_is_not_written(refused, tmp_path, ids, name):
     ],
 )
 def test_values(refused, tmp_path, parts, words):
-    refused(tmp_path, lambda: Deletion(**parts), UsageError, ["Deletion", *words])
+    assert not refused(tmp_path, lambda: Deletion(**parts), UsageError, ["Deletion", *words])
 
 
 @pytest.fixture
@@ -113,7 +115,7 @@ def people() -> Graph:
     ],
 )
 def test_what_is_not_in_the_graph(refused, tmp_path, people, gone, words):
-    refused(tmp_path, lambda: gone.resolve(people), DataError, words)
+    assert not refused(tmp_path, lambda: gone.resolve(people), DataError, words)
 
 
 @pytest.mark.parametrize(
@@ -129,9 +131,11 @@ def test_what_is_not_in_the_graph(refused, tmp_path, people, gone, words):
 )
 def test_what_is_not_in_a_graph_without_ids(refused, tmp_path, gone, words):
     plain = Graph.build(3, np.array([[0, 1], [1, 2]]), name="plain")
-    refused(tmp_path, lambda: gone.resolve(plain), DataError, ["plain", *words])
+    assert not refused(tmp_path, lambda: gone.resolve(plain), DataError, ["plain", *words])
 
 
 def test_an_edge_of_a_graph_without_edges(refused, tmp_path):
     lonely = Graph.build(3, np.zeros((2, 0), dtype=np.int64), name="lonely")
-    refused(tmp_path, lambda: Deletion(edges=[(0, 1)]).resolve(lonely), DataError, ["lonely", "no edge between"])
+    assert not refused(
+        tmp_path, lambda: Deletion(edges=[(0, 1)]).resolve(lonely), DataError, ["lonely", "no edge between"]
+    )

@@ -76,7 +76,7 @@ def test_matrices(refused, tmp_path, monkeypatch, case, folder):
     path = tmp_path / "trnMat.pkl"
     path.write_bytes(value if isinstance(value, bytes) else pickle.dumps(value))
     wanted = ["trnMat.pkl", *words.split(" | ")]
-    refused(tmp_path, lambda: load(tmp_path if folder else path), DataError, wanted)
+    assert not refused(tmp_path, lambda: load(tmp_path if folder else path), DataError, wanted)
     assert not Path(FLAG).exists()
 
 
@@ -84,7 +84,7 @@ def test_parts_of_different_shape(refused, tmp_path):
     for name, shape in (("trnMat", (3, 4)), ("tstMat", (3, 5))):
         (tmp_path / f"{name}.pkl").write_bytes(pickle.dumps(sp.coo_matrix(np.eye(*shape))))
     words = ["trnMat.pkl", "train 3 x 4, test 3 x 5", "must agree"]
-    refused(tmp_path, lambda: load(tmp_path), DataError, words)
+    assert not refused(tmp_path, lambda: load(tmp_path), DataError, words)
 
 
 DICTS: dict[str, tuple[Any, str]] = {
@@ -118,7 +118,7 @@ def test_dicts_of_lists(refused, tmp_path, monkeypatch, case):
         path.write_bytes(value)
     else:
         np.save(path, value, allow_pickle=True)
-    refused(tmp_path, lambda: load(path), DataError, ["pos_dict.npy", *words.split(" | ")])
+    assert not refused(tmp_path, lambda: load(path), DataError, ["pos_dict.npy", *words.split(" | ")])
     assert not Path(FLAG).exists()
 
 
@@ -126,4 +126,4 @@ def test_a_dict_that_is_cut_short(refused, tmp_path):
     path = tmp_path / "pos_dict.npy"
     np.save(path, {1: [2, 3]})
     path.write_bytes(path.read_bytes()[:-4])
-    refused(tmp_path, lambda: load(path), DataError, ["pos_dict.npy", "not a readable array file"])
+    assert not refused(tmp_path, lambda: load(path), DataError, ["pos_dict.npy", "not a readable array file"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import socket
@@ -24,12 +23,9 @@ ROOT = CHILD.parents[2]
 
 
 @pytest.fixture(scope="module")
-def child():
+def child(module_at):
     """The child's module, to run it here."""
-    spec = importlib.util.spec_from_file_location("training_worker", CHILD)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_at(CHILD)
 
 
 @pytest.fixture(scope="module")
