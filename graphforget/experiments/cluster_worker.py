@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from pathlib import Path
 from platform import node
 from typing import Any
 
-from graphforget._core.errors import GraphforgetError
+from graphforget._core.errors import GraphforgetError, UsageError
 from graphforget._core.files import atomic_folder, atomic_write, file_lock
 from graphforget._core.memory import PeakMemory
 from graphforget.experiments.events import Event, silent
@@ -100,8 +101,16 @@ def carry_out(order: Order) -> Answer | GraphforgetError:
 
 
 def place_of(store: str) -> Path:
-    """Return the folder of this machine for what belongs to a store."""
-    return Path(tempfile.gettempdir()) / f"graphforget-ray-{os.getuid()}" / store
+    """Return the folder of this machine for what belongs to a store: below a folder of this user's alone.
+
+    Raises UsageError where another user made that folder, or can write to it: its models would be taken for ours.
+    """
+    mine = Path(tempfile.gettempdir()) / f"graphforget-ray-{os.getuid()}"
+    mine.mkdir(mode=0o700, exist_ok=True)
+    facts = mine.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o022:
+        raise UsageError(f"{mine} is not a folder of this user's alone. Remove it, or set $TMPDIR to another place.")
+    return mine / store
 
 
 def clean(store: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -34,6 +35,14 @@ class Trial:
     seconds: float = 0.0
     error: str = ""
 
+    def check(self) -> None:
+        """Raise ValueError unless texts are texts and numbers finite numbers, as in a file that nobody has edited."""
+        numbers = [*self.fields.values(), self.seconds]
+        numbers += [one for one in (self.utility, self.forgotten, self.gap, self.score) if one is not None]
+        kinds = {type(one) for one in numbers} - {int, float}
+        if kinds or not all(map(math.isfinite, numbers)) or not isinstance(self.label, str):
+            raise ValueError(f"trial {self.number!r} holds what is no finite number")
+
 
 @dataclass
 class Journal:
@@ -61,9 +70,11 @@ class Journal:
                 raise ValueError(f"format {found['format']!r}, digest {found['digest']!r}")
             self.references = [Trial(**one) for one in found["references"]]
             self.trials = [Trial(**one) for one in found["trials"]]
+            for trial in (*self.references, *self.trials):
+                trial.check()
             if [trial.number for trial in self.trials] != list(range(len(self.trials))):
                 raise ValueError("the trials are not numbered from 0")
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DataError(
                 f"{self.file}: not the journal of this search ({error!r}). Move it away, or name another --out."
             ) from error

@@ -53,6 +53,19 @@ def store(tmp_path, monkeypatch) -> Iterator[str]:
     assert not place_of("store").exists()
 
 
+@pytest.mark.parametrize("made", ["for others to write", "a link"])
+def test_a_folder_that_others_may_write_to_is_not_used(tmp_path, monkeypatch, made):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    place = tmp_path / f"graphforget-ray-{os.getuid()}"
+    if made == "a link":
+        place.symlink_to(tmp_path)
+    else:
+        place.mkdir()
+        place.chmod(0o777)
+    with pytest.raises(UsageError, match="not a folder of this user's alone.*TMPDIR"):
+        place_of("store")
+
+
 def order(unit: Unit, store: str, told: list) -> Order:
     """Return an order whose events come into a list."""
     ear = SimpleNamespace(tell=SimpleNamespace(remote=lambda name, event: told.append((name, event))))

@@ -130,7 +130,11 @@ def test_what_cannot_be_is_refused_before_anything_is_written(search, tmp_path):
 def test_a_journal_of_something_else_is_refused(search):
     journal = run_search(search(1))
     found = json.loads(journal.file.read_text())
-    for broken in ({**found, "digest": "x"}, {**found, "trials": found["trials"][1:]}, {"trials": []}, []):
+    first, second = found["trials"]
+    edited = [
+        {**found, "trials": [first, second | change]} for change in ({"score": "x"}, {"fields": [1]}, {"label": 3})
+    ]
+    for broken in ({**found, "digest": "x"}, {**found, "trials": found["trials"][1:]}, {"trials": []}, [], *edited):
         journal.file.write_text(json.dumps(broken))
         with pytest.raises(DataError, match="not the journal of this search"):
             run_search(search(1))
