@@ -17,8 +17,9 @@ from graphforget.cli.doctor import doctor
 from graphforget.cli.listing import show
 from graphforget.cli.models import recommend, train, unlearn
 from graphforget.cli.recommender_deletions import interactions, items, modality, triples, users, users_and_items
-from graphforget.cli.reproducing import reproduce, resume, status, table, verify
+from graphforget.cli.reproducing import reproduce, resume, status
 from graphforget.cli.results import plot, report
+from graphforget.cli.tables import table, verify
 from graphforget.cli.tuning import tune
 from graphforget.cli.words import in_cli_words
 

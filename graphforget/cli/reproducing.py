@@ -1,9 +1,10 @@
-"""The commands around published tables: reproduce, status, resume, table, verify."""
+"""The commands that run published tables: reproduce, status, resume."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -38,16 +39,21 @@ Only = Annotated[
     ),
 ]
 Seeds = Annotated[str | None, Parameter(help="Other seeds than the table's, as 42,21.")]
-Fields = Annotated[str, Parameter(help="Fields, as dataset,fraction,method; empty for none.")]
-Metrics = Annotated[str, Parameter(help="Metrics, as test_auc,forgotten_auc; by default those of short tables.")]
-Test = Annotated[
-    Literal["wilcoxon", "t", "none"], Parameter(help="Paired test over seeds that best and second best must pass.")
-]
-OwnGrid = Annotated[Path | None, Parameter(help="The .toml that the file was made from, if it is one of your own.")]
-Kept = Annotated[
-    Path | None, Parameter(help="Folder that keeps what is computed, new or of an earlier verify; else nothing is.")
-]
 Json = Annotated[bool, Flag, Parameter(help="Print JSON on stdout and nothing else.")]
+
+
+@dataclass(frozen=True)
+class How:
+    """How tables are run: the options of the same names."""
+
+    data_dir: Path | None
+    out: Path
+    jobs: int
+    threads: int | None
+    ray: str | None
+    resume: bool
+    dry_run: bool
+    json: bool
 
 
 def reproduce(
@@ -72,19 +78,17 @@ def reproduce(
     from graphforget.experiments.published import find_preset
 
     check_ray(ray, jobs)
+    how = How(data_dir, out, jobs, threads, ray, resume, dry_run, json)
     if name != ALL:
-        preset = _part(find_preset(name), only, seeds)
-        return _reproduce(preset, data_dir, out, jobs, threads, ray, resume, dry_run, json)
+        return _reproduce(_part(find_preset(name), only, seeds), how)
     if only or seeds:
         raise UsageError("--only and --seeds choose a part of one table. Name one, or leave them out.")
     if json:
         raise UsageError("--json prints one table. Name one, or leave --json out.")
-    return _reproduce_all(data_dir, out, jobs, threads, ray, resume, dry_run)
+    return _reproduce_all(how)
 
 
-def _reproduce_all(
-    data_dir: Path | None, out: Path, jobs: int, threads: int | None, ray: str | None, resume: bool, dry_run: bool
-) -> int:
+def _reproduce_all(how: How) -> int:
     """Run every table whose data are there; one that cannot be run is told, and the others go on.
 
     Returns the code of the first error, or 0. Raises Interrupted.
@@ -93,12 +97,12 @@ def _reproduce_all(
 
     codes = []
     for preset in presets().values():
-        grids, absent = preset.at_hand(text(data_dir))
+        grids, absent = preset.at_hand(text(how.data_dir))
         if not grids:
             say(f"{preset.name} is left out: {_missing(absent)}")
             continue
         try:
-            codes.append(_reproduce(preset, data_dir, out, jobs, threads, ray, resume, dry_run, False))
+            codes.append(_reproduce(preset, how))
         except Interrupted:
             raise
         except GraphforgetError as error:
@@ -124,28 +128,18 @@ def _missing(absent: dict[str, list[str]]) -> str:
     return missing_sentence(absent)
 
 
-def _reproduce(
-    preset: Preset,
-    data_dir: Path | None,
-    out: Path,
-    jobs: int,
-    threads: int | None,
-    ray: str | None,
-    resume: bool,
-    dry_run: bool,
-    json: bool,
-) -> int:
+def _reproduce(preset: Preset, how: How) -> int:
     from graphforget.experiments.reproduce import carry_out, prepare_reproduction
 
-    with shown(quiet=json, total=1) as listen:
-        plan = prepare_reproduction(preset, out, text(data_dir), listen)
-    if plan.absent and not json:
+    with shown(quiet=how.json, total=1) as listen:
+        plan = prepare_reproduction(preset, how.out, text(how.data_dir), listen)
+    if plan.absent and not how.json:
         say(f"left out: {_missing(plan.absent)}")
-    if dry_run:
-        return _dry_run(plan, json)
-    with shown(quiet=json, total=len(plan.left())) as listen:
-        file = carry_out(plan, listen, jobs=jobs, threads=threads, resume=resume, ray=ray)
-    return _print_reproduction(plan, file, json)
+    if how.dry_run:
+        return _dry_run(plan, how.json)
+    with shown(quiet=how.json, total=len(plan.left())) as listen:
+        file = carry_out(plan, listen, jobs=how.jobs, threads=how.threads, resume=how.resume, ray=how.ray)
+    return _print_reproduction(plan, file, how.json)
 
 
 def _dry_run(plan: Reproduction, json: bool) -> int:
@@ -229,73 +223,4 @@ def resume(
     check_ray(ray, jobs)
     preset, place = find_record(store, name)
     folder = data_dir if data_dir is not None or place is None else Path(place)
-    return _reproduce(preset, folder, store, jobs, threads, ray, True, False, json)
-
-
-def table(
-    place: Annotated[Path, Parameter(help="Folder of runs, or a .csv that 'reproduce' wrote.")],
-    /,
-    *,
-    rows: Fields = "method",
-    cols: Fields = "dataset,deletion",
-    metric: Metrics = "",
-    format: Annotated[Literal["md", "latex", "csv", "html"], Parameter(help="How it is written.")] = "md",
-    test: Test = "wilcoxon",
-    published: Annotated[bool, Flag, Parameter(help="Print the published values beside ours, too.")] = False,
-) -> int:
-    """Print a table of many runs."""
-    from graphforget.experiments.comparison import compared
-    from graphforget.experiments.render import render, render_comparison
-    from graphforget.experiments.reproduce import presets_of
-    from graphforget.experiments.results import read_lines
-    from graphforget.experiments.tables import table_of
-
-    lines = read_lines(place)
-    made = table_of(lines, _names(rows), _names(cols), _names(metric), None if test == "none" else test)
-    print(render(made, format), end="")
-    shown_too = [preset for preset in presets_of(place, lines) if preset.published] if published else []
-    for preset in shown_too:
-        print("\n" + render_comparison(compared(preset, lines), format, preset.title, preset.ambiguities), end="")
-    if published and not shown_too:
-        say(f"{place}: nothing is published for these runs, as far as their tables say.")
-    return 0
-
-
-def _names(written: str) -> tuple[str, ...]:
-    return tuple(filter(None, (part.strip() for part in written.split(","))))
-
-
-def verify(
-    file: Annotated[Path, Parameter(help="A .csv that 'reproduce' wrote.")],
-    /,
-    *,
-    sample: Annotated[Whole, Parameter(help="How many cells are computed again.")] = 5,
-    seed: Annotated[Whole, Parameter(help="Which cells: decides the draw.")] = 0,
-    grid: OwnGrid = None,
-    data_dir: DataDir = None,
-    out: Kept = None,
-    jobs: Jobs = 1,
-    threads: Threads = None,
-    json: Json = False,
-) -> int:
-    """Compute some cells of a table again and compare them byte for byte; exit 5 when one differs."""
-    from graphforget.experiments.verify import Asked, verify_cells
-
-    with shown(quiet=json, total=sample) as listen:
-        asked = Asked(file, sample, seed, grid, text(data_dir), out)
-        found = verify_cells(asked, listen, jobs=jobs, threads=threads)
-    if json:
-        print_json([{**vars(one), "same": one.same} for one in found])
-    else:
-        for one in found:
-            print(one.sentence())
-    wrong = [one for one in found if not one.same]
-    if wrong:
-        raise Differs(f"{len(wrong)} of {len(found)} cells came out differently.")
-    return 0
-
-
-class Differs(GraphforgetError):
-    """A number that was computed again is another one."""
-
-    exit_code = 5
+    return _reproduce(preset, How(folder, store, jobs, threads, ray, True, False, json))
