@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,14 +33,19 @@ class Workers:
     def joined(cls, device: torch.device) -> Workers:
         """Return the workers that `torchrun` started, or this process alone.
 
-        The process group is made here unless it exists: gloo for models on the CPU, nccl on GPUs.
+        The process group is made here unless it exists: gloo for models on the CPU, nccl on GPUs. One made here is left
+        before Python ends: a thread of it that still runs then can abort the process.
         """
         import torch.distributed as dist
 
         if not dist.is_available() or not (dist.is_initialized() or int(os.environ.get("WORLD_SIZE", "1")) > 1):
             return ALONE
         if not dist.is_initialized():
+            # What an optimiser imports later would keep the group as a default argument, and its threads could not end.
+            from torch.distributed.nn import functional  # noqa: F401
+
             dist.init_process_group("gloo" if device.type == "cpu" else "nccl")
+            atexit.register(_leave_group)
         return cls(dist.get_rank(), dist.get_world_size())
 
     def part(self, size: int) -> tuple[int, int]:
@@ -83,6 +89,13 @@ class Workers:
 
 ALONE = Workers()
 """One process."""
+
+
+def _leave_group() -> None:
+    import torch.distributed as dist
+
+    if dist.is_initialized():  # unless its user has left it already
+        dist.destroy_process_group()
 
 
 def _summed(values: Tensor) -> Tensor:

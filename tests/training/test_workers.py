@@ -53,7 +53,9 @@ def pair(tmp_path_factory):
         for process in started:
             process.kill()
     assert [process.returncode for process in started] == [0, 0], told
-    return [json.loads((folder / f"{rank}.json").read_text(encoding="utf-8")) for rank in range(2)]
+    told = [json.loads((folder / f"{rank}.json").read_text(encoding="utf-8")) for rank in range(2)]
+    left = [json.loads((folder / f"{rank}.left.json").read_text(encoding="utf-8")) for rank in range(2)]
+    return [{**found, "left": gone} for found, gone in zip(told, left, strict=True)]
 
 
 @pytest.mark.parametrize("name", ["link", "node", "recommend"])
@@ -76,6 +78,10 @@ def test_all_take_the_metrics_of_the_first(pair):
 def test_a_checkpoint_that_not_all_of_them_see_is_refused(pair):
     for told in pair:
         assert "2 processes do not train the same: the checkpoint to go on from differs" in told["refused"]
+
+
+def test_the_threads_of_the_group_end_before_python_does(pair):
+    assert [told["left"] for told in pair] == [[True], [True]]
 
 
 def test_parts_cover_a_batch_once():

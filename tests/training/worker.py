@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import sys
+import weakref
 from pathlib import Path
 
 import torch
@@ -46,9 +48,15 @@ def other_checkpoint(folder: Path, rank: str) -> str:
     return "nothing"
 
 
+def write_left(group: list[weakref.ref], file: Path) -> None:
+    """Write, when Python ends, whether the process group with its threads has ended before."""
+    file.write_text(json.dumps([one() is None for one in group]), encoding="utf-8")
+
+
 def main(folder: Path, rank: str) -> None:
     """Train each run as one of two processes, with half of its batch, and write what came out."""
-    found = {}
+    found, group = {}, []
+    atexit.register(write_left, group, folder / f"{rank}.left.json")  # before the group's own, thus called after it
     for name in RUNS:
         backbone, task, recipe = parts(name)
         recipe["batch"] = -(-recipe["batch"] // 2)
@@ -56,6 +64,7 @@ def main(folder: Path, rank: str) -> None:
         model = train(backbone, task, checkpoint=checkpoint, **recipe)
         found[name] = {"history": model.provenance.history, "weights": weights_digest(model)}
     found["metrics"] = Workers.joined(torch.device("cpu")).of_first({"a": int(rank) + 0.1, "b": 1e300}, "cpu")
+    group.append(weakref.ref(torch.distributed.group.WORLD))
     found["refused"] = other_checkpoint(folder, rank)
     (folder / f"{rank}.json").write_text(json.dumps(found), encoding="utf-8")
 
