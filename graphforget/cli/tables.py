@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -72,11 +73,14 @@ def verify(
     json: Json = False,
 ) -> int:
     """Compute some cells of a table again and compare them byte for byte; exit 5 when one differs."""
-    from graphforget.experiments.verify import Asked, verify_cells
+    from graphforget.experiments.verify import Asked, verification
 
-    with shown(quiet=json, total=sample) as listen:
-        asked = Asked(file, sample, seed, grid, text(data_dir), out)
-        found = verify_cells(asked, listen, jobs=jobs, threads=threads)
+    with ExitStack() as stack:
+        with shown(quiet=json, total=1) as listen:
+            asked = Asked(file, sample, seed, grid, text(data_dir), out)
+            again = stack.enter_context(verification(asked, listen))
+        with shown(quiet=json, total=again.left) as listen:
+            found = again.carry_out(listen, jobs=jobs, threads=threads)
     if json:
         print_json([{**vars(one), "same": one.same} for one in found])
     else:

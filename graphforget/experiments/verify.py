@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from graphforget.evaluation.records import RUN_DEPENDENT
 from graphforget.experiments.events import Listen, silent
 from graphforget.experiments.farm import run_units
 from graphforget.experiments.published import Preset, presets, read_preset
-from graphforget.experiments.reproduce import prepare_reproduction, record_of
+from graphforget.experiments.reproduce import Reproduction, prepare_reproduction, record_of
 from graphforget.experiments.results import Line, read_lines
 from graphforget.experiments.units import Unit
 
@@ -69,8 +69,29 @@ class Asked:
     out: Path | None = None
 
 
-def verify_cells(asked: Asked, listen: Listen = silent, *, jobs: int = 1, threads: int | None = None) -> list[Verified]:
-    """Compute cells of a CSV file of `reproduce` again, in a store of their own, and compare them.
+@dataclass(frozen=True)
+class Verification:
+    """Cells that are computed again in a store of their own: `left` says what is to be run for them."""
+
+    cells: tuple[Line, ...]
+    plan: Reproduction
+
+    @property
+    def left(self) -> int:
+        """How many units are still to be computed."""
+        return len(self.plan.left())
+
+    def carry_out(self, listen: Listen = silent, *, jobs: int = 1, threads: int | None = None) -> list[Verified]:
+        """Compute them and compare them with the file's."""
+        write_json(self.plan.record, record_of(self.plan))
+        run_units(self.plan.units, self.plan.root, listen, jobs=jobs, threads=threads)
+        again = {(line.run, line.row): line for line in self.plan.lines()}
+        return [_compared(line, again.get((line.run, line.row))) for line in self.cells]
+
+
+@contextmanager
+def verification(asked: Asked, listen: Listen = silent) -> Iterator[Verification]:
+    """Give what computes cells of a CSV file of `reproduce` again; without `out`, its store lasts as long as this.
 
     Raises DataError when the file's runs are not those of its preset any more: settings, data or code have changed.
     """
@@ -81,11 +102,8 @@ def verify_cells(asked: Asked, listen: Listen = silent, *, jobs: int = 1, thread
     preset = _preset(asked.file, lines, asked.grid)
     with tempfile.TemporaryDirectory() if asked.out is None else nullcontext(asked.out) as folder:
         plan = prepare_reproduction(preset, Path(folder), asked.data_dir, listen)
-        plan = replace(plan, units=_needed(plan.units, {line.run for line in chosen}, asked.file))
-        write_json(plan.record, record_of(plan))
-        run_units(plan.units, plan.root, listen, jobs=jobs, threads=threads)
-        again = {(line.run, line.row): line for line in plan.lines()}
-    return [_compared(line, again.get((line.run, line.row))) for line in chosen]
+        needed = _needed(plan.units, {line.run for line in chosen}, asked.file)
+        yield Verification(tuple(chosen), replace(plan, units=needed))
 
 
 def drawn(lines: Sequence[Line], sample: int, seed: int) -> list[Line]:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -130,6 +131,9 @@ def test_verify_computes_cells_again(run, mine, store, tmp_path):
     done = run("verify", file, "--sample", 2, "--grid", mine, "--out", tmp_path / "again", "--json")
     found = json.loads(done.out)
     assert done.code == 0 and len(found) == 2 and all(one["same"] and one["compared"] >= 5 for one in found)
+    told = run("verify", file, "--sample", 1, "--grid", mine)
+    (units,) = {total for _, total in re.findall(r"(\d+) of (\d+) done", told.err)}
+    assert f"({units} of {units} done)" in told.err and int(units) > 1  # what one cell needs, too
     rows = list(csv.DictReader(io.StringIO(file.read_text())))
     for row in rows:
         row["test_auc"] = row["test_auc"][:-1] + str((int(row["test_auc"][-1]) + 1) % 10)
