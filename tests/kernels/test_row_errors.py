@@ -5,6 +5,14 @@ import torch.nn.functional as F
 from graphforget.kernels.row_errors import row_errors
 
 
+def one_error(h, rows, target, others):
+    return row_errors(h, [(rows, target, others)])[0]
+
+
+def error_of_torch(h, rows, target, others):
+    return F.mse_loss(h.index_select(0, rows), target.index_select(0, others))
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("width", [1, 7, 64])
 def test_value_and_gradient_are_those_of_torch(dtype, width):
@@ -13,7 +21,7 @@ def test_value_and_gradient_are_those_of_torch(dtype, width):
     rows = torch.randint(50, (300,), generator=generator)  # most rows several times
     others = torch.randint(80, (300,), generator=generator)
     found = []
-    for of in (row_errors, lambda h, r, t, o: F.mse_loss(h.index_select(0, r), t.index_select(0, o))):
+    for of in (one_error, error_of_torch):
         leaf = h.clone().requires_grad_(True)
         loss = of(leaf, rows, target, others)
         (0.3 * loss).backward()
@@ -24,5 +32,27 @@ def test_value_and_gradient_are_those_of_torch(dtype, width):
 
 def test_no_rows_give_no_gradient():
     h, none = torch.ones(3, 2, requires_grad=True), torch.zeros(0, dtype=torch.int64)
-    row_errors(h, none, torch.ones(3, 2), none).backward()
+    one_error(h, none, torch.ones(3, 2), none).backward()
     assert torch.equal(h.grad, torch.zeros(3, 2))
+    assert row_errors(h, []) == ()
+
+
+@pytest.mark.parametrize("width", [3, 64, 128])
+def test_errors_of_several_parts_are_those_of_each_for_any_number_of_threads(same_for_any_threads, width):
+    generator = torch.Generator().manual_seed(width)
+    h, target = torch.randn(500, width, generator=generator), torch.randn(90, width, generator=generator)
+    beside = torch.randint(90, (800,), generator=generator)
+    low = torch.randint(200, (800,), generator=generator)  # most rows several times; none of them in the other part
+    high = 200 + torch.randperm(300, generator=generator)
+    parts = [(low, target, beside), (high, target, beside[:300])]
+
+    def found(of):
+        leaf = h.clone().requires_grad_(True)
+        errors = of(leaf, parts)
+        (0.3 * errors[0] + 0.7 * errors[1]).backward()
+        return torch.cat([torch.stack(list(errors)).detach(), leaf.grad.ravel()]).numpy()
+
+    ours = same_for_any_threads(lambda: found(row_errors))
+    theirs = found(lambda h, of: [error_of_torch(h, *one) for one in of])
+    assert ours[:2] == pytest.approx(theirs[:2], rel=1e-6)
+    assert ours[2:].tobytes() == theirs[2:].tobytes()

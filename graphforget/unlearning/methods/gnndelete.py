@@ -220,10 +220,10 @@ class GNNDelete(Method):
                 random = as_index(others_only[stream.integers(len(others_only), len(ends))], device)
             total = torch.zeros(())
             for h, target, (here, nodes) in zip(layers, targets, rest, strict=True):
-                if self.alpha > 0:
-                    total = total + self.alpha * row_errors(h, ends, target, random)
-                if self.alpha < 1 and len(nodes):
-                    total = total + (1 - self.alpha) * row_errors(h, here, target, nodes)
+                both = ((self.alpha, (ends, target, random)), (1 - self.alpha, (here, target, nodes)))
+                read = [(weight, rows) for weight, rows in both if weight > 0 and len(rows[0])]
+                for (weight, _), error in zip(read, row_errors(h, [rows for _, rows in read]), strict=True):
+                    total = total + weight * error
             return total
 
         return loss
