@@ -21,8 +21,8 @@ Hook = Callable[[int, Tensor], Tensor]
 Steps = Callable[[int], Iterable[Callable[[], Tensor]]]
 """Epoch -> the losses to minimise in it, one step each."""
 DEFAULT_WIDTH = 64
-BLOCK_ROWS = 1 << 18
-"""Rows of a layer that are computed at a time where no gradient is needed; smaller graphs are computed whole."""
+BLOCK_BYTES = 1 << 29
+"""Largest table of a layer that is computed whole where no gradient is needed, in bytes; larger ones go by blocks."""
 _WAYS = ("at_rows", "propagated", "layers", "readout")
 """Functions of a model that must fit together."""
 
@@ -263,12 +263,22 @@ class Convolution(nn.Module):
         """Return the operations of one pass, `inputs` being the stored entries of the layer's input."""
 
 
-def convolved(convolution: Convolution, graph: Graph, h: Tensor | None, block: int = BLOCK_ROWS) -> Tensor:
+def block_rows(convolution: Convolution) -> int:
+    """Return how many rows of a layer are computed at a time where no gradient is needed.
+
+    A block needs most of a dense graph, so that several blocks cost more than the whole.
+    """
+    width = max((parameter.shape[-1] for parameter in convolution.parameters()), default=1)
+    return max(1, BLOCK_BYTES // (4 * width))
+
+
+def convolved(convolution: Convolution, graph: Graph, h: Tensor | None) -> Tensor:
     """Return the next layer, given the embeddings before the activation (None for the first layer).
 
-    Without gradients, more than `block` nodes are computed `block` at a time, each block from all neighbours of its
-    nodes: memory beyond the two layers grows with the block, and the rows are those of the whole product.
+    Without gradients, more than `block_rows` nodes are computed so many at a time, each block from all neighbours of
+    its nodes: memory beyond the two layers grows with the block, and the rows are those of the whole product.
     """
+    block = block_rows(convolution)
     if torch.is_grad_enabled() or graph.n_nodes <= block:
         return convolution(graph, None if h is None else torch.relu(h))
     found: Tensor | None = None

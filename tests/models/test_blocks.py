@@ -39,9 +39,15 @@ def test_blocks_give_the_values_of_the_whole(monkeypatch, graph, model, block):
         graph = graph.with_edges(graph.edges[:, :40])
         whole = model.embed(graph)
     monkeypatch.setattr(base.Neighbourhood, "of", lambda *a, **k: seen.append(a[1]) or of(*a, **k))
-    monkeypatch.setattr(base.convolved, "__defaults__", (block,))
+    monkeypatch.setattr(base, "block_rows", lambda convolution: block)
     np.testing.assert_allclose(model.embed(graph), whole, rtol=0, atol=2e-7 * float(whole.abs().max()))
     assert len(seen) == 3 * -(-graph.n_nodes // block) and max(map(len, seen)) == block
+
+
+def test_a_block_has_so_many_rows_that_its_widest_table_has_half_a_gigabyte(graph, model):
+    rows = base.block_rows(model.convolutions[0])
+    widest = max(parameter.shape[-1] for parameter in model.convolutions[0].parameters())
+    assert 2**29 - 4 * widest < 4 * widest * rows <= 2**29
 
 
 def test_operators_between_layers_see_the_whole_table(monkeypatch, graph, model):
@@ -49,7 +55,7 @@ def test_operators_between_layers_see_the_whole_table(monkeypatch, graph, model)
     torch.nn.init.orthogonal_(operator.weight)
     edited = Edited(model, {1: operator}).frozen()
     whole = edited.embed(graph)
-    monkeypatch.setattr(base.convolved, "__defaults__", (100,))
+    monkeypatch.setattr(base, "block_rows", lambda convolution: 100)
     np.testing.assert_allclose(edited.embed(graph), whole, rtol=0, atol=2e-7 * float(whole.abs().max()))
     assert not torch.allclose(whole, model.embed(graph))
 
