@@ -78,8 +78,8 @@ class Checkpoint:
             raise DataError(f"{self.path}: not a readable checkpoint ({error}). Delete it to start anew.") from error
         if header.get("run") != self.run:
             raise DataError(
-                f"{self.path}: this checkpoint belongs to a run with other data, settings or seed. "
-                "Give another folder, or delete it to start anew."
+                f"{self.path}: this checkpoint belongs to a run with other data, settings or seed, or of "
+                "another version of this package. Give another folder, or delete it to start anew."
             )
         return header
 

@@ -157,7 +157,7 @@ def phases(model: Model, task: Task, recipe: Recipe, streams: Streams, workers: 
 
 def _run_digest(model: Model, task: Task, recipe: Recipe, seed: int) -> str:
     data = task.graph.digest, recipe.as_dict(), seed, repr(task)
-    return digest_of("train", *data, repr(model), weights_digest(model), *device_key(model.device))
+    return digest_of("train", REVISION, *data, repr(model), weights_digest(model), *device_key(model.device))
 
 
 def validator(model: Model, task: Task, gone: Forgotten | None = None) -> Callable[[], dict[str, float]]:

@@ -59,14 +59,19 @@ class Workers:
         return float(_summed(torch.tensor([value], dtype=torch.float64, device=like.device)))
 
     def add_gradients(self, model: nn.Module) -> None:
-        """Replace, in place, the gradients of a model by the sums over the workers."""
+        """Replace, in place, the gradients of a model by the sums over the workers.
+
+        A parameter without a gradient in all of them stays without one: an optimiser leaves it alone.
+        """
         if self.count == 1:
             return
         learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
         grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in learned]
-        sums = _summed(torch.cat([grad.reshape(-1) for grad in grads]))
-        for parameter, grad in zip(learned, sums.split([p.numel() for p in learned]), strict=True):
-            parameter.grad = grad.view_as(parameter)
+        had = grads[0].new_tensor([parameter.grad is not None for parameter in learned])
+        sums, holders = _summed(torch.cat([*(grad.reshape(-1) for grad in grads), had])).tensor_split([-len(learned)])
+        parts = sums.split([parameter.numel() for parameter in learned])
+        for parameter, grad, some in zip(learned, parts, holders.tolist(), strict=True):
+            parameter.grad = grad.view_as(parameter) if some else None
 
     def of_first(self, metrics: dict[str, float], device: torch.device) -> dict[str, float]:
         """Return the metrics of the first worker, alike in all of them; on GPUs their own differ in the last bits."""

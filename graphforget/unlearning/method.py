@@ -161,7 +161,8 @@ class Problem:
     def _run_digest(self, model: Model, method: Method) -> str:
         models = weights_digest(self.original), weights_digest(model)
         data = self._full.graph.digest, self._gone.digest, repr(self._full)
-        return digest_of("unlearn", data, models, method.config(), self.seed, *device_key(model.device))
+        how = method.revision, method.config()
+        return digest_of("unlearn", data, models, *how, self.seed, *device_key(model.device))
 
 
 @dataclass(frozen=True)

@@ -177,6 +177,19 @@ def test_the_checkpoint_of_another_original_deletion_or_method_is_refused(tasks,
         unlearn(model, task, deletion, "fine-tune", epochs=2, checkpoint=path)
 
 
+def test_the_checkpoint_of_older_code_is_refused(tasks, tmp_path, monkeypatch):
+    task, paths = tasks["link"], [tmp_path / name for name in ("train.safetensors", "unlearn.safetensors")]
+    model = train(GCN(hidden=8), task, checkpoint=paths[0], **FEW)
+    deletion = sample_deletion(task, edges=5)
+    unlearn(model, task, deletion, "d2dgn", epochs=2, checkpoint=paths[1])
+    monkeypatch.setattr("graphforget.training.train.REVISION", 99)
+    monkeypatch.setattr("graphforget.unlearning.methods.d2dgn.D2DGN.revision", 99)
+    with pytest.raises(DataError, match="or of another version of this package"):
+        train(GCN(hidden=8), task, checkpoint=paths[0], **FEW)
+    with pytest.raises(DataError, match="or of another version of this package"):
+        unlearn(model, task, deletion, "d2dgn", epochs=2, checkpoint=paths[1])
+
+
 @pytest.mark.parametrize("damage", [b"", b"not a checkpoint", None])
 def test_a_damaged_checkpoint_is_a_sentence(tasks, tmp_path, damage):
     path = tmp_path / "run.safetensors"

@@ -98,6 +98,25 @@ def test_an_empty_part_has_gradients_of_zero():
     assert float(loss.detach()) == 0 and all(not p.grad.any() for p in layer.parameters())
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_parameter_without_a_gradient_in_any_process_stays_without(monkeypatch, elsewhere):
+    layer = torch.nn.Linear(3, 2)
+    layer.unused = torch.nn.Parameter(torch.ones(4))
+    layer(torch.ones(1, 3)).sum().backward()
+    mine = layer.weight.grad.clone()
+
+    def with_the_other(values):
+        theirs = values.clone()
+        theirs[-3:] = torch.tensor([1.0, 1.0, float(elsewhere)])[order]
+        return values + theirs
+
+    order = [["weight", "bias", "unused"].index(name) for name, _ in layer.named_parameters()]
+    monkeypatch.setattr("graphforget.training.workers._summed", with_the_other)
+    Workers(0, 2).add_gradients(layer)
+    assert torch.equal(layer.weight.grad, 2 * mine)
+    assert layer.unused.grad.tolist() == [0.0] * 4 if elsewhere else layer.unused.grad is None
+
+
 @pytest.mark.parametrize("options", [{"reg_form": "norm"}, {"reg_per_batch": False}, {"loss": "softmax"}])
 def test_a_loss_that_belongs_to_a_whole_batch_is_not_shared(options):
     with pytest.raises(UnsupportedError, match="2 processes cannot share a batch"):
