@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,9 @@ from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
 
 os.environ["GRAPHFORGET_DEVICE"] = "cpu"  # bytes are compared: a GPU takes part where a test names it alone
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Of a shell that started the tests in the background; the commands they interrupt would ignore it, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 ROOT = Path(__file__).resolve().parents[1]
 
 
