@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 import torch
@@ -59,16 +58,10 @@ def test_draws_are_the_published_splitmix64_numbers():
     ]
 
 
-def test_draws_do_not_depend_on_the_number_of_threads():
-    key, before = np.uint64(KEYS[-1]), numba.get_num_threads()
-    draws = []
-    try:
-        for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
-            numba.set_num_threads(threads)
-            draws.append(parallel_draws(key, 100_003).tobytes())
-    finally:
-        numba.set_num_threads(before)
-    assert draws[0] == draws[1] == Stream(int(key)).bits(100_003).tobytes()
+def test_draws_do_not_depend_on_the_number_of_threads(with_threads):
+    key = np.uint64(KEYS[-1])
+    one, two = (with_threads(count, lambda: parallel_draws(key, 100_003).tobytes()) for count in (1, 2))
+    assert one == two == Stream(int(key)).bits(100_003).tobytes()
 
 
 def test_integers_stay_in_range_at_its_ends():

@@ -56,5 +56,6 @@ def test_a_point_counts_as_often_as_it_is_a_member():
 def test_the_threads_do_not_matter(same_for_any_threads):
     rng = np.random.default_rng(1)
     points = rng.normal(size=(5000, 8)).astype(np.float32)
-    cost = same_for_any_threads(lambda: squared_distances(points, points[:6].astype(np.float64)))
-    same_for_any_threads(lambda: assign_within(cost, 1000))
+    assert same_for_any_threads(lambda: squared_distances(points, points[:6].astype(np.float64)))
+    cost = squared_distances(points, points[:6].astype(np.float64))
+    assert same_for_any_threads(lambda: assign_within(cost, 1000))

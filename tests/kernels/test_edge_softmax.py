@@ -107,4 +107,4 @@ def test_no_pass_depends_on_the_threads(same_for_any_threads, random_graph):
         parts = (out.detach(), *gradients(out, tensors))
         return np.concatenate([part.numpy().ravel() for part in parts])
 
-    same_for_any_threads(compute)
+    assert same_for_any_threads(compute)

@@ -69,7 +69,8 @@ def test_every_draw_is_the_one_defined(mixed, same_for_any_threads):
     member, sets = chosen([0, 5, 60, 300, 1000, 1001, 1500, 1999], 2000)
     rows = np.repeat(np.arange(8), 320)
     rows = np.random.default_rng(3).permutation(rows) if mixed else rows
-    drawn = same_for_any_threads(lambda: sample_items(sets, rows, 11))
+    assert same_for_any_threads(lambda: sample_items(sets, rows, 11))
+    drawn = sample_items(sets, rows, 11)
     assert drawn.tolist() == [by_definition(member, row, np.uint64(11), slot) for slot, row in enumerate(rows)]
 
 
@@ -147,10 +148,10 @@ def test_a_slot_does_not_depend_on_the_others():
 def test_does_not_depend_on_the_threads(same_for_any_threads):
     _, sets = chosen()
     rows = np.random.default_rng(0).integers(0, len(SIZES), 30_000)
-    same_for_any_threads(lambda: sample_items(sets, rows, 4))
-    same_for_any_threads(lambda: sample_items(sets, rows, 4, np.arange(N)))
+    assert same_for_any_threads(lambda: sample_items(sets, rows, 4))
+    assert same_for_any_threads(lambda: sample_items(sets, rows, 4, np.arange(N)))
     pools = edges_to_csr(np.zeros(N, int), np.arange(N), 1, N)
-    same_for_any_threads(lambda: sample_within(sets, rows, pools, np.zeros(30_000, int), 4))
+    assert same_for_any_threads(lambda: sample_within(sets, rows, pools, np.zeros(30_000, int), 4))
 
 
 def pooled(seed=0):

@@ -37,4 +37,4 @@ def test_a_row_without_entries_is_zero(problem):
 
 def test_the_threads_do_not_matter(same_for_any_threads, random_csr):
     csr, fixed = random_csr(400, 300, 5000), np.random.default_rng(2).normal(size=(300, 6))
-    same_for_any_threads(lambda: solve_rows(csr.indptr, csr.indices, fixed, 0.2, 0.1))
+    assert same_for_any_threads(lambda: solve_rows(csr.indptr, csr.indices, fixed, 0.2, 0.1))

@@ -62,4 +62,4 @@ def test_the_bytes_do_not_depend_on_the_threads(same_for_any_threads, random_gra
         found.square().sum().backward()
         return np.concatenate([found.detach().numpy(), leaf.grad.numpy()])
 
-    same_for_any_threads(compute)
+    assert same_for_any_threads(compute)

@@ -43,7 +43,8 @@ def test_places_and_elements_are_independent():
 def test_shuffled_pairs_are_the_pairs_in_the_order(n, same_for_any_threads):
     u, v = np.arange(n) // 3, np.random.default_rng(n).integers(0, 2**31 - 1, n)
     order = epoch_order(n, 9)
-    found = same_for_any_threads(lambda: np.stack(shuffled_pairs(u, v, 9)))
+    assert same_for_any_threads(lambda: np.stack(shuffled_pairs(u, v, 9)))
+    found = np.stack(shuffled_pairs(u, v, 9))
     assert found.dtype == np.int32 and np.array_equal(found, np.stack([u[order], v[order]]))
 
 
@@ -54,9 +55,9 @@ def test_keys_differ():
 
 def test_does_not_depend_on_the_threads(same_for_any_threads):
     csr = shop()
-    same_for_any_threads(lambda: epoch_order(300_000, 5))
-    same_for_any_threads(lambda: np.stack(user_draws(csr, 30_000, 5)))
-    same_for_any_threads(lambda: np.stack(users_without_replacement(csr, 3, 900, 5)))
+    assert same_for_any_threads(lambda: epoch_order(300_000, 5))
+    assert same_for_any_threads(lambda: np.stack(user_draws(csr, 30_000, 5)))
+    assert same_for_any_threads(lambda: np.stack(users_without_replacement(csr, 3, 900, 5)))
 
 
 def shop():

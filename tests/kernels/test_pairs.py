@@ -75,7 +75,7 @@ def test_neither_pass_depends_on_the_threads(same_for_any_threads):
         scores.backward(weight)
         return np.concatenate((scores.detach().numpy(), z.grad.numpy().ravel()))
 
-    same_for_any_threads(compute)
+    assert same_for_any_threads(compute)
 
 
 def test_second_derivatives_agree_with_autograd_on_dense_operations():
@@ -107,4 +107,4 @@ def test_the_second_pass_does_not_depend_on_the_threads(same_for_any_threads):
         (first,) = torch.autograd.grad(pair_scores(z, pairs).square().sum(), z, create_graph=True)
         return torch.autograd.grad(first, z, z.detach())[0].numpy()
 
-    same_for_any_threads(compute)
+    assert same_for_any_threads(compute)

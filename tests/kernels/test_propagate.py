@@ -43,7 +43,7 @@ def test_read_only_arrays(random_csr):
 def test_spmm_does_not_depend_on_the_threads(same_for_any_threads, random_graph):
     csr = random_graph(700, 9000)
     h = np.random.default_rng(2).normal(size=(700, 48)).astype(np.float32)
-    same_for_any_threads(lambda: spmm(csr, h))
+    assert same_for_any_threads(lambda: spmm(csr, h))
 
 
 @pytest.mark.parametrize("product", [module._product, module._product_torch], ids=["numba", "torch"])

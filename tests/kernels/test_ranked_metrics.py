@@ -128,7 +128,7 @@ def test_a_cutoff_does_not_depend_on_the_other_cutoffs():
 
 def test_does_not_depend_on_the_threads(same_for_any_threads):
     ids, truth = random_lists(3, n_users=2000)
-    same_for_any_threads(lambda: np.stack(list(user_metrics(ids, truth, KS)[1].values())))
+    assert same_for_any_threads(lambda: np.stack(list(user_metrics(ids, truth, KS)[1].values())))
 
 
 @pytest.mark.parametrize("options", [{"ndcg": "best"}, {"map_at": "k"}])

@@ -69,4 +69,4 @@ def test_many_draws_approach_the_auc_of_the_pool():
 def test_draws_do_not_depend_on_the_threads(same_for_any_threads):
     rng = np.random.default_rng(4)
     neg, pool = rng.normal(size=40), rng.normal(size=400)
-    same_for_any_threads(lambda: np.array([mean_auc_draws(neg, pool, 64, 8)]))
+    assert same_for_any_threads(lambda: np.array([mean_auc_draws(neg, pool, 64, 8)]))

@@ -150,8 +150,8 @@ def test_whole_catalogues_and_none():
 @pytest.mark.parametrize("prune", PRUNE)
 def test_does_not_depend_on_the_threads(prune, same_for_any_threads):
     users, items = falling(900, 1500, 17)
-    same_for_any_threads(lambda: top_items(users, items, [empty_mask(900, 1500)], 20, prune=prune)[0])
-    same_for_any_threads(lambda: top_items(users, items, [], 20, prune=prune)[1])
+    assert same_for_any_threads(lambda: top_items(users, items, [empty_mask(900, 1500)], 20, prune=prune)[0])
+    assert same_for_any_threads(lambda: top_items(users, items, [], 20, prune=prune)[1])
 
 
 def test_inputs_are_not_changed_and_may_be_strided():

@@ -48,4 +48,4 @@ def test_nothing_under_or_overflows(cost):
 
 def test_the_threads_do_not_matter(same_for_any_threads):
     cost = np.random.default_rng(1).random((3000, 5)).astype(np.float32)
-    same_for_any_threads(lambda: log_plan(cost, 0.05, 20))
+    assert same_for_any_threads(lambda: log_plan(cost, 0.05, 20))

@@ -86,8 +86,8 @@ def test_a_start_does_not_depend_on_the_other_starts(random_graph):
 
 def test_does_not_depend_on_the_threads(random_graph, same_for_any_threads):
     csr = random_graph(300, 900)
-    same_for_any_threads(lambda: random_walks(csr, np.arange(300), 4, walks=5, hops=3, restart=0.2))
-    same_for_any_threads(lambda: np.stack(top_visited(csr, np.arange(300), 4)))
+    assert same_for_any_threads(lambda: random_walks(csr, np.arange(300), 4, walks=5, hops=3, restart=0.2))
+    assert same_for_any_threads(lambda: np.stack(top_visited(csr, np.arange(300), 4)))
 
 
 @pytest.mark.parametrize("options", [{"walks": 0}, {"hops": 0}, {"steps": 0}, {"top": 0}, {"restart": 1.5}])
