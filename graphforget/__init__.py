@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from graphforget.tasks.recommend import Recommendation
     from graphforget.training.recipe import Recipe
     from graphforget.training.train import train
+    from graphforget.unlearning.known_layers import KnownLayers
     from graphforget.unlearning.run import Result, methods, unlearn
     from graphforget.unlearning.sampling import sample_deletion
     from graphforget.unlearning.sampling_recommend import flip_labels
@@ -66,6 +67,7 @@ _HOMES = {
     "GraphforgetError": "_core.errors",
     "Interactions": "data.interactions",
     "KGAT": "models.kgat",
+    "KnownLayers": "unlearning.known_layers",
     "LightGCN": "models.lightgcn",
     "LinkPrediction": "tasks.link",
     "MF": "models.mf",

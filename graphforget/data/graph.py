@@ -30,8 +30,10 @@ from graphforget.data.checks import (
 from graphforget.data.id_lookup import Id, checked_ids, id_table, ids_of, numbers_of
 from graphforget.data.memo import Memo
 from graphforget.kernels.csr import CSR, gcn_normalise, symmetric_csr
-from graphforget.kernels.edge_lists import csr_without, drop_positions, find_edges
+from graphforget.kernels.edge_lists import find_edges
+from graphforget.kernels.khop import ball
 from graphforget.kernels.propagate import Sparse
+from graphforget.kernels.subgraph import induced_csr
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,8 +186,8 @@ class Graph(Memo):
     def without_edges(self, edges: np.ndarray) -> Graph:
         """Return the graph without the edges (2, k), the smaller number first, in any order; node numbers stay.
 
-        Pieces of the old arrays are copied: nothing is tested, sorted or counted anew, and where the adjacency is
-        known, the new one is made of it. Raises DataError for an edge that a search in canonical order does not find.
+        Nothing is copied before somebody reads it (`Thinned`). Raises DataError for an edge that a search in canonical
+        order does not find.
         """
         positions = find_edges(self.edges, edges)
         if positions.min(initial=0) < 0:
@@ -193,12 +195,17 @@ class Graph(Memo):
                 f"Graph '{self.name}': {int((positions < 0).sum()):,} of {len(positions):,} edges to delete are not in "
                 "it, or its edges are in no order. Build it with Graph.build, which sorts them."
             )
-        positions = np.unique(positions)
-        graph = self.with_edges(drop_positions(self.edges, positions))
-        if "csr" in self._memo:
-            csr = csr_without(self.csr, self.edges[:, positions])
-            graph.memo("csr", lambda: csr)
-        return graph
+        from graphforget.data.thinned import Thinned
+
+        return Thinned.of(self, np.unique(positions))
+
+    def around(self, nodes: np.ndarray, hops: int) -> np.ndarray:
+        """Return the ascending numbers of the nodes within some hops of others, these included."""
+        return ball(self.csr, nodes, hops)
+
+    def induced(self, nodes: np.ndarray) -> tuple[CSR, np.ndarray]:
+        """Return the adjacency among the ascending `nodes` (k,), numbered anew, and their degrees in this graph."""
+        return induced_csr(self.csr, nodes), self.degrees[nodes]
 
     def without(
         self,

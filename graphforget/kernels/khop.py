@@ -9,14 +9,11 @@ from graphforget.kernels.csr import CSR
 
 
 @njit(cache=True, nogil=True)
-def _spread(indptr: np.ndarray, indices: np.ndarray, reached: np.ndarray, k: int) -> None:
+def _spread(indptr: np.ndarray, indices: np.ndarray, reached: np.ndarray, seeds: np.ndarray, k: int) -> np.ndarray:
+    """Mark the nodes within k steps of the distinct seeds, which are marked; return them, nearest first."""
     queue = np.empty(len(reached), np.int64)
-    end = 0
-    for i in range(len(reached)):
-        if reached[i]:
-            queue[end] = i
-            end += 1
-    begin = 0
+    queue[: len(seeds)] = seeds
+    begin, end = 0, len(seeds)
     for _ in range(k):
         layer_end = end
         for position in range(begin, layer_end):
@@ -28,6 +25,7 @@ def _spread(indptr: np.ndarray, indices: np.ndarray, reached: np.ndarray, k: int
                     queue[end] = j
                     end += 1
         begin = layer_end
+    return queue[:end].copy()
 
 
 def k_hop_nodes(csr: CSR, seeds: np.ndarray, k: int) -> np.ndarray:
@@ -45,5 +43,15 @@ def k_hop_nodes(csr: CSR, seeds: np.ndarray, k: int) -> np.ndarray:
     """
     reached = np.zeros(csr.n_rows, np.bool_)
     reached[seeds] = True
-    _spread(csr.indptr, csr.indices, reached, k)
+    _spread(csr.indptr, csr.indices, reached, np.flatnonzero(reached), k)
     return reached
+
+
+def ball(csr: CSR, seeds: np.ndarray, k: int) -> np.ndarray:
+    """Return the ascending numbers of the nodes within k steps of the nodes `seeds`, as `k_hop_nodes` walks.
+
+    The cost grows with the ball, not with the graph: of the n marks, only those near it are ever touched.
+    """
+    reached, distinct = np.zeros(csr.n_rows, np.bool_), np.unique(seeds).astype(np.int64)
+    reached[distinct] = True
+    return np.sort(_spread(csr.indptr, csr.indices, reached, distinct, k))

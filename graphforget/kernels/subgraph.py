@@ -17,30 +17,61 @@ def _places(nodes: np.ndarray, n: int) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def _induced(
-    indptr: np.ndarray, indices: np.ndarray, values: np.ndarray, nodes: np.ndarray, place: np.ndarray
+def _by_table(indptr: np.ndarray, indices: np.ndarray, nodes: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Return the place among the nodes of every column in their rows, one row after the other; -1 for other columns."""
+    found = np.empty((indptr[nodes + 1] - indptr[nodes]).sum(), np.int32)
+    end = 0
+    for node in nodes:
+        for e in range(indptr[node], indptr[node + 1]):
+            found[end] = place[indices[e]]
+            end += 1
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _by_search(indptr: np.ndarray, indices: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+    """The same without a table of all nodes: a binary search for every column."""
+    found = np.empty((indptr[nodes + 1] - indptr[nodes]).sum(), np.int32)
+    end = 0
+    for node in nodes:
+        for e in range(indptr[node], indptr[node + 1]):
+            k = np.searchsorted(nodes, indices[e])
+            found[end] = k if k < len(nodes) and nodes[k] == indices[e] else -1
+            end += 1
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _kept(
+    indptr: np.ndarray, values: np.ndarray, nodes: np.ndarray, places: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     starts = np.zeros(len(nodes) + 1, np.int64)
-    for k in range(len(nodes)):
-        starts[k + 1] = starts[k]
-        for e in range(indptr[nodes[k]], indptr[nodes[k] + 1]):
-            starts[k + 1] += place[indices[e]] >= 0
-    columns, entries = np.empty(starts[-1], np.int32), np.empty(starts[-1], values.dtype)
-    end = 0
+    columns, entries = np.empty(len(places), np.int32), np.empty(len(places), values.dtype)
+    end = seen = 0
     for k in range(len(nodes)):
         for e in range(indptr[nodes[k]], indptr[nodes[k] + 1]):
-            if place[indices[e]] >= 0:
-                columns[end], entries[end] = place[indices[e]], values[e]
+            if places[seen] >= 0:
+                columns[end], entries[end] = places[seen], values[e]
                 end += 1
-    return starts, columns, entries
+            seen += 1
+        starts[k + 1] = end
+    return starts, columns[:end].copy(), entries[:end].copy()
+
+
+TABLE_SHARE = 64
+"""Places are looked up in a table of all n nodes from n / 64 nodes on; below, filling the table would cost more."""
 
 
 def induced_csr(csr: CSR, nodes: np.ndarray) -> CSR:
     """Return `csr[nodes][:, nodes]` of a square matrix, for ascending nodes (k,): its columns ascend again.
 
-    Beside one pass over the n rows' places, the cost grows with the entries in the rows of the nodes.
+    The cost grows with the entries in the rows of the nodes; that of the matrix is nothing beside it.
     """
-    return CSR(*_induced(csr.indptr, csr.indices, csr.values, nodes, _places(nodes, csr.n_rows)), len(nodes))
+    if TABLE_SHARE * len(nodes) < csr.n_rows:
+        places = _by_search(csr.indptr, csr.indices, nodes)
+    else:
+        places = _by_table(csr.indptr, csr.indices, nodes, _places(nodes, csr.n_rows))
+    return CSR(*_kept(csr.indptr, csr.values, nodes, places), len(nodes))
 
 
 @njit(cache=True, nogil=True)

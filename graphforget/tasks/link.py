@@ -154,7 +154,7 @@ class LinkPrediction(Task):
         """Return the deletion in node numbers: edges, incident edges of nodes, or nodes that lose their features."""
         if len(deletion.classes):
             raise UsageError("LinkPrediction has no classes to delete; use NodeClassification for class deletion.")
-        trained, held = self.graph.edges, np.concatenate([self.split.val, self.split.test], axis=1)
+        trained, held = self.graph.edges, self.split.held_out
         found = deletion.resolve(self.graph, held)
         named = found.edges
         if len(found.nodes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -21,6 +22,11 @@ class LinkSplit:
     test: np.ndarray
     test_negatives: np.ndarray
 
+    @cached_property
+    def held_out(self) -> np.ndarray:
+        """(2, h) edges of validation and test, in this order."""
+        return np.concatenate([self.val, self.test], axis=1)
+
 
 def edge_keys(edges: np.ndarray, n: int) -> np.ndarray:
     """Return a number for each of the (2, m) edges of n nodes, the same for both directions."""
@@ -32,7 +38,7 @@ def trained_on(graph: Graph, split: LinkSplit) -> np.ndarray:
 
     Raises DataError when it holds out what is no edge.
     """
-    keys, held = edge_keys(graph.edges, graph.n_nodes), np.concatenate([split.val, split.test], axis=1)
+    keys, held = edge_keys(graph.edges, graph.n_nodes), split.held_out
     strange = ~np.isin(edge_keys(held, graph.n_nodes), keys)
     if strange.any():
         u, v = held[:, strange][:, 0].tolist()

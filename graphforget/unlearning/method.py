@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor
 
 from graphforget._core.devices import device_key
 from graphforget._core.errors import UsageError
@@ -23,6 +26,9 @@ from graphforget.training.loop import Enough, Objective, Phase, Progress, State,
 from graphforget.training.recipe import Recipe, default_recipe
 from graphforget.training.train import digest_of, validator, weights_digest
 from graphforget.unlearning.shards.work import MapShards
+
+if TYPE_CHECKING:
+    from graphforget.unlearning.known_layers import KnownLayers
 
 PAIR_KINDS = ("users", "items", "users+items", "interactions")
 """Deletions of a recommender that take training pairs."""
@@ -50,6 +56,7 @@ class Problem:
     preparation_seconds: time of `preparation`.
     details: what the receipt should say of the run beside the common numbers, for JSON.
     map_shards: trains the models of shards in other processes; None trains them here, one after the other.
+    known: the layers of the original on the full graph, where the caller keeps them.
     seconds_elsewhere, peak_elsewhere: what these processes worked, less what this one waited for them, and the most
         bytes one of them held.
     """
@@ -67,6 +74,7 @@ class Problem:
     preparation_seconds: float = 0.0
     details: dict[str, Any] = field(default_factory=dict)
     map_shards: MapShards | None = None
+    known: KnownLayers | None = None
     seconds_elsewhere: float = 0.0
     peak_elsewhere: int = 0
 
@@ -88,6 +96,13 @@ class Problem:
         """The retained task (declare "retained")."""
         self._declared("retained")
         return self._retained
+
+    def layers_before(self) -> list[Tensor]:
+        """Return the embeddings after each layer of the original on the full graph: known ones, or computed now."""
+        if self.known is not None:
+            return [layer.to(self.original.device) for layer in self.known.layers]
+        with torch.no_grad():
+            return self.original.layers(self.full.graph)
 
     @property
     def streams(self) -> Streams:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -10,9 +10,8 @@ from torch import Tensor
 
 from graphforget.data.graph import Graph
 from graphforget.kernels.csr import gcn_normalise
-from graphforget.kernels.khop import k_hop_nodes
 from graphforget.kernels.propagate import Sparse
-from graphforget.kernels.subgraph import edges_among, induced_csr
+from graphforget.kernels.subgraph import edges_among
 from graphforget.models.base import Model
 from graphforget.tasks.base import as_index
 
@@ -38,8 +37,19 @@ class Region:
         """Return what `layers` layers of `model` need for the nodes `rows`; the whole graph where it is not local."""
         if not model.local:
             return cls(graph)
-        nodes = np.flatnonzero(k_hop_nodes(graph.csr, rows, layers))
+        nodes = graph.around(rows, layers)
         return cls(part(graph, nodes), nodes)
+
+    @classmethod
+    def of_edges(cls, edges: np.ndarray, rows: np.ndarray, graph: Graph, model: Model) -> Self:
+        """Return the same for a graph that has the nodes of `graph` and only the (2, k) canonical `edges`.
+
+        Every end of these edges is in it, so that all its rows are right; the whole where the model is not local.
+        """
+        if not model.local:
+            return cls(graph.with_edges(edges))
+        nodes = np.unique(np.concatenate([rows, edges.ravel()]))
+        return cls(_of_nodes(graph, nodes).with_edges(np.searchsorted(nodes, edges)), nodes)
 
     def at(self, nodes: np.ndarray) -> np.ndarray:
         """Return the numbers in the part of nodes of the whole graph, which must be in it."""
@@ -57,17 +67,22 @@ class Region:
 
 def part(graph: Graph, nodes: np.ndarray) -> Graph:
     """Return the graph of some nodes, ascending (k,), and the edges among them, normalised by their whole degrees."""
-    csr, degrees = induced_csr(graph.csr, nodes), graph.degrees[nodes]
-    found = replace(
-        graph,
-        n_nodes=len(nodes),
-        edges=edges_among(csr, np.ones(len(nodes), dtype=bool)),
-        features=None if graph.features is None else graph.features[nodes],
-        labels=None if graph.labels is None else graph.labels[nodes],
-        ids=None if graph.ids is None else graph.ids[nodes],
-        masks={},
-    )
+    csr, degrees = graph.induced(nodes)
+    found = _of_nodes(graph, nodes).with_edges(edges_among(csr, np.ones(len(nodes), dtype=bool)))
     found.memo("csr", lambda: csr)
     found.memo("degrees", lambda: degrees)
     found.memo("normalised", lambda: Sparse(gcn_normalise(csr, degrees), symmetric=True))
     return found
+
+
+def _of_nodes(graph: Graph, nodes: np.ndarray) -> Graph:
+    """Return the nodes with their features, labels and ids, and no edges."""
+    return Graph(
+        n_nodes=len(nodes),
+        edges=np.empty((2, 0), dtype=np.int64),
+        features=None if graph.features is None else graph.features[nodes],
+        labels=None if graph.labels is None else graph.labels[nodes],
+        ids=None if graph.ids is None else graph.ids[nodes],
+        class_names=graph.class_names,
+        name=graph.name,
+    )

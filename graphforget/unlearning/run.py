@@ -24,6 +24,7 @@ from graphforget.models.recommending import answer_from
 from graphforget.models.shifted import Shifted
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.training.loop import Progress
+from graphforget.unlearning.known_layers import KnownLayers
 from graphforget.unlearning.method import Method, Problem
 from graphforget.unlearning.shards.work import MapShards
 from graphforget.unlearning.specs import methods, parse_method
@@ -104,6 +105,7 @@ def unlearn(
     progress: Progress | None = None,
     device: str = AUTO,
     map_shards: MapShards | None = None,
+    known: KnownLayers | None = None,
     **changes: Any,
 ) -> Result:
     """Make a trained model forget; `model` and `task` stay as they are.
@@ -121,6 +123,8 @@ def unlearn(
         `train`.
     map_shards: trains the models of a sharded method in other processes; by default they are trained here. Seconds
         are counted as if they had been.
+    known: the layers of the model on the task's graph, where they are kept already; methods that read them do not
+        compute them again. Renew them with the result.
     changes: hyper-parameters of a named method, as in `alpha=0.9`.
 
     Raises DataError when the deletion names what is not there, UnsupportedError when the method does not serve the
@@ -129,12 +133,14 @@ def unlearn(
     require_model(model)
     chosen = _chosen(method, changes)
     place = find_device(device)
+    if known is not None:
+        known.check(model, task)
     gone = task.resolve(deletion)
     check_supported(chosen, task, gone)
     retained = task.without(gone)
     seed = task.seed if seed is None else seed
     problem = Problem(model.frozen().to(place), seed, chosen.reads_now(), task, retained, gone, checkpoint, progress)
-    problem.map_shards = map_shards
+    problem.map_shards, problem.known = map_shards, known
     if hasattr(model, "provenance"):
         problem.original.provenance = model.provenance
     with PeakMemory() as memory, one_torch_thread():

@@ -242,11 +242,15 @@ def test_exponents_and_growth_need_every_size():
     assert scale.growth("lost", [row, lost]).met == "not measured"
 
 
-def test_scale_deletes_a_fixed_number_of_edges():
-    answer = scale.deletion({}, 2_000, "unlink", 1)()
+@pytest.mark.parametrize(("method", "epochs"), [("unlink", None), ("d2dgn-operators", 2)])
+def test_scale_deletes_a_fixed_number_of_edges(method, epochs):
+    call = scale.deletion({}, 20_000, method, epochs)
+    answer, again = call(), call()
     scale.all_gone(answer)
-    with pytest.raises(WrongAnswer, match="101 edges"):
-        scale.all_gone(spoiled(answer, "gone"))
+    assert again["rows"] == answer["rows"]
+    for key, value in (("gone", answer["gone"] + 1), ("rows", answer["nodes"]), ("rows", np.array(0))):
+        with pytest.raises(WrongAnswer):
+            scale.all_gone({**answer, key: value})
 
 
 def test_synthetic_interactions_grow_with_what_is_asked():

@@ -12,10 +12,10 @@ from graphforget.unlearning.method import KINDS
 from graphforget.unlearning.run import methods, unlearn
 
 LINK_ONLY = {
-    "selection": "val_released",
-    "objective": "edge_probability",
-    "destroyer": "negatives",
-    "scope": "local",
+    "selection": ("val_released",),
+    "objective": ("edge_probability",),
+    "destroyer": ("negatives",),
+    "scope": ("local", "operators"),
 }
 NODE_KINDS = ("edges", "nodes", "features", "classes/label", "classes/entity")
 
@@ -23,7 +23,7 @@ NODE_KINDS = ("edges", "nodes", "features", "classes/label", "classes/entity")
 def link_only(name: str) -> bool:
     """Return whether a preset asks for something that only link prediction has."""
     _, preset = methods().find(name)
-    return any(preset.get(key) == value for key, value in LINK_ONLY.items())
+    return any(preset.get(key) in values for key, values in LINK_ONLY.items())
 
 
 def served(name: str) -> list[tuple[str, str]]:

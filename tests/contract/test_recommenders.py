@@ -36,6 +36,7 @@ LINK_ONLY = {
     ("objective", "edge_probability"),
     ("destroyer", "negatives"),
     ("scope", "local"),
+    ("scope", "operators"),
 }
 SERVED = [name for name in methods().names() if "recommend" in methods().find(name)[0].tasks]
 NAMES = [name for name in SERVED if not LINK_ONLY & set(methods().find(name)[1].items())]

@@ -22,6 +22,7 @@ from graphforget.unlearning.run import check_supported, unlearn
         (GNNDelete(objective="edge_probability"), "works on link prediction only"),
         (D2DGN(destroyer="negatives"), "works on link prediction only"),
         (D2DGN(scope="local"), "works on link prediction only"),
+        (D2DGN(scope="operators"), "works on link prediction only"),
     ],
 )
 def test_settings_for_edges_are_refused_on_node_tasks_alone(problems, method, sentence):

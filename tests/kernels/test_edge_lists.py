@@ -30,16 +30,6 @@ def test_the_adjacency_equals_one_built_anew(seed):
         assert np.array_equal(a, b) and getattr(a, "dtype", None) == getattr(b, "dtype", None)
 
 
-def test_a_graph_whose_adjacency_is_known_passes_it_on():
-    graph = Graph.build(6, EDGES)
-    before = graph.csr
-    after = graph.without_edges(EDGES[:, [1, 3]])
-    assert "csr" in after._memo and graph.csr is before and graph.n_edges == 5
-    fresh = Graph.build(6, after.edges)
-    assert all(np.array_equal(a, b) for a, b in zip(after.csr, fresh.csr, strict=True))
-    assert after.digest == fresh.digest
-
-
 @pytest.mark.parametrize("order", [[3, 1], [1, 3, 1], [4, 0, 2, 0]])
 def test_edges_to_delete_in_any_order_or_twice(order):
     graph, wanted = Graph.build(6, EDGES), Graph.build(6, np.delete(EDGES, order, axis=1))

@@ -15,9 +15,11 @@ from torch import Tensor
 from graphforget._core.errors import UnsupportedError
 from graphforget.data.graph import Graph
 from graphforget.models.base import Model
+from graphforget.models.edited import Edited, identity_operator
 from graphforget.tasks.base import Forgotten, Items, Task, as_index, weighted_mean
 from graphforget.training.recipe import default_recipe
 from graphforget.training.train import run_training
+from graphforget.unlearning.known_layers import opened
 from graphforget.unlearning.method import (
     Method,
     Problem,
@@ -36,7 +38,9 @@ DEFAULT_TEMPERATURE = {"link": 0.7, "node": 1.0, "recommend": 1.0}
 class _Scope:
     """What is distilled: items of `task`, whose nodes are `nodes` of `graph`, on which the student is computed.
 
-    embed: model -> the rows of these nodes that it gives on the full graph.
+    embed: model -> the rows of these nodes that it gives on the full graph; what it gives for the forgotten items'
+        nodes is all that is read of a destroyer.
+    first: layer 1 of the student on the graph, where that is frozen.
     """
 
     task: Task
@@ -44,6 +48,7 @@ class _Scope:
     graph: Graph
     embed: Callable[[Model], Tensor]
     nodes: Tensor | None = None
+    first: Tensor | None = None
 
     def read(self, z: Tensor) -> Tensor:
         """Return the rows that the items number."""
@@ -67,8 +72,8 @@ class D2DGN(Method):
 
     The defaults (ours) were tuned on DBLP, IN 2.5 %, and not blindly: test AUC was seen on the way (README, "Results").
     `d2dgn-fast` forgets sooner in three fifths of the epochs, `d2dgn-local` sooner still and on a neighbourhood, each
-    for some test AUC. `d2dgn-spec` keeps the plain reconstruction (alpha 0.5, lr 1e-3, 1,500 epochs, best validation
-    epoch).
+    for some test AUC; `d2dgn-operators` leaves all embeddings beyond the neighbourhood as they were. `d2dgn-spec` keeps
+    the plain reconstruction (alpha 0.5, lr 1e-3, 1,500 epochs, best validation epoch).
 
     Parameters
     ----------
@@ -84,8 +89,11 @@ class D2DGN(Method):
     resample_negatives: draw new negatives in every epoch. With
         knowledge="feature" nothing is sampled, and temperature is refused.
     scope: "full" distils every retained item; "local" only those among the ends of the deleted edges and of `sample`
-        retained ones, computed on the neighbourhood of these nodes: its cost does not grow with the graph. Link tasks,
-        knowledge="response", message-passing backbones. Unless `selection` asks for it, nothing is validated.
+        retained ones, computed on the neighbourhood of these nodes: its cost does not grow with the graph. "operators"
+        learns no weights of the backbone but GNNDelete's matrices after each layer, on the nodes within as many hops
+        of the deletion, and distils the retained items among these nodes: all other embeddings stay as they are. Both
+        are for link tasks, knowledge="response" and message-passing backbones. Unless `selection` asks for it, nothing
+        is validated.
     sample: retained edges, drawn once, whose ends "local" adds.
     epochs, lr, validate_every, selection: of Adam and of the choice of the epoch, see `Recipe`; "auto" selects on
         the task's validation metric.
@@ -99,6 +107,7 @@ class D2DGN(Method):
         "d2dgn-spec": {"alpha": 0.5, "temperature": 1.0, "lr": 1e-3, "epochs": 1500, "selection": "auto"},
         "d2dgn-fast": {"alpha": 0.985, "epochs": 150},
         "d2dgn-local": {"scope": "local", "alpha": 0.97, "epochs": 100},
+        "d2dgn-operators": {"scope": "operators", "alpha": 0.97, "epochs": 100},
         "d2dgn-feature": {"knowledge": "feature", "alpha": 0.5},
         "d2dgn-feature-trained-destroyer": {"knowledge": "feature", "alpha": 0.5, "destroyer": "negatives"},
         "d2dgn-opengu": {
@@ -135,7 +144,7 @@ class D2DGN(Method):
             destroyer=("random", "negatives"),
             student_init=("trained", "scratch"),
             graph=("retained", "full"),
-            scope=("full", "local"),
+            scope=("full", "local", "operators"),
             sample=count,
             alpha=share_or_none,
             temperature=positive_or_none,
@@ -145,14 +154,16 @@ class D2DGN(Method):
         )
         if self.knowledge == "feature":
             self.refuse_idle("with knowledge=feature, which compares embeddings", "temperature", "scope")
-        if self.scope == "full":
-            self.refuse_idle("with scope=full, which distils every retained item", "sample")
+        if self.scope != "local":
+            self.refuse_idle(f"with scope={self.scope}, which draws no retained items", "sample")
+        if self.scope == "operators":
+            self.refuse_idle("with scope=operators, which edits the original", "student_init")
 
     def refusal(self, task: Task, gone: Forgotten) -> str | None:
         """Return why a destroyer of non-edges is not for this task."""
         del gone
-        if task.name != "link" and self.scope == "local":
-            return "scope 'local' distils scores of edges and works on link prediction only; use scope=full."
+        if task.name != "link" and self.scope != "full":
+            return f"scope '{self.scope}' distils scores of edges and works on link prediction only; use scope=full."
         if self.destroyer == "random" or task.name == "link":
             return None
         return "destroyer 'negatives' is trained on non-edges and works on link prediction only; use destroyer=random."
@@ -161,13 +172,18 @@ class D2DGN(Method):
         """Return the student."""
         full, retained = problem.full, problem.retained
         streams = problem.streams
-        student = problem.original.clone() if self.student_init == "trained" else problem.original.fresh(streams)
         graph = retained.graph if self.graph == "retained" else full.graph
-        scope = self._whole(problem, graph) if self.scope == "full" else self._local(problem, graph)
-        loss = self._response_loss(problem, scope) if self.knowledge == "response" else self._feature_loss(problem)
+        unseen = {"validate": dict} if self.scope != "full" and self.selection == "last" else {}
         recipe = problem.recipe_for(self, self.validate_every)
-        unseen = {"validate": dict} if self.scope == "local" and self.selection == "last" else {}
-        problem.fit(student, lambda epoch: loss(student, student.layers(scope.graph), epoch), recipe, self, **unseen)
+        if self.scope == "operators":
+            student, learner, scope = self._edited(problem, graph)
+        else:
+            student = problem.original.clone() if self.student_init == "trained" else problem.original.fresh(streams)
+            scope = self._whole(problem, graph) if self.scope == "full" else self._local(problem, graph)
+            learner = student
+        loss = self._response_loss(problem, scope) if self.knowledge == "response" else self._feature_loss(problem)
+        layers = lambda: learner.layers(scope.graph, first=scope.first)  # noqa: E731
+        problem.fit(student, lambda epoch: loss(learner, layers(), epoch), recipe, self, **unseen)
         return student
 
     def _whole(self, problem: Problem, graph: Graph) -> _Scope:
@@ -184,10 +200,35 @@ class D2DGN(Method):
         rows = np.unique(np.concatenate([gone.touched, gone.items.ravel(), edges[:, drawn].ravel()]))
         here = replace(gone, items=np.searchsorted(rows, gone.items), edges=np.searchsorted(rows, gone.edges))
         inner, before = (Region.around(rows, where, model, model.n_layers) for where in (graph, full.graph))
-        task = copy.copy(full)
-        task.graph = part(full.graph, rows)
         read = as_index(inner.at(rows), model.device)
-        return _Scope(task, here, inner.graph, lambda teacher: before.embed(teacher, rows), read)
+        return _Scope(_among(full, rows), here, inner.graph, lambda teacher: before.embed(teacher, rows), read)
+
+    def _edited(self, problem: Problem, graph: Graph) -> tuple[Edited, Edited, _Scope]:
+        """Return the original with operators, the same on the part of the graph that is read, and what is distilled."""
+        full, gone, model = problem.full, problem.gone, problem.original
+        if not model.local:
+            raise UnsupportedError(f"a {model.name} cannot be computed on a part of the graph; use scope=full.")
+        before = problem.layers_before()
+        sets = [np.flatnonzero(full.affected(gone, hops)) for hops in range(1, len(before) + 1)]
+        pairs = enumerate(zip(sets, before, strict=True), start=1)
+        student = Edited(model, {layer: identity_operator(nodes, h.shape[1]) for layer, (nodes, h) in pairs})
+        student = student.to(model.device)
+        rows = np.unique(np.concatenate([sets[-1], gone.items.ravel()]))
+        inner, first = opened(rows, graph, model, len(sets), problem.known)
+        there = as_index(rows, model.device)
+        preserved = model.readout([h.index_select(0, there) for h in before])
+        here = replace(gone, items=np.searchsorted(rows, gone.items), edges=np.searchsorted(rows, gone.edges))
+        ends = np.unique(gone.items)
+        around = Region.around(ends, full.graph, model, len(sets))
+
+        def embed(teacher: Model) -> Tensor:
+            if teacher is model:
+                return preserved
+            places = as_index(np.searchsorted(rows, ends), model.device)
+            return torch.zeros_like(preserved).index_copy_(0, places, around.embed(teacher, ends))
+
+        read = as_index(inner.at(rows), model.device)
+        return student, student.within(inner.at), _Scope(_among(full, rows), here, inner.graph, embed, read, first)
 
     def _alpha(self, problem: Problem) -> float:
         return DEFAULT_ALPHA[problem.full.name] if self.alpha is None else self.alpha
@@ -246,3 +287,10 @@ class D2DGN(Method):
             return alpha * distance(layers, keep, i_keep) + (1 - alpha) * distance(layers, lose, i_gone)
 
         return loss
+
+
+def _among(task: Task, rows: np.ndarray) -> Task:
+    """Return the task on some ascending nodes, numbered anew, and the training edges among them."""
+    found = copy.copy(task)
+    found.graph = part(task.graph, rows)
+    return found

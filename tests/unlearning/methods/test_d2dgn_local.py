@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
 from graphforget._core.errors import UnsupportedError, UsageError
+from graphforget._core.streams import Streams
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
 from graphforget.models.gcn import GCN
@@ -13,6 +18,7 @@ from graphforget.models.zoo import backbones, backbones_for
 from graphforget.tasks.link import LinkPrediction
 from graphforget.training.train import train
 from graphforget.unlearning.methods.d2dgn import D2DGN
+from graphforget.unlearning.region import part
 from graphforget.unlearning.run import methods, unlearn
 
 FEW = {"epochs": 3, "alpha": 0.9}
@@ -78,3 +84,59 @@ def test_a_model_that_is_not_local_is_refused(monkeypatch):
     monkeypatch.setattr(GCN, "local", False)
     with pytest.raises(UnsupportedError, match="d2dgn: a gcn cannot be computed on a part of the graph"):
         unlearn(model, task, first_edges(task), "d2dgn-local", epochs=2)
+
+
+def test_operators_leave_all_beyond_the_neighbourhood_as_it_was(weights):
+    features = np.random.default_rng(0).normal(size=(400, 5)).astype(np.float32)
+    task = ring(features)
+    model = train(GCN(hidden=8, out=4), task, epochs=3, validate_every=3)
+    result = unlearn(model, task, first_edges(task), "d2dgn-operators", epochs=3)
+    before, after = model.embed(task.graph).numpy(), result.model.embed(result.graph).numpy()
+    near = task.affected(result.gone, 2)
+    assert before[~near].tobytes() == after[~near].tobytes() and 0 < near.sum() < 60
+    assert (before[near] != after[near]).any(axis=1).all()
+    changed = features.copy()
+    changed[200] += 1.0  # eight steps of two nodes around the deletion do not get there
+    there = unlearn(model, ring(changed), first_edges(task), "d2dgn-operators", epochs=3)
+    assert weights(there.model) == weights(result.model)
+
+
+def test_operators_follow_the_loss_by_hand():
+    """One epoch of plain autograd: the same loss from embeddings of the whole graph, with matrices put in by hand."""
+    task = ring(np.random.default_rng(0).normal(size=(400, 5)).astype(np.float32))
+    model = train(GCN(hidden=8, out=4), task, epochs=3, validate_every=3).frozen()
+    method = D2DGN(scope="operators", epochs=1, alpha=0.9, temperature=0.7, lr=0.01)
+    result = unlearn(model, task, first_edges(task), method)
+    gone, retained, streams = result.gone, result.retained, Streams(result.seed)
+    operators = [torch.eye(8, requires_grad=True), torch.eye(4, requires_grad=True)]
+    sets = [torch.from_numpy(np.flatnonzero(task.affected(gone, hops))) for hops in (1, 2)]
+    hook = lambda layer, h: h.index_copy(0, sets[layer - 1], h[sets[layer - 1]] @ operators[layer - 1])  # noqa: E731
+    student = model(retained.graph, hook)
+    rows = sets[1].numpy()
+    near = np.isin(task.graph.edges, rows).all(axis=0)
+    inside = copy.copy(task)
+    inside.graph = part(task.graph, rows)
+    here = replace(gone, items=np.searchsorted(rows, gone.items), edges=np.searchsorted(rows, gone.edges))
+    drawn = inside.training_items(streams.child("d2dgn")("negatives", epoch=0), here, negatives=1)
+    assert len(drawn) == 2 * (near.sum() - 3)
+
+    def divergence(teacher, items):
+        t, s = (inside.responses(z[sets[1]], items) for z in (teacher, student))
+        values = 0.49 * inside.divergence(t, s, 0.7)
+        return (values * (1.0 if items.weights is None else items.weights)).mean()
+
+    before, random = model.embed(task.graph), model.fresh(streams.child("destroyer")).embed(task.graph)
+    loss = 0.9 * divergence(before, drawn) + 0.1 * divergence(random, inside.forgotten_items(here))
+    loss.backward()
+    assert result.history[0]["loss"] == pytest.approx(loss.item(), rel=1e-5)
+    for learned, start in zip(result.model.operators.values(), operators, strict=True):
+        moved = learned.weight.detach() - torch.eye(len(start))
+        first = -0.01 * start.grad / (start.grad.abs() + 1e-8)  # Adam's first step
+        assert torch.allclose(moved, first, rtol=1e-2, atol=1e-5) and start.grad.abs().max() > 1e-5
+
+
+def test_what_operators_do_not_do():
+    with pytest.raises(UsageError, match="'sample' has no effect with scope=operators"):
+        D2DGN(scope="operators", sample=7)
+    with pytest.raises(UsageError, match="'student_init' has no effect with scope=operators"):
+        D2DGN(scope="operators", student_init="scratch")

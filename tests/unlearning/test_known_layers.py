@@ -1,0 +1,108 @@
+"""Layers that are kept: methods give the same bytes with them, and renewing them is computing them anew."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from graphforget._core.errors import UsageError
+from graphforget.data.deletion import Deletion
+from graphforget.data.graph import Graph
+from graphforget.models.gcn import GCN
+from graphforget.models.zoo import backbones, backbones_for
+from graphforget.tasks.link import LinkPrediction
+from graphforget.training.train import train
+from graphforget.unlearning.known_layers import KnownLayers
+from graphforget.unlearning.run import unlearn
+
+LOCAL = (
+    "unlink",
+    "gnndelete-local:epochs=3",
+    "gnndelete-local:epochs=3,train_graph=retained",
+    "d2dgn-operators:epochs=3",
+)
+EVERYWHERE = ("d2dgn-local:epochs=3,sample=5", "d2dgn:epochs=3", "gradient-ascent:epochs=3")
+
+
+@pytest.fixture(scope="module")
+def task() -> LinkPrediction:
+    rng = np.random.default_rng(0)
+    ends = rng.integers(0, 2000, (2, 3000))
+    features = rng.normal(size=(2000, 5)).astype(np.float32)
+    graph = Graph.build(2000, ends[:, ends[0] != ends[1]], features=features)
+    return LinkPrediction(graph, seed=0, normalise=False)
+
+
+@pytest.fixture(scope="module")
+def deletion(task) -> Deletion:
+    return Deletion(edges=task.graph.edges[:, [5, 900]].T)
+
+
+@pytest.fixture(params=backbones_for("link"), scope="module")
+def model(request, task):
+    return train(backbones().get(request.param, hidden=8, out=4), task, epochs=3, validate_every=3)
+
+
+def same(ours, theirs) -> bool:
+    return [h.numpy().tobytes() for h in ours] == [h.numpy().tobytes() for h in theirs]
+
+
+@pytest.mark.parametrize("method", [*LOCAL, *EVERYWHERE])
+def test_results_have_the_same_bytes(task, deletion, model, method, weights):
+    results = [unlearn(model, task, deletion, method, known=k) for k in (None, KnownLayers.of(model, task))]
+    assert weights(results[0].model) == weights(results[1].model)
+
+
+@pytest.mark.parametrize("method", LOCAL)
+def test_renewing_computes_few_rows_and_gives_all(task, deletion, model, method):
+    known = KnownLayers.of(model, task)
+    before = [h.clone() for h in known.layers]
+    result = unlearn(model, task, deletion, method, known=known)
+    assert same(known.layers, before)
+    rows = known.renew(result)
+    assert 0 < len(rows) < task.graph.n_nodes / 10
+    elsewhere = np.setdiff1d(np.arange(task.graph.n_nodes), rows)
+    assert same([h[elsewhere] for h in known.layers], [h[elsewhere] for h in before])
+    wanted = KnownLayers.of(result.model, result.retained)
+    assert same(known.layers, wanted.layers) and not same(known.layers, before)
+    assert task.test_auc(known.readout()) == task.test_auc(result.model.embed(result.graph))
+
+
+@pytest.mark.parametrize("method", EVERYWHERE)
+def test_changed_weights_change_every_row(task, deletion, model, method):
+    known = KnownLayers.of(model, task)
+    result = unlearn(model, task, deletion, method, known=known)
+    assert np.array_equal(known.renew(result), np.arange(task.graph.n_nodes))
+    assert same(known.layers, KnownLayers.of(result.model, result.retained).layers)
+
+
+def test_one_deletion_after_the_other(task, model):
+    known, answers = KnownLayers.of(model, task), (model, task)
+    for position in (3, 8, 20):
+        gone = Deletion(edges=task.graph.edges[:, [position]].T)
+        result = unlearn(*answers, gone, "unlink", known=known)
+        assert len(known.renew(result)) < task.graph.n_nodes / 10
+        answers = result.model, result.retained
+    assert same(known.layers, KnownLayers.of(*answers).layers)
+
+
+def test_nodes_that_lose_features_renew_everything(task):
+    model = train(GCN(hidden=8, out=4), task, epochs=3, validate_every=3)
+    known = KnownLayers.of(model, task)
+    result = unlearn(model, task, Deletion(features=[3]), "unlink", known=known)
+    assert np.array_equal(known.renew(result), np.arange(task.graph.n_nodes))
+    assert same(known.layers, KnownLayers.of(result.model, result.retained).layers)
+
+
+def test_layers_of_another_model_or_graph_are_refused(task, deletion):
+    model, other = (train(GCN(hidden=8, out=4), task, epochs=2, validate_every=2, seed=seed) for seed in (0, 1))
+    known = KnownLayers.of(model, task)
+    with pytest.raises(UsageError, match="of a model with other weights"):
+        unlearn(other, task, deletion, "unlink", known=known)
+    retained = task.without(task.resolve(deletion))
+    with pytest.raises(UsageError, match="computed on another graph"):
+        unlearn(model, retained, Deletion(edges=task.graph.edges[:, [7]].T), "unlink", known=known)
+    result = unlearn(model, task, deletion, "unlink", known=known)
+    known.renew(result)
+    with pytest.raises(UsageError, match="computed on another graph"):
+        known.renew(result)
