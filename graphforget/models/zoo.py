@@ -131,7 +131,22 @@ def _checked_format(description: Any, tensors: dict[str, Tensor]) -> Model:
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         found = description.get("format") if isinstance(description, dict) else type(description).__name__
         raise ValueError(f"its format is {found!r}, this version reads {FORMAT!r}")
+    _check_shapes(description, tensors)
     return _build(description, tensors, "")
+
+
+def _check_shapes(description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Raise ValueError unless the described model has the weights of these shapes; none of it is allocated for that.
+
+    What a description asks for is not bounded by the size of the file it stands beside.
+    """
+    with torch.device("meta"):
+        wanted = {name: tuple(value.shape) for name, value in _build(description, tensors, "").state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            there, here = (shapes.get(name, "nothing") for shapes in (wanted, found))
+            raise ValueError(f"model.json describes {there} as {name}, model.safetensors holds {here}")
 
 
 def _build(description: dict[str, Any], tensors: dict[str, Tensor], prefix: str) -> Model:
@@ -156,7 +171,7 @@ def _ensemble(description: dict[str, Any], tensors: dict[str, Tensor], prefix: s
     kinds = {cls.name: cls for cls in (MeanEnsemble, AttentionEnsemble)}
     plan = description["plan"]
     tables = {key: tensors[prefix + key].numpy() for key in ("table", "numbers") if prefix + key in tensors}
-    count = range(int(plan["n_shards"]))
+    count = range(min(int(plan["n_shards"]), len(tensors) + 1))  # one more than there can be is enough to be refused
     if any(table.dtype != "int64" or table.ndim != 1 for table in tables.values()):
         raise ValueError(f"{prefix}table and {prefix}numbers must be lists of integers")
     shards = [_build(description["shard"], tensors, f"{prefix}shards.{number}.") for number in count]

@@ -47,6 +47,19 @@ def stacked(module: str, name: str, argument: str) -> bytes:
 
 
 FLAG = "gone-wrong"
+
+
+def tower(floors: int, pair: bytes = b"h%sh%s\x86") -> bytes:
+    """Return a pickle of a dict with one key: a tuple of two that are one tuple of two ..., so many in each other."""
+    steps = [pair.replace(b"%s", bytes([at])) + b"q" + bytes([at + 1]) for at in range(floors)]
+    return b"\x80\x02}K\x01q\x00" + b"".join(steps) + b"K\x01s."
+
+
+def marked_tower(floors: int) -> bytes:
+    """Return the same, its tuples made from marks."""
+    return tower(floors, b"(h%sh%st")
+
+
 BOMBS: dict[str, tuple[Any, list[str]]] = {
     "os.system": (Bomb(os.system, f"touch {FLAG}"), [".system", "Nothing was run"]),
     "eval": (Bomb(eval, f"open('{FLAG}', 'w')"), ["eval", "Nothing was run"]),
@@ -65,6 +78,9 @@ BOMBS: dict[str, tuple[Any, list[str]]] = {
     "a list of lists": (b"\x80\x02c__builtin__\nlist\n](K\x01K\x02e\x85R.", ["not a readable array file"]),
     "a deep tower": (b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b".", ["expected a dict"]),
     "an endless tuple": (b"\x80\x02(" + b"(" * 1000, ["not a readable array file"]),
+    "a tower of tuples": (tower(60), ["not a readable array file", "more than 20 tuples in each other"]),
+    "a tower of tuples from marks": (marked_tower(60), ["not a readable array file", "more than 20 tuples"]),
+    "a low tower": (b"\x80\x02}K\x01K\x02\x86K\x03\x86K\x01s.", ["expected a dict"]),
     "cut short": (pickle.dumps({0: [1]}, protocol=2)[:-4], ["not a readable array file", "cut short"]),
     "garbage": (bytes(range(256)), ["not a readable array file"]),
     "empty": (b"", ["empty"]),
@@ -91,6 +107,11 @@ MATRICES: dict[str, tuple[str, Any, list[str]]] = {
     "object array": ("allx", np.array([[1, None]], dtype=object), ["ind.cora.allx", "not numbers"]),
     "flat array": ("allx", np.ones(3), ["ind.cora.allx", "expected a matrix", "(3,)"]),
     "nan": ("allx", np.full((3, 4), np.nan), ["ind.cora.allx", "NaN or infinite"]),
+    "far more columns than entries": (
+        "allx",
+        sp.csr_matrix(([1.0], [0], [0, 1, 1, 1]), shape=(3, 1 << 40)),
+        ["ind.cora.allx", "3 x 1,099,511,627,776", "at most 1,000,000 rows or columns"],
+    ),
     "other width": ("tx", np.ones((1, 9)), ["ind.cora.tx", "9 columns", "have 4"]),
     "other height": ("ally", np.eye(2), ["ind.cora.ally", "2 rows", "have 3"]),
     "two ones": ("ally", np.ones((3, 2), dtype=np.int32), ["ind.cora.ally", "one-hot"]),

@@ -121,6 +121,10 @@ HOSTILE = {
     "other widths": lambda f: edit_json(f, arguments={"hidden": 5, "out": 3, "layers": 2}),
     "more layers": lambda f: edit_json(f, arguments={"hidden": 4, "out": 3, "layers": 3}),
     "huge widths": lambda f: edit_json(f, n_features=10**15),
+    "widths that a large machine has": lambda f: edit_json(f, n_features=10**9),
+    "thousands of millions of shards": lambda f: edit_json(
+        f, ensemble="mean", arguments={}, plan={"n_shards": 10**10}, shard=json.loads((f / "model.json").read_text())
+    ),
     "no features": lambda f: edit_json(f, n_features=None),
     "operators without weights": lambda f: edit_json(f, operators=[1], base={}),
     "NaN": lambda f: edit_weights(f, lambda key, value: value * float("nan")),

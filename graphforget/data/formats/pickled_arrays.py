@@ -24,6 +24,8 @@ MAX_BYTES = 1 << 30
 _MAX_MEMO = 1 << 24
 _MAX_GROWTH = 8
 """Numbers and bytes that a file may describe for each byte of its own; 1 unless it names something repeatedly."""
+_MAX_TUPLES = 20
+"""Tuples that may stand in each other."""
 _BROKEN = (
     pickle.UnpicklingError,
     struct.error,
@@ -50,9 +52,51 @@ class _Unpickler(pickle.Unpickler):
         return ADMITTED[module_name, global_name]
 
 
+class _Tuples:
+    """The stack of a pickle with the depth of the tuples on it in place of values; 0 stands for everything else.
+
+    A tuple of two that are one and the same, in a tuple of two ..., is small, but to hash it as the key of a dict takes
+    twice as long with every floor. Arrays and matrices need three floors.
+    """
+
+    def __init__(self) -> None:
+        self.stack: list[int | None] = []  # None is a mark
+        self.memo: dict[int, int] = {}
+
+    def follow(self, opcode: pickletools.OpcodeInfo, argument: Any) -> None:
+        """Take one step; raises ValueError or IndexError where the stack does not have what it needs."""
+        name, before = opcode.name, opcode.stack_before
+        if name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
+            self.memo[len(self.memo) if name == "MEMOIZE" else argument] = self.stack[-1] or 0
+        elif name in ("GET", "BINGET", "LONG_BINGET"):
+            self.stack.append(self.memo.get(argument, 0))
+        elif name == "DUP":
+            self.stack.append(self.stack[-1])
+        else:
+            marked = pickletools.markobject in before
+            taken = self._marked(before.index(pickletools.markobject)) if marked else self._taken(len(before))
+            depth = 1 + max(taken, default=0) if name.startswith("TUPLE") else 0
+            if depth > _MAX_TUPLES:
+                raise ValueError(f"more than {_MAX_TUPLES} tuples in each other")
+            self.stack += [None if one is pickletools.markobject else depth for one in opcode.stack_after]
+
+    def _taken(self, count: int) -> list[int]:
+        return [self.stack.pop() or 0 for _ in range(count)]
+
+    def _marked(self, below: int) -> list[int]:
+        """Take and return all down to the mark, and take so many below it."""
+        found = []
+        while (top := self.stack.pop()) is not None:
+            found.append(top)
+        self._taken(below)
+        return found
+
+
 def _scan(data: bytes) -> None:
-    """Walk the opcodes without running one; refuses foreign names and absurd memo numbers."""
+    """Walk the opcodes without running one; refuses foreign names, absurd memo numbers and towers of tuples."""
+    tuples = _Tuples()
     for opcode, argument, _position in pickletools.genops(data):
+        tuples.follow(opcode, argument)
         if opcode.name in ("GLOBAL", "INST"):
             module, _, name = str(argument).partition(" ")
             if (module, name) not in ADMITTED:

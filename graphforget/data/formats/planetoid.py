@@ -19,6 +19,7 @@ import scipy.sparse as sp
 
 from graphforget._core.errors import DataError
 from graphforget.data.formats.base import GraphFormat, RawGraph, existing
+from graphforget.data.formats.numbers import largest_number
 from graphforget.data.formats.pickled_arrays import read_pickled
 
 PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
@@ -48,6 +49,11 @@ def _matrix(path: Path, columns: int | None = None, rows: int | None = None) -> 
     for what, side, wanted in (("rows", value.shape[0], rows), ("columns", value.shape[1], columns)):
         if wanted is not None and side != wanted:
             raise DataError(f"{path}: {side:,} {what}, but the other files of the set have {wanted:,}.")
+    if max(value.shape) > largest_number(value.nnz):
+        raise DataError(
+            f"{path}: the matrix is {value.shape[0]:,} x {value.shape[1]:,}, and {value.nnz:,} of its entries are not "
+            f"zero; with so few, at most {largest_number(value.nnz):,} rows or columns are read."
+        )
     if not np.isfinite(value.data).all():
         raise DataError(f"{path}: holds NaN or infinite values; every value must be a finite number.")
     return value
