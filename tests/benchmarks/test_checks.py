@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import graphforget as gf
-from benchmarks import attention, inputs, limits, propagation, ranking, sampling, scale, training, unlearning
-from benchmarks.bench import WrongAnswer
+from benchmarks import attention, inputs, limits, propagation, quality, ranking, sampling, scale, training, unlearning
+from benchmarks.bench import Bench, WrongAnswer
 from benchmarks.peers import pyg, scipy, torch
 from benchmarks.rows import Row
 from graphforget.kernels.csr import symmetric_normalise
@@ -257,3 +257,28 @@ def test_synthetic_interactions_grow_with_what_is_asked():
     small, large = inputs.power_law(60, 45, 300), inputs.power_law(600, 450, 3_000)
     assert 5 < large.n_edges / small.n_edges < 15
     assert np.sort(large.item_degrees)[-45:].sum() > 3 * 45 * large.item_degrees.mean() / 2
+
+
+def test_quality_is_timed_until_it_is_reached(monkeypatch):
+    monkeypatch.setattr(quality, "MODEL", {"dim": 8})
+    monkeypatch.setattr(quality, "RECIPE", {"lr": 0.01, "batch": 512, "selection": "last"})
+    task = gf.Recommendation(gf.load("sample-shop"), mask="train", select_on="test")
+    soon, never = (quality.time_to_on(task, recall, 6)() for recall in (0.0, 1.1))
+    assert (int(soon["epoch"]), int(never["epoch"])) == (3, 6) and soon["seconds"] > 0
+
+
+def test_quality_beside_gold(tmp_path):
+    task = gf.Recommendation(gf.load("sample-shop"), seed=0)
+    model = gf.train(gf.MF(dim=8), task, seed=0, epochs=3, validate_every=3, selection="last")
+    answer = quality.beside_gold_on(model, task, 0.05)()
+    bench = Bench(None, tmp_path)
+    rows = quality.gold_rows(bench, answer, "torch 2", "")
+    assert [row.work.split(",")[0] for row in rows] == list(quality.METHODS)
+    assert all(row.ratio == pytest.approx(row.theirs / row.ours) and row.met in ("yes", "no") for row in rows)
+    reached = {"seconds": np.array(120.0), "epoch": np.array(24), "recall": np.array(0.181)}
+    assert quality.time_row(bench, reached, "", "").ours == 2.0
+    short = quality.time_row(bench, {**reached, "recall": np.array(0.17)}, "", "")
+    assert short.met == "not measured" and "0.1700" in short.note
+    quick = quality.run(Bench(None, tmp_path, quick=True))
+    assert len(quick) == 3 and all(row.met == "not measured" and "minutes" in row.note for row in quick)
+    bench.close()
