@@ -1,4 +1,4 @@
-"""Quality: how long a recommender takes to a published quality, and unlearning it beside gold. Minutes, measured once."""
+"""Quality: how long a recommender takes to a published one, and unlearning beside gold. Minutes, measured once."""
 
 from __future__ import annotations
 
