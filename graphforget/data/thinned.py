@@ -76,6 +76,10 @@ class Thinned(Graph):
         lost = np.bincount(places[here], minlength=len(nodes))
         return csr_without(csr, places[:, here.all(axis=0)]), degrees - lost
 
+    def __reduce__(self) -> tuple:
+        """Copy and pickle a plain graph: what is missing here must not travel along."""
+        return Graph, tuple(getattr(self, item.name) for item in fields(Graph) if item.init)
+
     def next_to_dropped(self) -> np.ndarray:
         """Return the ascending nodes whose row of a normalised adjacency changed: ends of what is missing, and theirs.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -70,6 +72,13 @@ def test_what_is_derived_from_it_has_edges_of_its_own(whole, gone, wanted):
     assert found.n_edges == wanted.n_edges and same_csr(found.csr, wanted.csr)
     again = found.without_edges(found.edges[:, :2])
     assert again.n_edges == wanted.n_edges - 2 and np.array_equal(again.edges, wanted.edges[:, 2:])
+
+
+def test_what_is_missing_does_not_travel_along(whole):
+    found = whole.without_edges(whole.edges[:, [3, 40]])
+    for twin in (copy.deepcopy(found), pickle.loads(pickle.dumps(found))):
+        assert type(twin) is Graph and twin.digest == found.digest
+        assert vars(twin).keys() == vars(whole).keys() and not np.array_equal(twin.edges, whole.edges)
 
 
 def test_edges_go_one_deletion_after_the_other(whole):
