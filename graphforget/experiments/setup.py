@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +197,7 @@ def resolved_options(setup: Setup, task: Task) -> dict[str, Any]:
 def split_of(task: Task) -> dict[str, np.ndarray]:
     """Return the split that a task keeps beside its data, held-out negatives included, by part."""
     if isinstance(task, LinkPrediction):
-        return dict(vars(task.split))
+        return {part.name: getattr(task.split, part.name) for part in fields(task.split)}
     if isinstance(task, NodeClassification):
         return {"train": task.train_nodes, "val": task.val_nodes, "test": task.test_nodes}
     if isinstance(task, Recommendation):

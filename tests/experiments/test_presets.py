@@ -13,6 +13,8 @@ from graphforget._core.toml import to_toml
 from graphforget.data.cards import find_card
 from graphforget.experiments.grid import Grid
 from graphforget.experiments.published import find_preset, missing_files, presets, read_preset
+from graphforget.experiments.results import read_lines
+from graphforget.experiments.units import expand
 from graphforget.models.zoo import backbones
 from graphforget.training.recipe import Recipe
 from graphforget.unlearning.specs import methods, parse_method
@@ -231,3 +233,15 @@ def test_presets_are_plain_toml():
     for name in NAMES:
         preset = presets()[name]
         assert tomllib.loads(to_toml({"grids": [grid.as_table() for grid in preset.grids]}))["grids"]
+
+
+@pytest.mark.parametrize("name", ["gnndelete-dblp", "utu-link", "opengu-node", "sgu-computers", "kgat-music"])
+def test_the_committed_tables_name_the_runs_of_today(data_dir, name):
+    """What decides the bytes of a result has not changed unnoticed, so that `verify` finds the cells of these tables."""
+    committed = read_lines(Path(__file__).parents[2] / "results" / "tables" / f"{name}.csv")
+    place = {key: committed[0].field(key) for key in ("data", "backbone", "deletion")}
+    here = [line for line in committed if {key: line.field(key) for key in place} == place]
+    same = {line.run for line in here if line.seed == here[0].seed}
+    wanted = {key: [value] for key, value in place.items() if value}
+    part = presets()[name].narrowed(wanted, (here[0].seed,))
+    assert same <= {unit.id for unit in expand(part.at_hand(str(data_dir))[0], str(data_dir))}
