@@ -274,6 +274,7 @@ def test_quality_beside_gold(tmp_path):
     bench = Bench(None, tmp_path)
     rows = quality.gold_rows(bench, answer, "torch 2", "")
     assert [row.work.split(",")[0] for row in rows] == list(quality.METHODS)
+    assert all("what was forgotten" in row.note for row in rows)
     assert all(row.ratio == pytest.approx(row.theirs / row.ours) and row.met in ("yes", "no") for row in rows)
     reached = {"seconds": np.array(120.0), "epoch": np.array(24), "recall": np.array(0.181)}
     assert quality.time_row(bench, reached, "", "").ours == 2.0

@@ -237,7 +237,7 @@ def test_presets_are_plain_toml():
 
 @pytest.mark.parametrize("name", ["gnndelete-dblp", "utu-link", "opengu-node", "sgu-computers", "kgat-music"])
 def test_the_committed_tables_name_the_runs_of_today(data_dir, name):
-    """What decides the bytes of a result has not changed unnoticed, so that `verify` finds the cells of these tables."""
+    """What decides the bytes of a result has not changed unnoticed: `verify` finds the cells of these tables."""
     committed = read_lines(Path(__file__).parents[2] / "results" / "tables" / f"{name}.csv")
     place = {key: committed[0].field(key) for key in ("data", "backbone", "deletion")}
     here = [line for line in committed if {key: line.field(key) for key in place} == place]
