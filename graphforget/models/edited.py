@@ -29,12 +29,10 @@ class Operator(nn.Module):
         self.weight = nn.Parameter(weight)
 
     def forward(self, h: Tensor) -> Tensor:
-        """Return (n_nodes, width) embeddings with the rows of the node set replaced."""
-        return h.index_copy(0, self.nodes, self.rows(h))
-
-    def rows(self, h: Tensor) -> Tensor:
-        """Return the (k, width) transformed rows."""
-        return h.index_select(0, self.nodes) @ self.weight
+        """Return (n_nodes, width) embeddings with the rows of the node set replaced; all rows without copying them."""
+        if len(self.nodes) == len(h) and torch.equal(self.nodes, torch.arange(len(h), device=h.device)):
+            return h @ self.weight
+        return h.index_copy(0, self.nodes, h.index_select(0, self.nodes) @ self.weight)
 
 
 class Edited(Wrapped):
