@@ -33,7 +33,8 @@ class KnownLayers:
     Attributes
     ----------
     model, graph: whose layers these are, and on which graph.
-    layers: (n_nodes, width) embeddings after each layer, before the activation; `renew` writes into them.
+    layers: (n_nodes, width) embeddings after each layer, before the activation, where the model is; `renew` writes into
+        them, wherever the unlearned model may be.
 
     Example
     -------
@@ -97,7 +98,7 @@ class KnownLayers:
         changed, or more than edges went, or the model before had learned operators already, that is every row.
         """
         self.check(result.original, result.task)
-        model, graph = result.model, result.graph
+        model, graph = result.model.frozen().to(self.model.device), result.graph
         rows = self._reached(result)
         with torch.no_grad(), one_torch_thread():
             if rows is None:
@@ -143,7 +144,7 @@ def opened(
     thinned = known is not None and isinstance(graph, Thinned) and graph.whole is known.graph
     if thinned and model.local and layers > 1:
         region = Region.around(rows, graph, model, layers - 1)
-        return region, known.first(region, graph)
+        return region, known.first(region, graph).to(model.device)
     region = Region.around(rows, graph, model, layers)
     with torch.no_grad():
         return region, under_operators(model).layers(region.graph)[0]

@@ -111,11 +111,27 @@ def test_the_edge_probability_objective(far):
     assert other_than_on_the_cpu(far, original, full, gone, method) == []
 
 
-@pytest.mark.parametrize("settings", [{"scope": "local", "sample": 50}, {"knowledge": "feature"}])
+WAYS = [{"scope": "local", "sample": 50}, {"scope": "operators"}, {"knowledge": "feature"}]
+
+
+@pytest.mark.parametrize("settings", WAYS)
 def test_other_ways_to_distil(settings, far):
     original, full = trained("gcn", "link", "cpu"), task_of("link")
     gone = gf.sample_deletion(full, edges=0.01, seed=1)
     assert other_than_on_the_cpu(far, original, full, gone, methods().get("d2dgn", epochs=2, **settings)) == []
+
+
+@pytest.mark.parametrize("method", ["unlink", "gnndelete-local:epochs=2", "d2dgn-operators:epochs=2"])
+def test_layers_known_on_one_device_serve_the_other(method, far):
+    original, full = trained("gcn", "link", "cpu"), task_of("link")
+    gone = gf.sample_deletion(full, edges=2, seed=1)
+    here, there = (gf.KnownLayers.of(original, full) for _ in range(2))
+    results = [unlearn(original, full, gone, method, known=k, device=d) for k, d in ((here, "cpu"), (there, far))]
+    assert np.array_equal(*(known.renew(result) for known, result in zip((here, there), results, strict=True)))
+    assert results[1].model.device.type == far and differing(results[1].model, results[0].model) == []
+    for ours, theirs in zip(there.layers, here.layers, strict=True):
+        assert ours.device.type == "cpu"
+        np.testing.assert_allclose(ours, theirs, 1e-3, 1e-4)
 
 
 def test_classes_are_forgotten_as_on_the_cpu(far):
