@@ -13,9 +13,9 @@ from graphforget._core.errors import UsageError
 from graphforget._core.threads import one_torch_thread
 from graphforget.data.graph import Graph
 from graphforget.data.thinned import Thinned
-from graphforget.models.base import Model
+from graphforget.models.base import Model, require_model
 from graphforget.models.edited import Edited, under_operators
-from graphforget.tasks.base import Task, as_index
+from graphforget.tasks.base import Task, as_index, check_data
 from graphforget.training.train import weights_digest
 from graphforget.unlearning.region import Region
 
@@ -54,7 +54,9 @@ class KnownLayers:
 
     @classmethod
     def of(cls, model: Model, task: Task) -> Self:
-        """Compute the layers of a model on a task's graph, whole."""
+        """Compute the layers of a model on a task's graph, whole; raises UsageError for what is no model or no task."""
+        require_model(model)
+        check_data("KnownLayers", task, Task, "is no task; give LinkPrediction(graph) or another.")
         model = model.frozen()
         with torch.no_grad():
             return cls(model, task.graph, model.layers(task.graph))

@@ -22,7 +22,7 @@ from graphforget.models.base import Model, require_model
 from graphforget.models.edited import Edited, under_operators
 from graphforget.models.recommending import answer_from
 from graphforget.models.shifted import Shifted
-from graphforget.tasks.base import Forgotten, Task
+from graphforget.tasks.base import Forgotten, Task, check_data
 from graphforget.training.loop import Progress
 from graphforget.unlearning.known_layers import KnownLayers
 from graphforget.unlearning.method import Method, Problem
@@ -134,6 +134,7 @@ def unlearn(
     chosen = _chosen(method, changes)
     place = find_device(device)
     if known is not None:
+        check_data("unlearn", known, KnownLayers, "are no known layers; give KnownLayers.of(model, task).")
         known.check(model, task)
     gone = task.resolve(deletion)
     check_supported(chosen, task, gone)

@@ -8,9 +8,13 @@ import pytest
 from graphforget._core.errors import UsageError
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
+from graphforget.data.load import load
 from graphforget.models.gcn import GCN
+from graphforget.models.lightgcn import LightGCN
 from graphforget.models.zoo import backbones, backbones_for
 from graphforget.tasks.link import LinkPrediction
+from graphforget.tasks.node import NodeClassification
+from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import train
 from graphforget.unlearning.known_layers import KnownLayers
 from graphforget.unlearning.run import unlearn
@@ -92,6 +96,34 @@ def test_nodes_that_lose_features_renew_everything(task):
     result = unlearn(model, task, Deletion(features=[3]), "unlink", known=known)
     assert np.array_equal(known.renew(result), np.arange(task.graph.n_nodes))
     assert same(known.layers, KnownLayers.of(result.model, result.retained).layers)
+
+
+def test_what_are_no_layers_is_refused(task, deletion):
+    model = train(GCN(hidden=8, out=4), task, epochs=2, validate_every=2)
+    for wrong in (
+        lambda: unlearn(model, task, deletion, "unlink", known="layers"),
+        lambda: KnownLayers.of(model, task.graph),
+        lambda: KnownLayers.of(task, model),
+    ):
+        with pytest.raises(UsageError, match="give KnownLayers.of|is no task|A model is expected"):
+            wrong()
+
+
+def test_recommenders_and_classifiers_compute_every_row_anew():
+    shop = Recommendation(load("sample-shop"), seed=0)
+    paper = NodeClassification(load("sample-citations"), seed=0)
+    for task, backbone, deletion in (
+        (shop, LightGCN(dim=4), Deletion(users=[12, 40])),
+        (paper, GCN(hidden=8), Deletion(nodes=[3])),
+    ):
+        model = train(backbone, task, epochs=2, validate_every=2)
+        known = KnownLayers.of(model, task)
+        for method in ("unlink", "gnndelete:epochs=2"):
+            plain = unlearn(model, task, deletion, method)
+            result = unlearn(model, task, deletion, method, known=KnownLayers.of(model, task))
+            assert same(plain.model.state_dict().values(), result.model.state_dict().values())
+        assert np.array_equal(known.renew(result), np.arange(task.graph.n_nodes))
+        assert same(known.layers, KnownLayers.of(result.model, result.retained).layers)
 
 
 def test_layers_of_another_model_or_graph_are_refused(task, deletion):
