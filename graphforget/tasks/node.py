@@ -108,12 +108,11 @@ class NodeClassification(Task):
 
     def without(self, gone: Forgotten) -> Self:
         """Return the task without the deleted parts; deleted nodes and classes leave training and validation."""
-        keys = self.graph.edges[0] * np.int64(self.graph.n_nodes) + self.graph.edges[1]
-        dead = gone.edges[0] * np.int64(self.graph.n_nodes) + gone.edges[1]
         retained = copy.copy(self)
-        retained.graph = self.graph.without(
-            edges=np.isin(keys, dead), nodes=gone.nodes, features=gone.features, labels=gone.unlabelled
-        )
+        graph = self.graph.without_edges(gone.edges)
+        more = len(gone.nodes) or len(gone.features) or len(gone.unlabelled)
+        parts = {"nodes": gone.nodes, "features": gone.features, "labels": gone.unlabelled}
+        retained.graph = graph.without(**parts) if more else graph
         left = np.concatenate([gone.nodes, gone.unlabelled])
         retained.train_nodes = np.setdiff1d(self.train_nodes, left)
         keep = ~np.isin(self.val_nodes, left) & ~np.isin(self.labels[self.val_nodes], gone.classes)

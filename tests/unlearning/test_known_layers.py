@@ -109,6 +109,18 @@ def test_what_are_no_layers_is_refused(task, deletion):
             wrong()
 
 
+@pytest.mark.parametrize("method", ["unlink", "gnndelete-local:epochs=3"])
+def test_a_classifier_that_loses_an_edge(method):
+    task = NodeClassification(load("sample-citations"), seed=0)
+    model = train(GCN(hidden=8), task, epochs=3, validate_every=3)
+    known = KnownLayers.of(model, task)
+    result = unlearn(model, task, Deletion(edges=task.graph.edges[:, [5]].T), method, known=known)
+    assert len(known.renew(result)) < task.graph.n_nodes
+    wanted = KnownLayers.of(result.model, result.retained).layers
+    assert same(known.layers[:1], wanted[:1])
+    assert np.allclose(known.layers[1], wanted[1], atol=1e-6)  # five columns: rounded by how many rows there are
+
+
 def test_recommenders_and_classifiers_compute_every_row_anew():
     shop = Recommendation(load("sample-shop"), seed=0)
     paper = NodeClassification(load("sample-citations"), seed=0)
