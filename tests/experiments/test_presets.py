@@ -20,6 +20,7 @@ from graphforget.training.recipe import Recipe
 from graphforget.unlearning.specs import methods, parse_method
 
 NAMES = sorted(presets())
+TABLES = Path(__file__).parents[2] / "results" / "tables"
 WANTED = {
     *("gnndelete-dblp", "utu-link", "opengu-node", "sgu-computers", "lightgcn-table3", "kgat", "kgat-music"),
     *("mgcn-tiktok", "cure4rec-users", "mmrecun-users", "d2dgn"),
@@ -235,10 +236,10 @@ def test_presets_are_plain_toml():
         assert tomllib.loads(to_toml({"grids": [grid.as_table() for grid in preset.grids]}))["grids"]
 
 
-@pytest.mark.parametrize("name", ["gnndelete-dblp", "utu-link", "opengu-node", "sgu-computers", "kgat-music"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in TABLES.glob("*.csv")))
 def test_the_committed_tables_name_the_runs_of_today(data_dir, name):
     """What decides the bytes of a result has not changed unnoticed: `verify` finds the cells of these tables."""
-    committed = read_lines(Path(__file__).parents[2] / "results" / "tables" / f"{name}.csv")
+    committed = read_lines(TABLES / f"{name}.csv")
     place = {key: committed[0].field(key) for key in ("data", "backbone", "deletion")}
     here = [line for line in committed if {key: line.field(key) for key in place} == place]
     same = {line.run for line in here if line.seed == here[0].seed}
