@@ -25,8 +25,8 @@ SHARES = {
 }
 """Share of the edges deleted -> method -> how many times faster than gold is promised.
 
-The promises are for reaching the acceptance bands: `d2dgn-fast` has test AUC and MI ratio above GNNDelete's and forgotten
-AUC above gold's, and the default goes further; `gnndelete-fast` has the AUCs of the default, in a fifth of the epochs.
+The promises are for reaching the acceptance bands: `d2dgn-fast` has test AUC and MI ratio above GNNDelete's and
+forgotten AUC above gold's; `gnndelete-fast` has the AUCs of the default, in a fifth of the epochs.
 """
 
 EPOCHS = {"d2dgn": 250, "d2dgn-fast": 150, "gnndelete": 1500, "gnndelete-fast": 300}
