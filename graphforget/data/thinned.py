@@ -71,6 +71,8 @@ class Thinned(Graph):
         if self.whole is None or "csr" in self._memo:
             return super().induced(nodes)
         csr, degrees = self.whole.induced(nodes)
+        if not len(nodes):
+            return csr, degrees
         places = np.minimum(np.searchsorted(nodes, self.dropped), len(nodes) - 1)
         here = nodes[places] == self.dropped
         lost = np.bincount(places[here], minlength=len(nodes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -93,6 +93,14 @@ def under_operators(model: Model) -> Model:
     while isinstance(model, Wrapped):
         model = model.base
     return model
+
+
+def operators_on(
+    sets: Sequence[np.ndarray], layers: Sequence[Tensor], make: Callable[[np.ndarray, int], Operator]
+) -> dict[int, Operator]:
+    """Return an operator for each layer, on a set of nodes, as wide as the layer and where it is."""
+    pairs = enumerate(zip(sets, layers, strict=True), start=1)
+    return {layer: make(nodes, h.shape[1]).to(h.device) for layer, (nodes, h) in pairs}
 
 
 def identity_operator(nodes: np.ndarray, width: int) -> Operator:

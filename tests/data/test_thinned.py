@@ -54,6 +54,11 @@ def test_some_of_its_nodes_are_read_without_the_rest(whole, gone, wanted):
     assert same_csr(found.csr, wanted.csr) and same_csr(found.induced(nodes)[0], there[0])
 
 
+def test_no_nodes_have_no_edges(whole, gone):
+    csr, degrees = whole.without_edges(gone).induced(np.empty(0, np.int64))
+    assert (csr.n_rows, csr.nnz, csr.n_cols, len(degrees)) == (0, 0, 0, 0)
+
+
 def test_nodes_whose_row_changed_are_next_to_what_is_missing(whole, gone, wanted):
     before, after = (graph.normalised.csr for graph in (whole, wanted))
     rows = [

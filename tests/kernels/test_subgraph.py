@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from graphforget.kernels import subgraph
 from graphforget.kernels.csr import gcn_normalise
 from graphforget.kernels.subgraph import edges_among, induced_csr
 
@@ -12,6 +13,14 @@ def test_rows_and_columns_of_the_nodes(random_csr, dense):
     found = induced_csr(csr, NODES)
     assert np.array_equal(dense(found), dense(csr)[np.ix_(NODES, NODES)])
     assert all((np.diff(found.indices[a:b]) > 0).all() for a, b in zip(found.indptr, found.indptr[1:], strict=False))
+
+
+@pytest.mark.parametrize("share", [0, 1 << 40], ids=["searched", "looked up"])
+@pytest.mark.parametrize("few", [NODES, np.array([0, 19]), np.array([7])])
+def test_places_are_found_by_search_and_in_a_table(random_csr, dense, monkeypatch, share, few):
+    monkeypatch.setattr(subgraph, "TABLE_SHARE", share)
+    csr = random_csr(20, 20, 120, seed=5)
+    assert np.array_equal(dense(induced_csr(csr, few)), dense(csr)[np.ix_(few, few)])
 
 
 @pytest.mark.parametrize("nodes", [np.arange(0), np.arange(20)], ids=["none", "all"])

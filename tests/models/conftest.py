@@ -191,8 +191,9 @@ def batch_of():
     return make
 
 
-def _gradients_equal_differences(model, loss, step=1e-6, rel=1e-3) -> None:
+def _gradients_off(model, loss, step=1e-6, rel=1e-3) -> list[str]:
     loss().backward()
+    off = []
     generator = torch.Generator().manual_seed(0)
     for key, p in model.named_parameters():
         way, found = torch.randn(p.shape, generator=generator, dtype=torch.float64), []
@@ -202,13 +203,15 @@ def _gradients_equal_differences(model, loss, step=1e-6, rel=1e-3) -> None:
                 found.append(float(loss()))
                 p -= sign * way
         slope = float((p.grad * way).sum())
-        assert (found[0] - found[1]) / (2 * step) == pytest.approx(slope, rel=rel, abs=1e-6), key
+        if (found[0] - found[1]) / (2 * step) != pytest.approx(slope, rel=rel, abs=1e-6):
+            off.append(key)
+    return off
 
 
 @pytest.fixture(scope="session")
-def gradients_equal_differences():
-    """Assert that the gradients of a loss equal its differences along a random direction of every parameter.
+def gradients_off():
+    """Names the parameters whose gradient is not the loss's difference along a random direction.
 
     Called with (model, loss, step=1e-6, rel=1e-3), the model in float64, the loss a function of nothing.
     """
-    return _gradients_equal_differences
+    return _gradients_off

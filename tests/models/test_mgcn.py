@@ -196,10 +196,10 @@ def test_the_loss_of_a_batch(shop, values, batch_of):
     assert float(loss.detach()) == pytest.approx(float(wanted), rel=1e-4)
 
 
-def test_gradients_equal_differences(shop, batch_of, gradients_equal_differences):
+def test_gradients_equal_differences(shop, batch_of, gradients_off):
     task, items = Recommendation(shop), batch_of(shop, [0, 1, 2], [0, 3, 4], [5, 0, 1])
     model = made(shop, contrast=0.5, reg=0.1).double()
-    gradients_equal_differences(model, lambda: task.batch_loss(model, items, 0), step=1e-5)
+    assert gradients_off(model, lambda: task.batch_loss(model, items, 0), step=1e-5) == []
 
 
 def test_learned_features_start_at_the_raw_ones_and_move(shop, batch_of):

@@ -54,11 +54,11 @@ def test_embeddings_equal_the_equations(shop, values, slope):
     np.testing.assert_allclose(model.embed(shop).numpy(), np.hstack([wanted[0], *unit]), rtol=1e-4, atol=1e-6)
 
 
-def test_gradients_equal_differences(shop, gradients_equal_differences):
+def test_gradients_equal_differences(shop, gradients_off):
     """Of a random projection of the embeddings."""
     model = made(shop).eval().double()
     weight = torch.randn(16, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    gradients_equal_differences(model, lambda: (model(shop) * weight).sum(), rel=1e-4)
+    assert gradients_off(model, lambda: (model(shop) * weight).sum(), rel=1e-4) == []
 
 
 def test_dropout_acts_in_training_and_before_the_normalisation(shop):

@@ -110,10 +110,10 @@ def test_the_ranking_loss_by_loops(shop, batch_of):
     assert float(loss.detach()) == pytest.approx(total, rel=1e-4)
 
 
-def test_gradients_equal_differences(shop, batch_of, gradients_equal_differences):
+def test_gradients_equal_differences(shop, batch_of, gradients_off):
     task, items = Recommendation(shop), batch_of(shop, [0, 1, 2, 5], [0, 3, 4, 1], [5, 0, 1, 3])
     model = made(shop, margin=5.0, reg=0.1).eval().double()
-    gradients_equal_differences(model, lambda: task.batch_loss(model, items, 0))
+    assert gradients_off(model, lambda: task.batch_loss(model, items, 0)) == []
 
 
 def test_dropout_acts_in_training_only(shop):

@@ -15,7 +15,7 @@ from torch import Tensor
 from graphforget._core.errors import UnsupportedError
 from graphforget.data.graph import Graph
 from graphforget.models.base import Model
-from graphforget.models.edited import Edited, identity_operator
+from graphforget.models.edited import Edited, identity_operator, operators_on
 from graphforget.tasks.base import Forgotten, Items, Task, as_index, weighted_mean
 from graphforget.training.recipe import default_recipe
 from graphforget.training.train import run_training
@@ -210,9 +210,7 @@ class D2DGN(Method):
             raise UnsupportedError(f"a {model.name} cannot be computed on a part of the graph; use scope=full.")
         before = problem.layers_before()
         sets = [np.flatnonzero(full.affected(gone, hops)) for hops in range(1, len(before) + 1)]
-        pairs = enumerate(zip(sets, before, strict=True), start=1)
-        student = Edited(model, {layer: identity_operator(nodes, h.shape[1]) for layer, (nodes, h) in pairs})
-        student = student.to(model.device)
+        student = Edited(model, operators_on(sets, before, identity_operator))
         rows = np.unique(np.concatenate([sets[-1], gone.items.ravel()]))
         inner, first = opened(rows, graph, model, len(sets), problem.known)
         there = as_index(rows, model.device)

@@ -16,7 +16,7 @@ from graphforget.kernels.khop import k_hop_nodes
 from graphforget.kernels.pairs import PairIndex
 from graphforget.kernels.row_errors import row_errors
 from graphforget.models.base import Model
-from graphforget.models.edited import Edited, identity_operator, ones_operator, under_operators
+from graphforget.models.edited import Edited, identity_operator, ones_operator, operators_on, under_operators
 from graphforget.tasks.base import Forgotten, Task, as_index
 from graphforget.unlearning.block_pairs import sigmoid_pairs_mse
 from graphforget.unlearning.known_layers import opened
@@ -150,9 +150,7 @@ class GNNDelete(Method):
         hops = range(first_hops, first_hops + len(targets))
         sets = [np.flatnonzero(task.affected(gone, count, self.hop)) for count in hops]
         make = identity_operator if self.init == "identity" else ones_operator
-        pairs = enumerate(zip(sets, targets, strict=True), start=1)
-        operators = {layer: make(nodes, h.shape[1]).to(h.device) for layer, (nodes, h) in pairs}
-        model = Edited(problem.original, operators)
+        model = Edited(problem.original, operators_on(sets, targets, make))
         region, first = self._region(problem, sets)
         learn = self._embedding_loss if self.objective == "embedding" else self._probability_loss
         loss = learn(problem, targets, sets, region)
