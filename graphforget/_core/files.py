@@ -213,15 +213,25 @@ def write_json(path: str | os.PathLike[str], obj: Any) -> None:
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
-    """Return the value that the JSON file `path` holds.
+    """Return the value that the JSON file `path` holds; a byte order mark before it is passed over.
 
     Raises
     ------
     DataError
-        When the file cannot be read, or is not JSON (the message names line and column).
+        When the file cannot be read, is not JSON (the message names line and column), or names a key of an object
+        twice: the first value would be lost without a word.
     """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise DataError(f"{path}: the key '{twice}' stands twice in one object. Join the two, or take one out.")
+        return found
+
     try:
-        return json.loads(Path(path).read_bytes().decode("utf-8"))
+        return json.loads(Path(path).read_bytes().decode("utf-8-sig"), object_pairs_hook=once)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}). Check the path.") from error
     except UnicodeDecodeError as error:

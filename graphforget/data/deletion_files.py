@@ -12,6 +12,7 @@ from graphforget._core.errors import DataError, UsageError, nearest, unknown
 from graphforget._core.files import read_json
 from graphforget.data.formats.base import existing
 from graphforget.data.formats.edge_list import read_edges
+from graphforget.data.formats.interaction_table import KNOWN
 from graphforget.data.formats.table import Row, is_integer, rows
 
 GRAPH_KINDS = ("edges", "nodes", "features", "classes")
@@ -50,7 +51,17 @@ def json_parts(path: Path) -> dict[str, Any]:
     return value
 
 
-def _edge_parts(path: Path) -> dict[str, Any]:
+def _edge_parts(path: Path, first: Row) -> dict[str, Any]:
+    """Return the edges of a list without a known header; raises DataError for comments, which may be meant as edges."""
+    if first.line > 1:
+        with path.open(encoding="utf-8-sig") as file:
+            above = [(number, line.strip()) for number, line in zip(range(1, first.line), file, strict=False)]
+        number, line = next(((n, text) for n, text in above if text.startswith("#")), (0, ""))
+        if number:
+            raise DataError(
+                f"{path} line {number}: '{line[:40]}' would be passed over as a comment, and a deletion passes nothing "
+                "over. Take the line out, or, if it names an edge, put the header source,target above it."
+            )
     codes, ids, _notes = read_edges(path)
     names: list[Any] = list(ids.codes) if ids.text else [int(cell) for cell in ids.codes]
     return {"edges": [(names[u], names[v]) for u, v in codes.T.tolist()]}
@@ -77,9 +88,12 @@ def column_names(columns: Mapping[str, str | int] | None) -> dict[str, str]:
 
 
 def _position(header: Row, name: str, renamed: Mapping[str, str]) -> int | None:
-    """Return where a column stands, under the file's name for it or its own."""
-    cells = [cell.lower() for cell in header.cells]
-    called = [word for word in (renamed.get(name, name).lower(), name) if word in cells]
+    """Return where a column stands, under the file's name for it or its own.
+
+    Where the file's names are not given, those do that tables of records are read by without being told.
+    """
+    cells, usual = [cell.lower() for cell in header.cells], () if renamed else KNOWN.get(name, ())
+    called = [word for word in (renamed.get(name, name).lower(), name, *usual) if word in cells]
     return cells.index(called[0]) if called else None
 
 
@@ -145,7 +159,7 @@ def table_parts(path: Path, columns: Mapping[str, str | int] | None = None) -> d
             f"{', '.join(renamed.values())}.{nearest(first.cells[0], renamed.values())} Name the columns as the file "
             f"does, all those of {', '.join(_TABLES)}."
         )
-    return _edge_parts(path)
+    return _edge_parts(path, first)
 
 
 def _header(kind: str) -> Sequence[str]:

@@ -26,18 +26,22 @@ def _fault(name: str, row: int, column: str, wrong: str) -> DataError:
 
 
 def _ids(series: Series, name: str, as_text: bool) -> Ids:
-    """Return a column of ids: int64, or words when it holds text; a missing id or a fraction is refused."""
+    """Return a column of ids: int64, or words when it holds text or numbers beyond it; spaces around them go.
+
+    A missing id or a fraction is refused.
+    """
     missing = np.flatnonzero(series.isna())
     if len(missing):
         raise _fault(name, int(missing[0]), str(series.name), "the id is missing")
-    if series.dtype.kind in "iu" and not as_text:
+    fits = series.dtype.kind == "i" or (series.dtype.kind == "u" and int(series.max()) <= np.iinfo(np.int64).max)
+    if fits and not as_text:
         return series.to_numpy(dtype=np.int64)
     if series.dtype.kind == "f":
         raise DataError(
             f"{name}: the ids in column '{series.name}' are decimal numbers; turn them into integers or text, as "
             f"frame['{series.name}'].astype(int)."
         )
-    words = [str(key).encode() for key in series.tolist()]
+    words = [str(key).strip().encode() for key in series.tolist()]
     empty = next((row for row, word in enumerate(words) if not word.strip()), None)
     if empty is not None:
         raise _fault(name, empty, str(series.name), "the id is empty")

@@ -37,7 +37,9 @@ def checked_ids(ids: Any, count: int, what: str, owner: str) -> np.ndarray | Non
 
 
 def _typed(ids: np.ndarray, what: str, owner: str) -> np.ndarray:
-    """Return integers as int64 and text as a text array; raises DataError for anything else."""
+    """Return integers as int64 (beyond it, as text) and text as a text array; raises DataError for anything else."""
+    if ids.dtype.kind == "u" and ids.size and ids.max() > np.iinfo(np.int64).max:
+        return ids.astype(np.str_)
     if np.issubdtype(ids.dtype, np.integer):
         return ids.astype(np.int64)
     if ids.dtype.kind == "U" or (ids.dtype.kind == "O" and all(isinstance(key, str) for key in ids.ravel())):
@@ -71,7 +73,8 @@ def numbers_of(
     rows = [table.get(str(key), -1) for key in keys]
     if -1 in rows:
         bad = keys[rows.index(-1)]
-        others = [key for key in table if not _is_integer(key)] if _is_integer(bad) else table
+        number = _is_integer(bad) or str(bad).isdecimal()  # "00007" is one, too
+        others = [key for key in table if not key.isdecimal()] if number else table
         raise DataError(
             f"{owner} has no {what} with id '{bad}' ({rows.count(-1):,} of {len(rows):,} listed are not in it)."
             f"{nearest(bad, others)} Take unknown ids off the list, or load the data that have them."

@@ -166,8 +166,36 @@ def test_names_of_columns_need_not_be_in_the_file(tmp_path):
 
 
 def test_a_table_with_an_unknown_header_still_names_edges(tmp_path):
-    (tmp_path / "gone.csv").write_text("userId,movieId\n4,17\n")
+    (tmp_path / "gone.csv").write_text("person,film\n4,17\n")
     assert Deletion.read(tmp_path / "gone.csv").edges == ((4, 17),)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "found"),
+    [
+        ("userId,movieId\n4,17\n", "interactions", ((4, 17),)),
+        ("timestamp,item_id,user_id\n9,17,4\n", "interactions", ((4, 17),)),
+        ("userId\n4\n", "users", (4,)),
+        ("iid\n4\n", "items", (4,)),
+    ],
+)
+def test_headers_by_which_records_are_read_name_things_to_delete(tmp_path, text, kind, found):
+    (tmp_path / "gone.csv").write_text(text)
+    assert getattr(Deletion.read(tmp_path / "gone.csv"), kind) == found
+
+
+def test_nothing_that_a_file_names_is_passed_over(tmp_path):
+    """A second list under one key, or an edge whose first id looks like a comment, would be lost without a word."""
+    (tmp_path / "twice.json").write_text('{"users": [7], "users": [12]}')
+    with pytest.raises(DataError, match="the key 'users' stands twice"):
+        Deletion.read(tmp_path / "twice.json")
+    (tmp_path / "mark.json").write_text('{"users": [7]}', encoding="utf-8-sig")
+    assert Deletion.read(tmp_path / "mark.json").users == (7,)
+    (tmp_path / "hash.csv").write_text("#n005,n009\n#n005,n011\nn000,n010\n")
+    with pytest.raises(DataError, match="line 1: '#n005,n009' would be passed over"):
+        Deletion.read(tmp_path / "hash.csv")
+    (tmp_path / "hash.csv").write_text("source,target\n#n005,n009\nn000,n010\n")
+    assert len(Deletion.read(tmp_path / "hash.csv").edges) == 2
 
 
 def test_numpy_numbers_become_plain_ones():

@@ -8,6 +8,7 @@ import pytest
 
 from graphforget._core.errors import DataError, UsageError
 from graphforget.data.frames import from_pandas
+from graphforget.data.interactions import Interactions
 from graphforget.data.load import load
 
 
@@ -91,3 +92,15 @@ def test_what_is_not_there_is_named(frame):
 def test_options_of_files_are_refused(frame, options, words):
     with pytest.raises(UsageError, match=words):
         from_pandas(frame, COLUMNS, **options)
+
+
+def test_hashes_beyond_int64_are_kept_as_text_and_spaces_go():
+    """As in a file: 2^64 - 1 must not become -1, and 'u7 ' is u7."""
+    users = np.array([2**64 - 1, 2**63, 5], dtype=np.uint64)
+    made = from_pandas(pd.DataFrame({"user": users, "item": ["a", "a ", " b"]}), split="random", valid=0, test=0)
+    assert sorted(made.user_ids_of(range(made.n_users))) == sorted(map(str, users.tolist()))
+    assert made.item_ids_of(range(made.n_items)) == ["a", "b"]
+    built = Interactions.build(3, 1, [[0, 1, 2], [0, 0, 0]], user_ids=users)
+    assert built.index_of_users([2**64 - 1]).tolist() == [0]
+    small = Interactions.build(2, 1, [[0, 1], [0, 0]], user_ids=np.array([7, 9], dtype=np.uint64))
+    assert small.user_ids.dtype == np.int64

@@ -179,11 +179,11 @@ def test_kinds_that_a_graph_does_not_serve(refused, tmp_path, kind):
 
 def test_a_table_of_pairs_under_a_foreign_header(refused, tmp_path):
     path = tmp_path / "gone.csv"
-    path.write_text("userId,movieId\n0,1\n5,1\n")
+    path.write_text("person,film\n0,1\n5,1\n")
     assert not refused(
         tmp_path, lambda: Deletion.read(path, shop()), UnsupportedError, ["names edges", "the header user,item"]
     )
-    path.write_text("userId,movieId\n0,0\n")
+    path.write_text("person,film\n0,0\n")
     assert not refused(
         tmp_path, lambda: Deletion.read(path), DataError, ["joins a node to itself", "the header user,item"]
     )
