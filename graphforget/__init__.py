@@ -44,10 +44,11 @@ if TYPE_CHECKING:
     from graphforget.models.pinsage import PinSage
     from graphforget.models.sage import SAGE
     from graphforget.models.vbpr import VBPR
-    from graphforget.models.zoo import load_model, save_model
+    from graphforget.models.zoo import save_model
     from graphforget.tasks.link import LinkPrediction
     from graphforget.tasks.node import NodeClassification
     from graphforget.tasks.recommend import Recommendation
+    from graphforget.training.model_folder import load_model
     from graphforget.training.recipe import Recipe
     from graphforget.training.train import train
     from graphforget.unlearning.known_layers import KnownLayers
@@ -88,7 +89,7 @@ _HOMES = {
     "evaluate": "evaluation.report",
     "flip_labels": "unlearning.sampling_recommend",
     "load": "data.load",
-    "load_model": "models.zoo",
+    "load_model": "training.model_folder",
     "methods": "unlearning.run",
     "sample_deletion": "unlearning.sampling",
     "save_model": "models.zoo",

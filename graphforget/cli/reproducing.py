@@ -28,7 +28,7 @@ Ray = Annotated[
     str | None,
     Parameter(help="Ray cluster that does the work: 'auto' (the one of this machine or $RAY_ADDRESS) or its address."),
 ]
-StorePath = Annotated[Path, Parameter(help="Folder of runs.")]
+StorePath = Annotated[Path, Parameter(name=("--store", "--out"), help="Folder of runs, reproduce's --out.")]
 Resume = Annotated[bool, Flag, Parameter(help="Go on with what the folder holds, also beside another command.")]
 Only = Annotated[
     tuple[str, ...],
@@ -65,7 +65,9 @@ def reproduce(
     data_dir: DataDir = None,
     only: Only = (),
     seeds: Seeds = None,
-    out: Annotated[Path, Parameter(help="Folder of runs; several commands may share it.")] = RUNS,
+    out: Annotated[
+        Path, Parameter(name=("--out", "--store"), help="Folder of runs; several commands may share it.")
+    ] = RUNS,
     jobs: Jobs = 1,
     threads: Threads = None,
     ray: Ray = None,

@@ -9,6 +9,10 @@ from typing import Any
 from graphforget._core.words import counted
 from graphforget.data.deletion import Deletion
 from graphforget.data.resolve_interactions import EVERY_ITEM
+from graphforget.models.edited import Edited, under_operators
+from graphforget.models.shifted import Shifted
+from graphforget.tasks.recommend import Recommendation
+from graphforget.unlearning.embedding_rows import TABLES, table_rows
 from graphforget.unlearning.run import Result
 
 TASKS = {"link": "Link prediction", "node": "Node classification", "recommend": "Recommendation"}
@@ -59,9 +63,32 @@ def caveats(result: Result) -> list[str]:
         notes.append("weights only: it answers from the graph before the deletion, forgotten part included.")
     if result.details.get("shards") and result.details["shards_touched"] == result.details["shards"]:
         notes.append("every shard lost data and was trained anew, so shards save no time here.")
+    if result.method.exact and "forgotten" not in result.method.reads_now():
+        notes.append("exact: what the forgotten part had a hand in was trained again without it.")
     if "weights" not in result.method.changes:
         notes.append("weights unchanged: they still hold what they learned from the forgotten part.")
+    elif isinstance(result.model, Edited | Shifted):
+        notes.append(
+            "weights unchanged beneath what was learned: the folder holds the original's, forgotten rows included."
+        )
+    elif kept := _kept_rows(result):
+        notes.append(f"weights unchanged for {kept} of the deleted users and items: their rows are the original's.")
     return notes
+
+
+def _kept_rows(result: Result) -> int:
+    """Return how many deleted users and items have an embedding row that is the original's, byte for byte."""
+    before, after = under_operators(result.original), under_operators(result.model)
+    if not len(result.gone.nodes) or not isinstance(result.task, Recommendation) or type(before) is not type(after):
+        return 0
+    old, new = dict(before.named_parameters()), dict(after.named_parameters())
+    kept: set[int] = set()
+    for name, rows in table_rows(before, result.gone.nodes, result.task.graph.n_users, TABLES).items():
+        if name in new and new[name].shape == old[name].shape:
+            same = (old[name].cpu()[rows.cpu()] == new[name].cpu()[rows.cpu()]).all(dim=1)
+            first = TABLES[name] * result.task.graph.n_users
+            kept |= {first + int(row) for row in rows.cpu()[same]}
+    return len(kept)
 
 
 def known(result: Result) -> dict[str, float]:

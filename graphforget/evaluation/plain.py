@@ -25,6 +25,8 @@ OTHER_START = "started from other initial weights"
 """How the note of a noise floor begins whose start was another than gold's."""
 KNOWN_WEIGHTS = "weights unchanged"
 """How the note of a method begins that leaves what was learned in the model."""
+EXACT = "exact"
+"""How the note of a method begins that trains again what the forgotten part had a hand in."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,11 @@ def summary(records: Sequence[Record]) -> list[str]:
     """Return the verdict: what is closest to a model that never saw the forgotten part, and what that means."""
     rows = [row for row in rows_of(records) if row.kind == "method"]
     best = closest(records)
+    if (has_gold(records) and not rows) or (best is None and rows and all(_is_exact(row) for row in rows)):
+        return [
+            "What the forgotten part had a hand in was trained again from scratch without it, as a gold model is. So "
+            "nothing of that part can be in the weights, and no comparison is needed to show that."
+        ]
     if not has_gold(records) or best is None:
         return [
             "No model was trained again without the forgotten part (no gold model), or nothing can be compared with "
@@ -104,6 +111,11 @@ def summary(records: Sequence[Record]) -> list[str]:
     found = [f"{whole} {verb} the gold model: a model trained again from scratch without the forgotten part."]
     found.append(_beside_floor(best.measure, best.divergence, best.floor))
     return [*found, *_cautions(records, next(row for row in rows if row.name == best.row))]
+
+
+def _is_exact(row: Row) -> bool:
+    """Return whether the method of a row is exact by construction."""
+    return any(note.startswith(EXACT) for note in row.notes)
 
 
 def _beside_floor(measure: str, far: float, floor: float | None) -> str:
@@ -128,8 +140,8 @@ def _cautions(records: Sequence[Record], row: Row) -> list[str]:
         found.append(f"But: {sentence}")
     if any(note.startswith(KNOWN_WEIGHTS) for note in row.notes):
         found.append(
-            "But: this method leaves the weights of the model as they were, so they still hold what they learned from "
-            "the forgotten part. For a request to erase, choose a method that changes the weights."
+            "But: this method leaves weights of the model as they were, and they still hold what they learned from the "
+            "forgotten part; see its note. For a request to erase, choose a method that changes the weights."
         )
     return found
 

@@ -14,7 +14,7 @@ from graphforget.evaluation.names import caveats, known, row_names, title
 from graphforget.evaluation.records import Record
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.loop import Progress
-from graphforget.unlearning.run import Result, unlearn
+from graphforget.unlearning.run import Result, starting_seed, unlearn
 
 __all__ = ["Report", "evaluate"]
 
@@ -33,13 +33,14 @@ def evaluate(
 
     Every row but the original's is judged on the retained graph. Rows: Original, Gold, Noise floor (gold with another
     seed, judged as if it were a method; the mean where there are several), then one per result. A result of the
-    method "retrain" serves as gold, or as the noise floor when its seed is not the task's, and has no row of its own.
+    method "retrain" serves as gold, or as the noise floor when its seed is not the original's, and has no row of its
+    own.
     Recommenders have the row Popularity, too. A method that leaves the graph as it was answers from the whole graph.
 
     Parameters
     ----------
     results: what `unlearn` returned.
-    gold: "retrain" trains gold with the task's seed and once more with the next seed; results that are gold runs
+    gold: "retrain" trains gold with the original's seed and once more with the next seed; results that are gold runs
         already (the first is gold, the others give the noise floor) save that time.
     attack: False leaves the membership attack out; an `Attacker` from `fit_attacker` is used as it is (recommenders
         have an attack of their own, fitted on every model's scores).
@@ -114,7 +115,7 @@ def _subject(row: str, kind: Kind, result: Result, gold: Subject) -> Subject:
     A result of weights alone answers from the graph before.
     """
     graph = gold.graph if result.graph is result.retained.graph else result.graph
-    notes, values = caveats(result), known(result)
+    notes, values = caveats(result) if kind == "method" else [], known(result)
     return Subject(row, kind, result.model, graph, result.seconds, result.peak_memory, notes, values)
 
 
@@ -136,7 +137,7 @@ def _gold_runs(
 def _trained_gold_runs(given: Sequence[Result], method: str, progress: Progress | None) -> list[Result]:
     """Return the gold runs among the results, and train those that are missing."""
     first = given[0]
-    seed = first.task.seed
+    seed = starting_seed(first.original, first.task)
     there = [result for result in given if result.label == method]
     gold = [result for result in there if result.seed == seed][:1]
     floor = [result for result in there if result.seed != seed]

@@ -14,12 +14,14 @@ from graphforget._core.errors import DataError, UsageError
 from graphforget._core.files import read_json
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
+from graphforget.data.interaction_parts import mask_of
 from graphforget.data.interactions import Interactions
 from graphforget.data.resolve_interactions import resolve_interactions
 from graphforget.experiments.own_task import Place, check_there, read_made_for, same_task, source_of
 from graphforget.experiments.retained_data import RETAINED, Arrays, arrays_of, read_retained, restored
 from graphforget.experiments.setup import Source, task_digest
 from graphforget.tasks.base import NO_NODES, Forgotten, Task
+from graphforget.tasks.recommend import Recommendation
 
 WANTED = {"deletion", "method", "data_digest"}
 
@@ -76,15 +78,34 @@ class Standing:
                 "in them, nor are its ids.)"
             ) from error
 
+    def check_named(self, deletion: Deletion, file: Path) -> None:
+        """Raise DataError when a deletion names ids that an earlier one, where it is known, has named."""
+        for kind in ("users", "items", "nodes", "classes"):
+            earlier = {str(key) for one in self.deletions for key in getattr(one, kind)}
+            again = [key for key in getattr(deletion, kind) if str(key) in earlier]
+            if again:
+                raise _forgotten_already(file, len(again), kind)
+
     def check_new(self, gone: Forgotten, file: Path) -> None:
         """Raise DataError when a deletion names what has been forgotten already."""
+        if self.lost is not None and len(gone.features) and self.task.graph.features is not None:
+            empty = int((abs(self.task.graph.features[gone.features]).sum(axis=1) == 0).sum())
+            if empty:
+                raise DataError(
+                    f"{file}: {empty:,} of the nodes named have no features in the data that the model folder keeps: "
+                    "they have been forgotten already, or there were none. Take them off the list."
+                )
         for name in ("nodes", "features", "unlabelled"):
             again = np.intersect1d(getattr(gone, name), self.nodes(name))
             if len(again):
-                raise DataError(
-                    f"{file}: {len(again):,} of the {gone.kind} named have been forgotten already, by an earlier "
-                    "deletion from this model. Take them off the list."
-                )
+                raise _forgotten_already(file, len(again), gone.kind)
+
+
+def _forgotten_already(file: Path, count: int, kind: str) -> DataError:
+    return DataError(
+        f"{file}: {count:,} of the {kind} named have been forgotten already, by an earlier deletion from this model. "
+        "Take them off the list."
+    )
 
 
 def read_unlearned(folder: Path) -> list[dict[str, Any]]:
@@ -154,6 +175,8 @@ def _restored(folder: Path, kept: Any, records: Sequence[dict[str, Any]]) -> Sta
         raise DataError(
             f"{folder / RETAINED}: not the data that the folder speaks of. Unlearn again from the model before."
         )
+    if isinstance(task, Recommendation) and len(items := task.parted(lost)[1]):
+        task.withdrawn = mask_of(items, task.graph.n_items)
     return Standing(data, task, tuple(records), lost=lost)
 
 

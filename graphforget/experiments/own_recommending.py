@@ -11,9 +11,10 @@ from graphforget._core.errors import UnsupportedError, UsageError
 from graphforget.data.id_lookup import Id
 from graphforget.experiments.own_history import Standing, standing
 from graphforget.experiments.own_task import Place
-from graphforget.experiments.store import read_model
 from graphforget.models.recommending import recommend
 from graphforget.tasks.recommend import Recommendation
+from graphforget.training.model_folder import load_model
+from graphforget.unlearning.specs import methods
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def advise(
     Raises DataError when the data or the deletion are not the model's, or a user is unknown; UnsupportedError for a
     model that is no recommender.
     """
-    model = read_model(folder, device)
+    model = load_model(folder, device)
     before = standing(folder, place, forgotten)
     task = before.task
     if not isinstance(task, Recommendation):
@@ -58,7 +59,12 @@ def advise(
 
 def _note(before: Standing, number: int, left: int) -> str:
     if number in before.nodes():
-        return "forgotten: the model knows nothing of this user"
+        made = {str(record["method"].get("method")) for record in before.records}
+        if made <= {cls.name for cls in methods().classes() if cls.exact}:
+            return "forgotten: the model was trained without this user"
+        return (
+            f"deleted by {' and '.join(sorted(made))}: what the model still holds of this user depends on that method"
+        )
     return "" if left else "no interactions: the model knows nothing of this user"
 
 

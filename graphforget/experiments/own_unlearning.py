@@ -28,7 +28,7 @@ from graphforget.experiments.retained_data import Arrays, restored, write_retain
 from graphforget.experiments.setup import task_digest
 from graphforget.experiments.single import REPORT
 from graphforget.experiments.specs import default_method
-from graphforget.experiments.store import Clock, drop_checkpoint, read_model, write_model
+from graphforget.experiments.store import Clock, drop_checkpoint, write_model
 from graphforget.experiments.warmup import warm_up
 from graphforget.experiments.workers import check_threads, limited_threads, suited_threads
 from graphforget.models.base import Model
@@ -36,6 +36,7 @@ from graphforget.models.edited import under_operators
 from graphforget.models.ensemble import Ensemble
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.tasks.recommend import Recommendation
+from graphforget.training.model_folder import load_model
 from graphforget.training.train import digest_of, weights_digest
 from graphforget.unlearning.run import Result, check_supported, unlearn
 from graphforget.unlearning.specs import parse_method
@@ -104,9 +105,10 @@ def prepare_unlearning(
         check_new_folder(out)
     if method is not None:
         parse_method(method)
-    model = read_model(folder, device)
+    model = load_model(folder, device)
     source = source_of(folder, place)
     before, deletion = standing(folder, place, forgotten), Deletion.read(file, columns=source.columns)
+    before.check_named(deletion, file)
     with before.looked_up():
         gone = before.task.resolve(deletion)
     before.check_new(gone, file)
@@ -201,8 +203,6 @@ def _unlearned(case: Case, out: Path, listen: Listen) -> tuple[Result, Path]:
         device=str(case.model.device),
     )
     result = replace(result, label=spec.label, seconds=clock.before + result.seconds)
-    if hasattr(case.model, "provenance") and not hasattr(result.model, "provenance"):
-        result.model.provenance = case.model.provenance  # operators and shifts have no recipe; what is under them has
     listen(Event(seed, spec.label, "done", seconds=result.seconds))
     return result, checkpoint
 

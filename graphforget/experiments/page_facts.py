@@ -64,10 +64,18 @@ def _asked(plan: Mapping[str, Any]) -> dict[str, str]:
             found["classes"] = ", ".join(map(str, request["classes"]))
         if request.get("modality"):
             found["modality"] = str(request["modality"])
-        found["how it was chosen"] = "drawn at random" if _is_drawn(request) else "named by the request"
+        found["how it was chosen"] = _chosen(request)
         return found | {"data": str(setup["source"]["data"]), "task": str(setup["task"])}
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"The plan of this run is not whole ({error!r}). Repeat the comparison.") from error
+
+
+def _chosen(request: Mapping[str, Any]) -> str:
+    """Return how the deleted part was chosen, in words."""
+    if not _is_drawn(request):
+        return "named by the request"
+    sampling = request.get("sampling") or "random"
+    return "drawn at random" if sampling == "random" else f"by the sampling scheme '{sampling}'"
 
 
 def _is_drawn(request: Mapping[str, Any]) -> bool:

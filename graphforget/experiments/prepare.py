@@ -30,6 +30,8 @@ from graphforget.unlearning.method import SIDE_KINDS
 from graphforget.unlearning.run import check_supported
 
 ORIGINAL = "original"
+WITHOUT_ITEMS = 1
+"""Raised when the code changes what models learn from data that items, or features of items, were taken out of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,13 +157,13 @@ def _measured(task: Task) -> list[str]:
 def stage_digests(plan: Plan, task: Task, gone: Forgotten, seed: int) -> dict[str, str]:
     """Return stage -> digest of all that decides the stage's model."""
     original = original_digest(plan.setup, task, seed)
-    digests = {ORIGINAL: original}
+    digests, case = {ORIGINAL: original}, [original, gone.digest]
+    if isinstance(task, Recommendation) and (len(task.parted(gone.nodes)[1]) or gone.modalities):
+        case.append(WITHOUT_ITEMS)
     for number in range(plan.gold_runs):
-        digests[gold_stage(number)] = digest_of("gold", original, gone.digest, number)
+        digests[gold_stage(number)] = digest_of("gold", *case, number)
     for spec in plan.specs():
-        digests[method_stage(spec)] = digest_of(
-            "method", original, gone.digest, spec.method.config(), spec.method.revision
-        )
+        digests[method_stage(spec)] = digest_of("method", *case, spec.method.config(), spec.method.revision)
     return digests
 
 

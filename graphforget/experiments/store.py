@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from graphforget._core.devices import AUTO
-from graphforget._core.errors import DataError, UsageError
+from graphforget._core.errors import UsageError
 from graphforget._core.files import atomic_folder, read_json, write_json
 from graphforget.models.base import Model
-from graphforget.models.zoo import load_model, save_model
+from graphforget.models.zoo import save_model
 from graphforget.training.loop import Progress
-from graphforget.training.recipe import Recipe
-from graphforget.training.train import Provenance
+from graphforget.training.model_folder import load_model
 
 RECEIPT = "receipt.json"
 PLAN = "plan.json"
@@ -102,7 +100,7 @@ class Store:
 
     def load(self, stage: str, device: str) -> tuple[Model, dict[str, Any]]:
         """Return the model, on a device, and the receipt of a finished stage."""
-        return read_model(self.place(stage), device), read_json(self.place(stage) / RECEIPT)
+        return load_model(self.place(stage), device), read_json(self.place(stage) / RECEIPT)
 
 
 def write_model(
@@ -117,20 +115,6 @@ def write_model(
         save_model(model, path, extra)
         write_json(path / RECEIPT, receipt)
         more(path)
-
-
-def read_model(folder: Path, device: str = AUTO) -> Model:
-    """Return the model in a folder, on a device, with its provenance, if it has one."""
-    model = load_model(folder, device)
-    made = read_json(folder / "model.json").get("provenance")
-    if made is None:
-        return model
-    try:
-        recipe = Recipe(**made["recipe"])
-        model.provenance = Provenance(recipe, made["seed"], made["task"], made["best_epoch"], made["history"])
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{folder}/model.json: its provenance is not whole ({error}). Save the model again.") from error
-    return model
 
 
 def clock_file(checkpoint: Path) -> Path:

@@ -77,6 +77,10 @@ class Model(nn.Module):
         del data, z, items  # backbones with a loss of their own need them
         return None
 
+    def own_loss(self) -> str | None:
+        """Return the name of a recommender's own ranking loss; None for one that has none and is trained with BPR."""
+        return None
+
     def has_rows(self) -> bool:
         """Return whether there is a shorter way to the rows of a batch, `at_rows`; without it every row is computed.
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from graphforget._core.errors import UsageError
+from graphforget._core.errors import UnsupportedError, UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.data.shard_map import ShardMap, shards_of
@@ -58,8 +58,20 @@ class Ensemble(Model):
         """Return what the constructor takes beside the models and the map, for JSON."""
 
     def ranking_loss(self, data: Interactions, z: Tensor, items: Items) -> Tensor | None:
-        """Return the ranking loss of the shards' backbone where it has one of its own, else None."""
+        """Return the ranking loss of the shards' backbone where it has one of its own, else None.
+
+        Raises UnsupportedError for PinSage's, which takes a user's embedding apart: joined ones cannot be.
+        """
+        if self.own_loss() == "hinge":
+            raise UnsupportedError(
+                "An ensemble of PinSage models cannot be trained as one: their hinge loss leaves the ranked item out "
+                "of a user's mean, shard by shard. Use sisa again, which trains shards, or retrain."
+            )
         return self.shards[0].ranking_loss(data, z, items)
+
+    def own_loss(self) -> str | None:
+        """Return the name of that loss."""
+        return self.shards[0].own_loss()
 
     def clear_features(self, rows: Mapping[str, np.ndarray]) -> None:
         """Undo, in place, what every shard's model learned about the features of some items."""

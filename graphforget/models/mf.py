@@ -83,6 +83,10 @@ class MF(Recommender):
         loss = LOSSES[self.loss]
         return None if loss is None else loss(z, items, self.temperature, self.candidates)
 
+    def own_loss(self) -> str | None:
+        """Return the name of that loss; None for BPR."""
+        return None if LOSSES[self.loss] is None else self.loss
+
     def indivisible(self) -> str | None:
         """Return why the loss of a batch is not the mean of the losses of its triples; None where it is."""
         shared = None if LOSSES[self.loss] is None else f"loss='{self.loss}' compares with others of the same batch"

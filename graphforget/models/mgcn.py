@@ -74,9 +74,9 @@ class MGCN(Recommender):
     `contrast` times InfoNCE(side, E_ui) of the items and of the users of the batch, and `reg`.
 
     Our deviations: S_m is built from the data value at hand, so it follows every deletion (the released one is a file
-    beside the data set); what training adds to the raw features is a table of its own that starts at zero, so that
-    no raw feature is stored in the model; the regulariser is divided by the triples of a batch, the last and smaller
-    one included, not always by 2048.
+    beside the data set), and items without features, deleted ones among them, are near to nothing; what training adds
+    to the raw features is a table of its own that starts at zero, so that no raw feature is stored in the model; the
+    regulariser is divided by the triples of a batch, the last and smaller one included, not always by 2048.
 
     Layers: E_ui after each propagation, then `side`.
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from graphforget._core.errors import DataError, UsageError, unknown
 from graphforget.data.interactions import Interactions
-from graphforget.kernels.csr import CSR, edges_to_csr, symmetric_normalise
+from graphforget.kernels.csr import CSR, edges_to_csr, row_ids, symmetric_normalise
 from graphforget.kernels.propagate import Sparse
 from graphforget.kernels.topk import top_items
 
@@ -46,7 +46,10 @@ def features(data: Interactions, name: str, like: Tensor) -> Tensor:
 
 
 def standard_features(data: Interactions, name: str, like: Tensor) -> Tensor:
-    """Return the features less the mean of every column, over the root mean square of the whole; kept with the data.
+    """Return the features less the mean of every column, over the root mean square of the rows that are there.
+
+    Rows that are missing are the mean, so 0; they take no part in the scale, which a deletion must not change for the
+    others. Kept with the data.
 
     Where all items share a large mean, raw features tell them apart slowly: what cancels in a comparison of two items
     is then most of what a learning rate must cope with.
@@ -55,7 +58,8 @@ def standard_features(data: Interactions, name: str, like: Tensor) -> Tensor:
     def build() -> Tensor:
         raw = data.modalities[name].astype(np.float64)
         centred = raw - raw.mean(axis=0)
-        size = np.sqrt(np.square(centred).mean())
+        there = centred[~data.missing[name]]
+        size = np.sqrt(np.square(there).mean()) if there.size else 0.0
         return torch.from_numpy(centred / (size if size > 0 else 1.0)).to(like.device, like.dtype)
 
     return data.memo(f"modality-standard/{like.device}/{like.dtype}/{name}", build)
@@ -82,8 +86,18 @@ def item_graph(data: Interactions, name: str, k: int) -> Sparse:
     """Return the normalised graph of nearest items of a modality, kept with the data value and built anew for another.
 
     S = D^-1/2 W D^-1/2, W the kept similarities and D their row sums; rows and columns whose sum is not positive
-    vanish.
+    vanish. So do those of items whose features are missing, as those of deleted items are: the mean that stands for
+    them would be near to very many.
     """
-    return data.memo(
-        f"item-graph/{k}/{name}", lambda: Sparse(symmetric_normalise(nearest_items(data.modalities[name], k)))
-    )
+    return data.memo(f"item-graph/{k}/{name}", lambda: Sparse(symmetric_normalise(_near_known(data, name, k))))
+
+
+def _near_known(data: Interactions, name: str, k: int) -> CSR:
+    """Return the k nearest items of every item, among those whose features are there, by similarity."""
+    known = np.flatnonzero(~data.missing[name])
+    if not len(known):
+        return edges_to_csr(known, known, data.n_items, data.n_items)
+    near = nearest_items(data.modalities[name][known], k)
+    if len(known) == data.n_items:
+        return near
+    return edges_to_csr(known[row_ids(near)], known[near.indices], data.n_items, data.n_items, near.values)

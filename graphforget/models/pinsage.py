@@ -168,6 +168,10 @@ class PinSage(Recommender):
         margin = (rest * (others - chosen)[:, :-1]).sum(dim=1) + others[:, -1] - chosen[:, -1] + self.margin
         return F.relu(margin).mean()
 
+    def own_loss(self) -> str:
+        """Return the name of that loss."""
+        return "hinge"
+
     def flops(self, graph: Interactions) -> int:
         """Return the operations of maps, convolutions and the users' means."""
         assert self.sizes is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ import numpy as np
 from graphforget._core.errors import DataError, UnsupportedError, UsageError
 from graphforget._core.threads import one_torch_thread
 from graphforget.data.id_lookup import Id
+from graphforget.data.interactions import Interactions
 from graphforget.models.base import Model
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.tasks.recommend import Recommendation
@@ -25,11 +26,13 @@ class Answers:
     ----------
     before: digest of the data that still held the forgotten part.
     retained: the task without it.
+    graph: what messages pass over: the retained data, unless the weights alone forget.
     offered: (n_items,) mask of the items that were not forgotten.
     """
 
     before: str
     retained: Recommendation
+    graph: Interactions
     offered: np.ndarray
 
     def __deepcopy__(self, memo: dict) -> Self:
@@ -38,12 +41,12 @@ class Answers:
         return self
 
 
-def answer_from(model: Model, task: Task, retained: Task, gone: Forgotten) -> None:
-    """Let an unlearned recommender answer from the retained data, even when it is asked on the task before."""
+def answer_from(model: Model, task: Task, retained: Task, graph: Any, gone: Forgotten) -> None:
+    """Let an unlearned recommender answer from `graph` and hide retained pairs, also when asked on the task before."""
     if isinstance(task, Recommendation) and isinstance(retained, Recommendation):
         offered = np.ones(task.graph.n_items, dtype=bool)
         offered[task.parted(gone.nodes)[1]] = False
-        model.answers = Answers(task.graph.digest, retained, offered)
+        model.answers = Answers(task.graph.digest, retained, graph, offered)
 
 
 def recommend(
@@ -67,21 +70,22 @@ def recommend(
     if not isinstance(task, Recommendation):
         raise UnsupportedError(f"A {task.name} task has no users and items; give a Recommendation task.")
     data = task.graph
-    if not isinstance(k, int) or isinstance(k, bool) or k < 1:
+    if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
         raise UsageError(f"recommend: 'k' must be an integer of at least 1; got {k!r}.")
-    if isinstance(users, str) or not len(users):
+    k, wanted = int(k), list(users) if isinstance(users, Iterable) and not isinstance(users, str) else []
+    if not wanted:
         raise UsageError(f"recommend: 'users' must list at least one id; got {users!r}.")
     offered = np.ones(data.n_items, dtype=bool)
     offered[data.index_of_items(list(exclude))] = False
-    answers = getattr(model, "answers", None)
+    answers, graph = getattr(model, "answers", None), data
     if answers is not None and answers.before == data.digest:
-        task, offered = _with_options(answers.retained, task), offered & answers.offered
+        task, graph, offered = _with_options(answers.retained, task), answers.graph, offered & answers.offered
     if not offered.any():
         raise DataError("recommend: every item is excluded, so nothing can be recommended. Exclude fewer.")
     with one_torch_thread():
-        z = model.embed(task.graph)
+        z = model.embed(graph)
     ids, scores = task.rank(
-        z, data.index_of_users(list(users)), min(k, data.n_items), candidates=None if offered.all() else offered
+        z, data.index_of_users(wanted), min(k, data.n_items), candidates=None if offered.all() else offered
     )
     there = [row >= 0 for row in ids]
     items = [data.item_ids_of(row[mask]) for row, mask in zip(ids, there, strict=True)]

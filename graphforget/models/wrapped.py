@@ -33,6 +33,10 @@ class Wrapped(Model):
         """Return the ranking loss of the model underneath, if it has one of its own."""
         return self.base.ranking_loss(data, z, items)
 
+    def own_loss(self) -> str | None:
+        """Return the name of that loss."""
+        return self.base.own_loss()
+
     def extra_loss(self, data: Any, layers: list[Tensor], z: Tensor, items: Any, epoch: int) -> Tensor:
         """Return what a recommender underneath adds to its ranking loss."""
         return self.base.extra_loss(data, layers, z, items, epoch)

@@ -107,8 +107,8 @@ def describe(model: Model) -> dict[str, Any]:
     )
 
 
-def load_model(folder: Path, device: str = AUTO) -> Model:
-    """Return the model a folder holds, on a device as `train` names them.
+def read_model(folder: Path, device: str = AUTO) -> Model:
+    """Return the model a folder holds, without its provenance (for that see `training.model_folder`), on a device.
 
     Raises DataError when the folder is not a whole, readable model, UsageError for a device that is not there.
     """

@@ -14,7 +14,7 @@ from torch import Tensor
 from graphforget._core.errors import DataError, UsageError
 from graphforget._core.streams import Stream, Streams
 from graphforget.data.deletion import Deletion
-from graphforget.data.interaction_parts import among
+from graphforget.data.interaction_parts import among, mask_of
 from graphforget.data.interactions import Interactions
 from graphforget.data.resolve_interactions import resolve_interactions
 from graphforget.data.splits import hold_out
@@ -77,6 +77,8 @@ class Recommendation(Task):
     selection: ClassVar[str] = "val_recall"
     selections: ClassVar[tuple[str, ...]] = ("val_recall", "val_ndcg")
     graph: Interactions
+    withdrawn: np.ndarray | None = None
+    """(n_items,) mask of the items that deletions took: they are no candidates on validation and test; None is none."""
 
     def __init__(
         self,
@@ -156,6 +158,9 @@ class Recommendation(Task):
         )
         if not retained.graph.n_edges:
             raise DataError("The deletion removes every training interaction; nothing is left to retain. Delete less.")
+        if len(items):
+            before = np.zeros(self.graph.n_items, dtype=bool) if self.withdrawn is None else self.withdrawn
+            retained.withdrawn = before | mask_of(items, self.graph.n_items)
         return retained
 
     def _goes(self, gone: Forgotten) -> np.ndarray:
@@ -266,15 +271,17 @@ class Recommendation(Task):
     ) -> dict[str, float]:
         """Return the ranking metrics of a part, the mean over users with pairs in it.
 
-        part: see `recommend_lists.truth_of`; on "forgotten" call it on the retained task. `ndcg` and `map_at` go before
-        the task's.
+        part: see `recommend_lists.truth_of`; on "forgotten" call it on the retained task. Items that a deletion took
+        are no candidates on "valid" and "test". `ndcg` and `map_at` go before the task's.
 
         Raises DataError where no user has pairs in the part, UsageError for a part that there is not.
         """
         pairs = truth_of(self.graph, part, self.mask, gone)
         if not pairs[0].nnz:
             raise DataError(f"'{self.graph.name}': no user has pairs in the {part} part, so nothing can be ranked.")
-        return list_metrics(self.graph, z, *pairs, ks, ndcg=ndcg or self.ndcg, map_at=map_at or self.map_at)
+        offered = None if self.withdrawn is None or part not in ("valid", "test") else ~self.withdrawn
+        conventions = {"ndcg": ndcg or self.ndcg, "map_at": map_at or self.map_at}
+        return list_metrics(self.graph, z, *pairs, ks, **conventions, candidates=offered)
 
     def rank(
         self, z: Tensor, users: np.ndarray, k: int, hidden: Sequence[CSR] | None = None, candidates: Any = None

@@ -97,10 +97,22 @@ def best_items(
 
 
 def list_metrics(
-    data: Interactions, z: Tensor, truth: CSR, hidden: Sequence[CSR], ks: Sequence[int], *, ndcg: str, map_at: str
+    data: Interactions,
+    z: Tensor,
+    truth: CSR,
+    hidden: Sequence[CSR],
+    ks: Sequence[int],
+    *,
+    ndcg: str,
+    map_at: str,
+    candidates: np.ndarray | None = None,
 ) -> dict[str, float]:
-    """Return the ranking metrics, the mean over users with something to look for; see `kernels.ranked_metrics`."""
+    """Return the ranking metrics, the mean over users with something to look for; see `kernels.ranked_metrics`.
+
+    candidates: (n_items,) mask of the items that are ranked.
+    """
     users = np.flatnonzero(np.diff(truth.indptr))
     options = {"ndcg": ndcg, "map_at": map_at}
-    ids, _ = best_items(data, z, users, list_length(data, ks, **options), hidden)
-    return ranking_metrics(ids, rows_of(truth, users), tuple(ks), n_items=data.n_items, **options)
+    ids, _ = best_items(data, z, users, list_length(data, ks, **options), hidden, candidates)
+    size = data.n_items if candidates is None else int(candidates.sum())
+    return ranking_metrics(ids, rows_of(truth, users), tuple(ks), n_items=size, **options)

@@ -123,7 +123,8 @@ class RankingLoss:
         l(d, y) = y softplus(-d) + (1 - y) softplus(d),   BPR for y = 1
 
     Everything is exact: gradients and products come from (repeated) differentiation of the model itself. A regulariser
-    that is not divided by the batch (`reg_per_batch`) counts as it did in the original's batches.
+    that is not divided by the batch (`reg_per_batch`) counts as it did in the original's batches. So does an un-squared
+    norm: B of m triples, drawn at random, have sqrt(B / m) of the norm of all, and m / B batches add up.
 
     Parameters
     ----------
@@ -144,6 +145,12 @@ class RankingLoss:
         batch: int | None = None,
         counts: Tensor | None = None,
     ) -> None:
+        own = rows.model.own_loss()
+        if own is not None:
+            raise UnsupportedError(
+                f"An influence step needs the loss that trained the model; this one is computed for BPR, and the model "
+                f"was trained with another ({own}). Train with BPR, or use a method that trains."
+            )
         self.rows, self.data, self.items = rows, data, items
         self.scored = _Scored(rows.model, task).eval()
         if counts is not None:
@@ -153,9 +160,14 @@ class RankingLoss:
         self.weights, self.labels = (ones if given is None else given for given in (weights, labels))
         self.delta = next(rows.model.parameters()).detach().new_zeros(rows.size).requires_grad_()
         self.d, penalty = self._scores()
-        divided = getattr(under_operators(rows.model), "reg_per_batch", True)
-        share = 1.0 if divided or batch is None else batch / len(items)
-        self.penalty = float(len(items)) * share * penalty
+        base, times = under_operators(rows.model), 1.0
+        if batch is not None:
+            divided = getattr(base, "reg_per_batch", True)
+            times = 1.0 if divided else batch / len(items)
+            if getattr(base, "reg_form", None) == "norm":
+                triples = float(len(items) if counts is None else counts.sum())
+                times *= (triples / batch) ** 0.5
+        self.penalty = float(len(items)) * times * penalty
 
     def _scores(self) -> tuple[Tensor, Tensor]:
         tables = {f"model.{name}": table for name, table in self.rows.moved(self.delta).items()}

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from graphforget._core.errors import UnsupportedError, UsageError
-from graphforget._core.streams import Streams
+from graphforget._core.streams import Stream, Streams
+from graphforget.data.interactions import Interactions
 from graphforget.models.base import Model
 from graphforget.models.edited import under_operators
 from graphforget.models.mf import MF
@@ -19,10 +21,13 @@ from graphforget.unlearning.embedding_rows import TABLES, table_rows
 LEARNED = {**TABLES, "item_bias": 1}
 """What else has a row for every item: the biases of PinSage and of VBPR's first form."""
 
+ENOUGH = 32
+"""Users, or items, without a training pair from which the mean and spread of their rows are told, at least."""
+
 
 def loose_nodes(retained: Task, gone: Forgotten) -> np.ndarray:
-    """Return the users and items of forgotten pairs that no retained training pair names, sorted."""
-    return np.setdiff1d(gone.items, retained.graph.edges)
+    """Return the users and items that go or have forgotten pairs, and are in no retained training pair; sorted."""
+    return np.setdiff1d(np.concatenate([gone.items.ravel(), gone.nodes]), retained.graph.edges)
 
 
 def tied_pairs(gone: Forgotten, loose: np.ndarray) -> Forgotten:
@@ -30,13 +35,21 @@ def tied_pairs(gone: Forgotten, loose: np.ndarray) -> Forgotten:
     return replace(gone, items=gone.items[:, ~np.isin(gone.items, loose).any(axis=0)])
 
 
-def renew_rows(model: Model, nodes: np.ndarray, n_users: int, streams: Streams) -> None:
-    """Draw, in place, the rows of some users and items anew, distributed as where training starts.
+@torch.no_grad()
+def renew_rows(model: Model, nodes: np.ndarray, data: Interactions, streams: Streams) -> None:
+    """Draw, in place, the rows of some users and items anew, as far as can be told as gold would have them.
 
-    Where users and items start from an MF that is trained first, that is where its training starts. A backbone that
-    computes users from their items (PinSage) has no rows of users, and nothing to draw.
+    Gold has no training pair of theirs, and yet their rows do not stay where training starts: items are drawn as those
+    not chosen, users and items as wrong tails of facts. How such rows end shows in those users and items that the
+    model itself never had a pair of: the new ones come from a normal distribution with their mean and spread in every
+    dimension, users and items each by themselves. Where there are fewer than `ENOUGH`, rows are distributed as where
+    training starts; for users and items that start from an MF that is trained first, as where its training starts. A
+    backbone that computes users from their items (PinSage) has no rows of users, and nothing to draw.
 
-    Raises UnsupportedError for a model that is no recommender of the zoo, or that started from a file of vectors.
+    data: what the model learned from.
+
+    Raises UnsupportedError for a model that is no recommender of the zoo, or one that started from a file of vectors
+    and whose data has too few users or items without a pair.
     """
     base = under_operators(model)
     if not isinstance(base, Recommender):
@@ -44,13 +57,28 @@ def renew_rows(model: Model, nodes: np.ndarray, n_users: int, streams: Streams) 
             f"A {type(base).__name__} has no embedding rows of its own to draw anew. Use reset=false, or the method "
             "on a single recommender."
         )
-    rows = table_rows(base, nodes, n_users, LEARNED)
-    if not rows:
-        return
-    tables, fresh = dict(base.named_parameters()), dict(_untrained(base, streams).named_parameters())
-    with torch.no_grad():
+    tables, pairless, fresh = dict(base.named_parameters()), _pairless(data), {}
+    for side, few in enumerate(np.split(nodes, [np.searchsorted(nodes, data.n_users)])):
+        like = table_rows(base, pairless[side], data.n_users, LEARNED) if len(pairless[side]) >= ENOUGH else {}
+        rows = table_rows(base, few, data.n_users, LEARNED)
+        if rows and not like:
+            fresh = fresh or dict(_untrained(base, streams).named_parameters())
         for name, chosen in rows.items():
-            tables[name][chosen] = fresh[name][chosen].to(tables[name])
+            table = tables[name]
+            drawn = _as_those(table[like[name]], len(chosen), streams(name, side=side)) if like else fresh[name][chosen]
+            table[chosen] = drawn.to(table)
+
+
+def _pairless(data: Interactions) -> tuple[np.ndarray, np.ndarray]:
+    """Return the nodes of the users and of the items that have no training pair."""
+    return np.flatnonzero(data.user_degrees == 0), data.n_users + np.flatnonzero(data.item_degrees == 0)
+
+
+def _as_those(rows: Tensor, count: int, stream: Stream) -> Tensor:
+    """Return `count` rows from a normal distribution with mean and spread of those given, dimension by dimension."""
+    values = rows.detach().cpu().numpy().astype(np.float64)
+    noise = stream.numpy().standard_normal((count, *values.shape[1:]))
+    return torch.from_numpy(values.mean(axis=0) + values.std(axis=0) * noise)
 
 
 def _untrained(base: Recommender, streams: Streams) -> Recommender:

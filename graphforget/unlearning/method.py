@@ -20,6 +20,7 @@ from graphforget._core.streams import Streams
 from graphforget.data.deletion_files import GRAPH_KINDS
 from graphforget.data.graph import Graph
 from graphforget.models.base import Model
+from graphforget.models.edited import under_operators
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.training.checkpoint import Checkpoint
 from graphforget.training.loop import Enough, Objective, Phase, Progress, State, Validate, fit
@@ -111,9 +112,9 @@ class Problem:
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe the original was trained with, or the task's default where that is unknown."""
+        """The recipe the original was trained with, or the default of task and backbone where that is unknown."""
         made = getattr(self.original, "provenance", None)
-        return made.recipe if made else default_recipe(self._full.name)
+        return made.recipe if made else default_recipe(self._full.name, under_operators(self.original).published)
 
     def recipe_for(self, method: Any, validate_every: int, **more: Any) -> Recipe:
         """Return the recipe of a method's fields `epochs`, `lr` and `selection`; `more` adds or replaces fields.
@@ -190,6 +191,8 @@ class Method(ABC):
     reads: "forgotten" and/or "retained". changes: "weights" and/or "graph" (UtU changes the graph alone).
     kinds: deletions it serves, as far as a task has them. tasks: tasks it serves.
     exact: the result is independent of the deleted content.
+    clears: before it starts, what the original learned about the features of deleted items, and about deleted features,
+        is undone (`pair_batches.clear_features`); False where a method trains anew, keeps the weights or has a switch.
     revision: raised when the code changes what the method returns, so that no stored result of the older code is used.
     presets: named settings.
     search: hyper-parameters to tune, each with numbers of one type; all between the smallest and the largest are tried.
@@ -204,6 +207,7 @@ class Method(ABC):
     tasks: ClassVar[tuple[str, ...]] = ("link", "node", "recommend")
     revision: ClassVar[int] = 1
     exact: ClassVar[bool] = False
+    clears: ClassVar[bool] = True
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
     search: ClassVar[dict[str, tuple[Any, ...]]] = {}
 

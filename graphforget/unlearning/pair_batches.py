@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from graphforget._core.streams import Streams
+from graphforget.data.interaction_parts import mask_of
 from graphforget.data.interactions import Interactions
 from graphforget.kernels.item_negatives import sample_items
 from graphforget.kernels.orders import epoch_order
@@ -136,9 +137,11 @@ def regulariser(model: Model, layers: list[Tensor], z: Tensor, items: Items) -> 
     return base.penalty(layers[0] if base.reg_on == "layer0" else z, items)
 
 
-def clear_features(model: Model, before: Interactions, after: Interactions) -> None:
-    """Undo, in place, what a recommender learned about the features that a deletion took."""
-    model.clear_features({name: rows & ~before.missing[name] for name, rows in after.missing.items()})
+def clear_features(model: Model, full: Recommendation, gone: Forgotten) -> None:
+    """Undo, in place, what a recommender learned about the features of deleted items, and about deleted features."""
+    count, deleted = full.graph.n_items, full.parted(gone.nodes)[1]
+    named = {name: mask_of(gone.modalities.get(name), count) for name in full.graph.modalities}
+    model.clear_features({name: rows | mask_of(deleted, count) for name, rows in named.items()})
 
 
 def learning_graph(full: Recommendation, retained: Recommendation, graph: str) -> Interactions:

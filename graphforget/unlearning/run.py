@@ -22,10 +22,12 @@ from graphforget.models.base import Model, require_model
 from graphforget.models.edited import Edited, under_operators
 from graphforget.models.recommending import answer_from
 from graphforget.models.shifted import Shifted
-from graphforget.tasks.base import Forgotten, Task, check_data
+from graphforget.tasks.base import Forgotten, Task, check_data, check_seed
+from graphforget.tasks.recommend import Recommendation
 from graphforget.training.loop import Progress
 from graphforget.unlearning.known_layers import KnownLayers
 from graphforget.unlearning.method import Method, Problem
+from graphforget.unlearning.pair_batches import clear_features
 from graphforget.unlearning.shards.work import MapShards
 from graphforget.unlearning.specs import methods, parse_method
 
@@ -43,7 +45,9 @@ class Result:
     task: the task the original was trained on; retained: the same without the forgotten part.
     gone: the forgotten part; deletion: the same in the user's ids.
     method: the method with its hyper-parameters; label: the name it was asked for by (a preset's, if one was).
-    seconds: wall time of the method, without `preparation_seconds`: what it does once, before any deletion.
+    seconds: wall time of all that a deployment does for the deletion: the retained data are made, the method runs, and
+        the embeddings to answer with are computed once (where no known layers are given, which are renewed apart). Not
+        in it is `preparation_seconds`: what the method does once, before any deletion.
     peak_memory: bytes the process held at most meanwhile, or None where the system does not tell.
     parameter_change: ||theta_unlearned - theta_original|| / ||theta_original||.
     history: validation metrics along the way.
@@ -117,7 +121,8 @@ def unlearn(
     deletion: what must go, in the user's own ids.
     method: a method with its hyper-parameters, or the name of a method or preset (`methods().names()`), with or without
         some, as "d2dgn:alpha=0.9,epochs=400".
-    seed: of everything random in the method; by default the task's.
+    seed: of everything random in the method; by default the one the model was trained with, which gold starts from
+        (the task's, where the model does not say).
     checkpoint: file to save to along the way, and to resume from if it exists.
     device: where the method computes, and where the unlearned model is then: "cpu", "cuda", "cuda:1", or "auto", see
         `train`.
@@ -131,6 +136,11 @@ def unlearn(
     task or the kind of deletion, NoForgettingError when the result is an unchanged model.
     """
     require_model(model)
+    check_data("unlearn", task, Task, "is no task; give LinkPrediction(graph), Recommendation(data) or another.")
+    check_data("unlearn", deletion, Deletion, "is no deletion; give Deletion(users=[12]) or another.")
+    if seed is not None:
+        check_seed("unlearn", seed)
+    _refuse_earlier(model, task)
     chosen = _chosen(method, changes)
     place = find_device(device)
     if known is not None:
@@ -138,17 +148,30 @@ def unlearn(
         known.check(model, task)
     gone = task.resolve(deletion)
     check_supported(chosen, task, gone)
+    began = time.perf_counter()
     retained = task.without(gone)
-    seed = task.seed if seed is None else seed
-    problem = Problem(model.frozen().to(place), seed, chosen.reads_now(), task, retained, gone, checkpoint, progress)
+    seconds = time.perf_counter() - began
+    made = getattr(model, "provenance", None)
+    seed = starting_seed(model, task) if seed is None else seed
+    before = model.frozen().to(place)
+    if chosen.clears and isinstance(task, Recommendation):
+        clear_features(before, task, gone)
+    problem = Problem(before, seed, chosen.reads_now(), task, retained, gone, checkpoint, progress)
     problem.map_shards, problem.known = map_shards, known
-    if hasattr(model, "provenance"):
-        problem.original.provenance = model.provenance
+    if made is not None:
+        problem.original.provenance = made
+    else:
+        problem.details["recipe"] = f"unknown to the model; where a method needs it, the default: {problem.recipe}"
     with PeakMemory() as memory, one_torch_thread():
         start = time.perf_counter()
         unlearned = _unlearned(chosen, problem).frozen()
-        seconds = time.perf_counter() - start + problem.seconds_elsewhere - problem.preparation_seconds
-    answer_from(unlearned, task, retained, gone)
+        answering = chosen.answers_from(task, retained)
+        if known is None:
+            unlearned.embed(answering)
+        seconds += time.perf_counter() - start + problem.seconds_elsewhere - problem.preparation_seconds
+    if made is not None and getattr(unlearned, "provenance", None) is None:
+        unlearned.provenance = made  # operators and shifts have no recipe of their own; what is under them has
+    answer_from(unlearned, task, retained, answering, gone)
     result = Result(
         model=unlearned,
         original=model,
@@ -161,13 +184,29 @@ def unlearn(
         seed=seed,
         seconds=seconds,
         peak_memory=memory.peak and max(memory.peak, problem.peak_elsewhere),
-        parameter_change=parameter_change(problem.prepared or model, unlearned),
+        parameter_change=parameter_change(problem.prepared or before, unlearned),
         history=problem.history,
         preparation_seconds=problem.preparation_seconds,
         details=problem.details,
     )
     check_forgetting(result)
     return result
+
+
+def _refuse_earlier(model: Model, task: Task) -> None:
+    """Raise UsageError for an unlearned recommender on the task from before: it would learn again what it forgot."""
+    answers = getattr(model, "answers", None)
+    if answers is not None and isinstance(task, Recommendation) and answers.before == task.graph.digest:
+        raise UsageError(
+            "unlearn: this model has forgotten a part of these data already, and the task still holds it, so that the "
+            "model would learn it again. Give the task that was left, result.retained."
+        )
+
+
+def starting_seed(model: Model, task: Task) -> int:
+    """Return the seed a model was trained with, or the task's where the model does not say."""
+    made = getattr(model, "provenance", None)
+    return made.seed if made else task.seed
 
 
 def _chosen(method: str | Method, changes: dict[str, Any]) -> Method:

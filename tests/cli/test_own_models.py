@@ -9,7 +9,7 @@ import pytest
 
 from graphforget.data.deletion import Deletion
 from graphforget.data.load import load
-from graphforget.models.zoo import load_model
+from graphforget.training.model_folder import load_model
 
 FAST = ["--epochs", "6", "--validate-every", "3", "--hidden", "8"]
 

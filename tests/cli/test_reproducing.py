@@ -124,6 +124,7 @@ def test_status_and_resume_know_the_table(run, store):
     assert (found["finished"], found["total"], found["failed"], found["waiting"]) == (10, 10, 0, 0)
     assert run("resume", found["id"][:6], "--store", store).code == 0
     assert "10 of 10" in run("status", "--store", store).out
+    assert run("status", "--out", store).out == run("status", "--store", store).out, "either word names the folder"
 
 
 def test_verify_computes_cells_again(run, mine, store, tmp_path):
@@ -250,6 +251,7 @@ def test_a_stopped_table_ends_at_once_and_can_be_resumed(run, mine, store, tmp_p
     assert "0 of 5 parts are finished" in told and "graphforget resume slow-" in told
     done = run("reproduce", slow, "--out", tmp_path / "runs")
     assert done.code == 2 and "Add --resume" in done.err
+    assert run("reproduce", slow, "--store", tmp_path / "runs").err == done.err
     assert json.loads(run("status", "--store", tmp_path / "runs", "--json").out)[0]["running"] == []
 
 

@@ -115,6 +115,16 @@ def changed(files: Path, *names: str, erased: tuple[str, ...] = ()) -> Iterator[
             (files / name).write_bytes(content)
 
 
+def test_features_are_not_forgotten_twice(files, run, tmp_path):
+    """Data that a folder keeps do not name who lost features; rows without any say so."""
+    wrote(files / "pixels.csv", "feature_of", "node-eve")
+    unlearned(files, "link-0", "pixels.csv", tmp_path / "kept", "--keep-data")
+    again = run("unlearn", "--model", tmp_path / "kept", "--delete", files / "pixels.csv", "--out", tmp_path / "more")
+    assert (
+        again.code == 3 and "1 of the nodes named have no features in the data that the model folder keeps" in again.err
+    )
+
+
 def test_a_recommender_goes_on_from_its_folder_alone(files, once, run, tmp_path):
     kept, full = once / "kept", once / "full"
     assert same_weights(kept, full) and answers(run, kept) == answers(run, full)

@@ -10,12 +10,11 @@ import pytest
 from graphforget.cli.main import main
 from graphforget.data.deletion import Deletion
 from graphforget.data.load import load
-from graphforget.experiments.store import read_model
 from graphforget.models.edited import Edited
-from graphforget.models.zoo import load_model
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
 from graphforget.tasks.recommend import Recommendation
+from graphforget.training.model_folder import load_model
 from graphforget.unlearning.run import unlearn
 
 FAST = ["--epochs", "6", "--validate-every", "3"]
@@ -75,7 +74,7 @@ def test_the_second_deletion_goes_from_what_the_first_retained(files, own, shop,
     task, columns = task_of(name, own, shop), COLUMNS if name == "mf" else None
     gone, more = (Deletion.read(file, columns=columns) for file in (first, second))
     retained = task.without(task.resolve(gone))
-    result = unlearn(read_model(files / f"{name}-1"), retained, more, method)
+    result = unlearn(load_model(files / f"{name}-1"), retained, more, method)
     mine, theirs = load_model(tmp_path / "m").state_dict(), result.model.state_dict()
     assert list(mine) == list(theirs) and all(mine[key].equal(theirs[key]) for key in mine)
     done, before = receipt(tmp_path / "m"), receipt(files / f"{name}-1")
@@ -109,7 +108,7 @@ def test_the_deletions_that_are_not_kept_are_given(files, own, tmp_path, capsys)
     ("model", "gone", "words"),
     [
         ("link-1", "own/delete_edges.csv", "has no edge between"),
-        ("node-1", "red.csv", "nothing to forget"),
+        ("node-1", "red.csv", "1 of the classes named have been forgotten already"),
         ("mf-1", "shop/things.csv", "have been forgotten already"),
     ],
 )
@@ -123,9 +122,9 @@ def test_what_was_forgotten_is_not_forgotten_again(files, own, shop, run, tmp_pa
 def test_learned_operators_stack_and_keep_the_recipe_of_the_model_under_them(files, own, tmp_path):
     forget(files / "link", own / "delete_edges.csv", tmp_path / "one", "gnndelete:epochs=2", "--keep-deletion")
     forget(tmp_path / "one", files / "edges.csv", tmp_path / "two", "gnndelete:epochs=2", "--gold", "--no-attack")
-    model = read_model(tmp_path / "two")
+    model = load_model(tmp_path / "two")
     assert isinstance(model, Edited) and isinstance(model.base, Edited)
-    assert model.provenance.recipe == read_model(files / "link").provenance.recipe
+    assert model.provenance.recipe == load_model(files / "link").provenance.recipe
     assert model.provenance.recipe.epochs == 6
 
 
@@ -143,7 +142,8 @@ def test_nothing_forgotten_is_offered(files, shop, run, tmp_path):
     done = run("recommend", "--model", tmp_path / "m", "--users", "p3,p8", "-k", 30, "--json")
     assert done.code == 0, done.err
     found = {entry["user"]: entry for entry in json.loads(done.out)}
-    assert found["p3"]["note"] == "forgotten: the model knows nothing of this user" and found["p8"]["note"] == ""
+    assert found["p3"]["note"].startswith("deleted by fine-tune: what the model still holds")
+    assert found["p8"]["note"] == ""
     assert "t5" not in found["p3"]["items"] + found["p8"]["items"]
     assert len(found["p3"]["items"]) == 29
 

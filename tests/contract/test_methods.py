@@ -7,7 +7,8 @@ import pytest
 
 from graphforget._core.errors import UnsupportedError
 from graphforget.data.deletion_files import GRAPH_KINDS
-from graphforget.models.zoo import backbones_for, load_model, save_model
+from graphforget.models.zoo import backbones_for, save_model
+from graphforget.training.model_folder import load_model
 from graphforget.unlearning.method import KINDS
 from graphforget.unlearning.run import methods, unlearn
 

@@ -14,8 +14,9 @@ from graphforget.data.deletion import Deletion
 from graphforget.data.interactions import Interactions
 from graphforget.data.triples import TripleGraph
 from graphforget.models.edited import Edited
-from graphforget.models.zoo import load_model, make_backbone, save_model
+from graphforget.models.zoo import make_backbone, save_model
 from graphforget.tasks.recommend import Recommendation
+from graphforget.training.model_folder import load_model
 from graphforget.training.train import train
 from graphforget.unlearning.method import PAIR_KINDS, SIDE_KINDS, Method, Problem, UndeclaredRead
 from graphforget.unlearning.run import Result, methods, unlearn

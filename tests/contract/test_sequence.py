@@ -7,7 +7,8 @@ import pytest
 
 from graphforget.data.deletion import Deletion
 from graphforget.models.edited import Edited
-from graphforget.models.zoo import load_model, save_model
+from graphforget.models.zoo import save_model
+from graphforget.training.model_folder import load_model
 from graphforget.unlearning.run import methods, unlearn
 
 CLASSES = [cls.name for cls in methods().classes() if "link" in cls.tasks]

@@ -11,8 +11,9 @@ import graphforget as gf
 from graphforget.evaluation.records import RUN_DEPENDENT
 from graphforget.evaluation.report import evaluate
 from graphforget.models.base import Model
-from graphforget.models.zoo import backbone_options, backbones, load_model, make_backbone, save_model
+from graphforget.models.zoo import backbone_options, backbones, make_backbone, save_model
 from graphforget.tasks.base import Task
+from graphforget.training.model_folder import load_model
 from graphforget.training.train import train
 from graphforget.unlearning.run import methods, unlearn
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from graphforget.data.deletion import Deletion
+from graphforget.data.load import load
 from graphforget.evaluation.names import amount, caveats, known
-from graphforget.evaluation.plain import KNOWN_WEIGHTS
+from graphforget.evaluation.plain import EXACT, KNOWN_WEIGHTS
+from graphforget.models.lightgcn import LightGCN
+from graphforget.tasks.recommend import Recommendation
+from graphforget.training.train import train
+from graphforget.unlearning.run import unlearn
 
 
 @pytest.mark.parametrize(
@@ -31,11 +37,12 @@ def test_amounts_in_words(named, words):
     assert amount(Deletion(**{kind: list(values) for kind, values in named.items()})) == words
 
 
-def made(source="a paper", changes=("weights", "graph"), same=True, **fields):
+def made(source="a paper", changes=("weights", "graph"), same=True, exact=False, reads=(), **fields):
     """Return a result as far as caveats read it."""
     retained = SimpleNamespace(graph="retained")
-    method = SimpleNamespace(source=source, changes=frozenset(changes))
-    fields = {"preparation_seconds": 0.0, "details": {}, **fields}
+    method = SimpleNamespace(source=source, changes=frozenset(changes), exact=exact, reads_now=lambda: reads)
+    gone = SimpleNamespace(nodes=np.empty(0, np.int64))
+    fields = {"preparation_seconds": 0.0, "details": {}, "model": None, "original": None, "gone": gone, **fields}
     return SimpleNamespace(method=method, retained=retained, graph="retained" if same else "whole", **fields)
 
 
@@ -51,6 +58,25 @@ def test_reconstructions_and_own_designs_say_so():
 def test_weights_only_and_graph_only_say_so():
     assert caveats(made(same=False))[0].startswith("weights only")
     assert caveats(made(changes=["graph"]))[0].startswith(KNOWN_WEIGHTS)
+    assert caveats(made(exact=True))[0].startswith(EXACT)
+    assert caveats(made(exact=True, reads={"forgotten"})) == [], "its epoch is selected with the deletion in view"
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("gnndelete", "weights unchanged beneath"),
+        ("fine-tune", "weights unchanged for 2 of the deleted users and items"),
+        ("mmrecun", None),
+    ],
+)
+def test_weights_that_stay_under_or_beside_what_is_learned_are_said(method, words):
+    """Operators stand over the original's tables; fine-tuning never touches the rows of who is gone."""
+    task = Recommendation(load("sample-shop"), seed=0)
+    model = train(LightGCN(dim=4), task, epochs=1)
+    gone = Deletion(users=task.graph.user_ids_of([3, 4]))
+    notes = [note for note in caveats(unlearn(model, task, gone, method, epochs=1)) if note.startswith(KNOWN_WEIGHTS)]
+    assert (words is None and not notes) or notes[0].startswith(words)
 
 
 def test_shards_say_how_many_were_trained_anew():

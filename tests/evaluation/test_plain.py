@@ -111,3 +111,12 @@ def test_limits_name_seeds_and_the_attack():
     assert "the noise floor is wide" in " ".join(limits([floor])) and "is wide" not in once
     attacked = record("a", "method", 1, 0.5, mi_attack_auc=0.6, mi_attacker_quality=0.77)
     assert "an AUC of 0.77 (0.5 is guessing)" in " ".join(limits([attacked]))
+
+
+def test_a_model_that_was_trained_again_needs_no_comparison():
+    """With gold its row is gold's; without gold its row alone says that the method is exact."""
+    (said,) = summary(case())
+    assert "trained again from scratch" in said and "nothing of that part can be in the weights" in said
+    exact = [Record("Original", 1, {}, kind="original"), Record("retrain", 1, {"seconds": 3.0}, note="exact: so")]
+    assert summary(exact) == [said]
+    assert "No model was trained again" in summary([exact[0], Record("unlink", 1, {"seconds": 3.0})])[0]

@@ -16,8 +16,9 @@ from graphforget.experiments.grid import Grid
 from graphforget.experiments.plan import Plan
 from graphforget.experiments.run_folder import comparable, read_run, run_folders
 from graphforget.experiments.single import run_plan
-from graphforget.experiments.store import WORK, read_model
+from graphforget.experiments.store import WORK
 from graphforget.experiments.units import expand
+from graphforget.training.model_folder import load_model
 from graphforget.training.train import weights_digest
 
 METHODS = ("unlink", "d2dgn:epochs=4,validate_every=2")
@@ -92,7 +93,7 @@ def test_a_run_says_what_it_was_and_holds_its_model(units, store):
     folder = store / unit.id
     run, result = read_run(folder), json.loads((folder / "result.json").read_text())
     assert (run.unit, run.fields["method"], run.fields["seed"], run.fields["count"]) == ("method", METHODS[1], 6, 7)
-    assert run.weights == weights_digest(read_model(folder))
+    assert run.weights == weights_digest(load_model(folder))
     assert "seconds" not in result["records"][0]["values"] and result["cost"]["rows"][METHODS[1]]["seconds"] > 0
     assert run.records[0].values["seconds"] == result["cost"]["rows"][METHODS[1]]["seconds"]
     with open(folder / "metrics.csv", encoding="utf-8") as lines:

@@ -24,7 +24,7 @@ from graphforget.experiments.published import find_preset
 from graphforget.experiments.reproduce import prepare_reproduction, record_of
 from graphforget.experiments.run_folder import read_run, run_folders
 from graphforget.experiments.sources import read_one_source, read_source
-from graphforget.experiments.store import read_model
+from graphforget.training.model_folder import load_model
 
 TUNED = "fine-tune:epochs=2,lr=0.01"
 GRID = {
@@ -70,7 +70,7 @@ def test_a_run_leads_to_its_own_models_and_another_to_the_closest(root):
         (trio.gold.model, run_of(root, "gold")),
         (trio.result.model, mine),
     ):
-        z, same = (one.embed(trio.prepared.retained.graph).numpy() for one in (model, read_model(folder)))
+        z, same = (one.embed(trio.prepared.retained.graph).numpy() for one in (model, load_model(folder)))
         assert z.tobytes() == same.tobytes()
     assert trio.prepared.gone.digest == json.loads((mine / "receipt.json").read_text())["deletion"]["digest"]
     gold = read_source(run_of(root, "gold"))

@@ -14,8 +14,8 @@ from graphforget.experiments.prepare import outline, prepare
 from graphforget.experiments.setup import Setup, Source
 from graphforget.experiments.single import run_plan
 from graphforget.experiments.specs import default_method
-from graphforget.experiments.store import read_model
 from graphforget.models.edited import under_operators
+from graphforget.training.model_folder import load_model
 from graphforget.unlearning.run import methods
 
 RECIPE = {"epochs": 2, "validate_every": 1, "batch": 512}
@@ -167,7 +167,7 @@ def test_a_run_keeps_its_stages_and_is_resumed(tmp_path):
     asked = plan(Request("users", count=9), "lightgcn:dim=8,layers=2", out=tmp_path / "out")
     report = run_plan(asked).report
     assert [row.name for row in report.rows][:4] == ["Original", "Gold", "Noise floor", "Popularity"]
-    original = read_model(tmp_path / "out/seed-5/original")
+    original = load_model(tmp_path / "out/seed-5/original")
     assert under_operators(original).config()["layers"] == 2 and original.provenance.recipe.batch == 512
     told = []
     again = run_plan(replace(asked, gold_runs=2), told.append).report

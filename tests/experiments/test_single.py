@@ -14,9 +14,10 @@ from graphforget._core.files import file_lock, read_json
 from graphforget.evaluation.report import evaluate
 from graphforget.experiments.events import Event
 from graphforget.experiments.single import run_plan
-from graphforget.experiments.store import PLAN, Clock, Store, clock_file, read_model
+from graphforget.experiments.store import PLAN, Clock, Store, clock_file
 from graphforget.models.zoo import backbones
 from graphforget.tasks.link import LinkPrediction
+from graphforget.training.model_folder import load_model
 from graphforget.training.train import train
 from graphforget.unlearning.run import unlearn
 from graphforget.unlearning.sampling import sample_deletion
@@ -59,7 +60,7 @@ def test_original_and_gold_are_made_once_for_all_methods(make_plan):
 
 def test_the_first_gold_has_the_seed_of_the_run_and_the_others_do_not(make_plan, tmp_path):
     run_plan(make_plan(gold_runs=3, out=tmp_path / "out"))
-    golds = [read_model(tmp_path / f"out/seed-5/gold-{n}") for n in (1, 2, 3)]
+    golds = [load_model(tmp_path / f"out/seed-5/gold-{n}") for n in (1, 2, 3)]
     assert [gold.provenance.seed for gold in golds] == [5, 6, 7]
     first, second = (next(gold.parameters()).numpy() for gold in golds[:2])
     assert not np.array_equal(first, second)

@@ -17,7 +17,7 @@ from graphforget.experiments.plan_again import plan_again
 from graphforget.experiments.prepare import prepare
 from graphforget.experiments.single import run_plan
 from graphforget.experiments.sources import read_source
-from graphforget.experiments.store import read_model
+from graphforget.training.model_folder import load_model
 
 METHOD = "d2dgn:epochs=6,validate_every=2"
 
@@ -47,7 +47,7 @@ def test_a_comparison_is_read_with_histories_environment_and_deletions(folder):
         ]
     )
     original = next(one for one in found.histories if (one.row, one.seed) == ("Original", 6))
-    assert original.kept == read_model(folder / "seed-6/original").provenance.best_epoch
+    assert original.kept == load_model(folder / "seed-6/original").provenance.best_epoch
     assert set(found.environment) >= {"python", "torch", "graphforget"}
     assert found.ids()["seed 5"].edges and set(found.deletions) == {"seed 5", "seed 6"}
 
@@ -111,7 +111,7 @@ def test_the_map_shows_the_embeddings_of_the_kept_models(folder):
     figure = map_of(found, METHOD, 6)
     plan = plan_again(found.plan, (METHOD,))
     prepared = prepare(plan, plan.setup.source.load(), 6)
-    z = read_model(folder / "seed-6/original").embed(prepared.task.graph).numpy()
+    z = load_model(folder / "seed-6/original").embed(prepared.task.graph).numpy()
     forgotten = np.unique(prepared.gone.edges)
     marked = next(line for line in figure.axes[0].get_lines() if line.get_label() == "forgotten").get_xydata()
     centred = z - z.mean(axis=0)

@@ -13,7 +13,8 @@ from graphforget.data.shard_map import ShardMap, shards_of
 from graphforget.models.attention_ensemble import Attention, AttentionEnsemble
 from graphforget.models.ensemble import MeanEnsemble
 from graphforget.models.shifted import Shifted
-from graphforget.models.zoo import load_model, make_backbone, save_model
+from graphforget.models.zoo import make_backbone, save_model
+from graphforget.training.model_folder import load_model
 
 K, N_USERS, N_ITEMS = 3, 12, 9
 

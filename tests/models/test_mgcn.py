@@ -34,8 +34,16 @@ def normalised(data) -> np.ndarray:
     return scale[:, None] * a * scale
 
 
-def nearest(x: np.ndarray, k: int) -> np.ndarray:
-    """Return the normalised item graph, row by row."""
+def nearest(data, name: str, k: int) -> np.ndarray:
+    """Return the normalised item graph, row by row; items without features are in no row and no column."""
+    known = np.flatnonzero(~data.missing[name])
+    found = np.zeros((data.n_items, data.n_items))
+    found[np.ix_(known, known)] = among(data.modalities[name][known], k)
+    return found
+
+
+def among(x: np.ndarray, k: int) -> np.ndarray:
+    """Return the normalised graph of items that all have features."""
     x = x.astype(np.float64)
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)
     similar = unit @ unit.T
@@ -60,7 +68,7 @@ def oracle(data, own: dict[str, np.ndarray], names: list[str], k: int, item_laye
         inner = raw @ own[f"inputs.{m}.weight"] + own[f"inputs.{m}.bias"]
         pure = own["items"] * sigmoid(inner @ own[f"purifiers.{m}.weight"] + own[f"purifiers.{m}.bias"])
         for _ in range(item_layers):
-            pure = nearest(data.modalities[name], k) @ pure
+            pure = nearest(data, name, k) @ pure
         views.append(np.vstack([a[:n, n:] @ pure, pure]))
     scores = np.hstack([np.tanh(h @ own["attention.weight"] + own["attention.bias"]) @ own["query"] for h in views])
     shares = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
@@ -133,7 +141,7 @@ def test_the_item_graph_is_directed_and_keeps_similarities(dense):
 def test_the_item_graph_of_a_market(market, dense):
     for name in ("image", "text"):
         np.testing.assert_allclose(
-            dense(item_graph(market, name, 10).csr), nearest(market.modalities[name], 10), rtol=1e-4, atol=1e-6
+            dense(item_graph(market, name, 10).csr), nearest(market, name, 10), rtol=1e-4, atol=1e-6
         )
 
 
@@ -153,9 +161,26 @@ def test_item_graphs_are_kept_with_the_data_and_built_anew_after_a_deletion(shop
     assert item_graph(shop, "image", 3) is item_graph(shop, "image", 3)
     for retained in (shop.without(items=np.array([1])), shop.without(modalities={"image": np.array([1])})):
         np.testing.assert_allclose(
-            dense(item_graph(retained, "image", 3).csr), nearest(retained.modalities["image"], 3), rtol=1e-4, atol=1e-6
+            dense(item_graph(retained, "image", 3).csr), nearest(retained, "image", 3), rtol=1e-4, atol=1e-6
         )
         assert not np.array_equal(dense(item_graph(retained, "image", 3).csr), dense(item_graph(shop, "image", 3).csr))
+
+
+def test_a_deleted_item_is_near_to_nothing(shop, dense):
+    """Whatever its rows hold, no user and no other item is computed from them; without any features nothing is."""
+    model = made(shop)
+    for retained in (shop.without(items=np.array([1])), shop.without(items=np.arange(1, 6))):
+        gone = np.flatnonzero(retained.missing["image"])
+        graph = dense(item_graph(retained, "image", 3).csr)
+        assert graph.any() and not graph[gone].any() and not graph[:, gone].any()
+        before = model.embed(retained)
+        with torch.no_grad():
+            other = model.clone()
+            for table in (other.items, *other.learned):
+                table[gone] += 1.0
+        rest = np.setdiff1d(np.arange(13), 7 + gone)
+        assert other.embed(retained)[rest].equal(before[rest])
+    assert not len(item_graph(shop.without(items=np.arange(6)), "image", 3).csr.indices)
 
 
 def test_a_deletion_reaches_the_embeddings(shop, values):

@@ -14,8 +14,9 @@ from graphforget.data.deletion import Deletion
 from graphforget.models.kgat import KGAT
 from graphforget.models.mf import MF
 from graphforget.models.pretrained import Vectors
-from graphforget.models.zoo import load_model, save_model
+from graphforget.models.zoo import save_model
 from graphforget.tasks.recommend import Recommendation
+from graphforget.training.model_folder import load_model
 from graphforget.training.recipe import RECOMMEND
 from graphforget.training.train import start, train
 from graphforget.unlearning.run import unlearn

@@ -11,8 +11,9 @@ from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.models.edited import Edited, identity_operator
 from graphforget.models.recommender import Recommender
-from graphforget.models.zoo import backbones, load_model, make_backbone, save_model
+from graphforget.models.zoo import backbones, make_backbone, save_model
 from graphforget.tasks.recommend import Recommendation
+from graphforget.training.model_folder import load_model
 from graphforget.training.recipe import Recipe
 from graphforget.training.train import run_training, train
 

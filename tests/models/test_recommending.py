@@ -11,9 +11,10 @@ from graphforget.data.interactions import Interactions
 from graphforget.models.gcn import GCN
 from graphforget.models.lightgcn import LightGCN
 from graphforget.models.mf import MF
-from graphforget.models.zoo import load_model, save_model
+from graphforget.models.zoo import save_model
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.recommend import Recommendation
+from graphforget.training.model_folder import load_model
 from graphforget.training.train import train
 from graphforget.unlearning.run import unlearn
 
@@ -79,6 +80,16 @@ def test_an_unlearned_model_answers_from_the_retained_data(data, trained):
     again = unlearn(model, task, Deletion(users=[118]), "unlink").model.clone()
     assert again.answers.before == task.graph.digest
     assert model.recommend(task, users=[107, 115], k=4)[0] == full
+
+
+def test_where_the_weights_alone_forget_it_answers_from_the_graph_before(data, trained):
+    model, task = trained
+    result = unlearn(model, task, Deletion(users=[100, 101]), "mmrecun-weights-only", epochs=1)
+    z, users = result.model.embed(task.graph), np.array([7, 15])
+    ids = result.retained.rank(z, users, 4)[0]
+    found = result.model.recommend(task, users=[107, 115], k=4)[0]
+    assert found == [[ITEMS[item] for item in row] for row in ids]
+    assert not result.model.embed(result.retained.graph).equal(z)
 
 
 def test_a_model_folder_holds_nothing_of_what_it_answers_from(trained, tmp_path):

@@ -10,7 +10,8 @@ from graphforget._core.streams import Streams
 from graphforget.models.edited import under_operators
 from graphforget.models.lightgcn import LightGCN
 from graphforget.models.shifted import Shifted
-from graphforget.models.zoo import load_model, save_model
+from graphforget.models.zoo import save_model
+from graphforget.training.model_folder import load_model
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import torch
 from graphforget._core.errors import DataError, UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
+from graphforget.models.modality import standard_features
 from graphforget.models.vbpr import VBPR
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import train
@@ -153,3 +154,14 @@ def test_an_item_nobody_chose_is_found_by_its_features(market):
     rest = np.setdiff1d(np.arange(60), fans)
     scores = z[:60] @ z[60]
     assert scores[fans].mean() > scores[rest].mean() + 1
+
+
+def test_a_deletion_leaves_the_features_of_the_others_their_size(shop):
+    """Filled rows are the mean and have no spread: counted in, they would make all others larger."""
+    gone = np.array([1, 3])
+    there = np.setdiff1d(np.arange(shop.n_items), gone)
+    found = standard_features(shop.without(items=gone), "image", torch.zeros(1)).double().numpy()
+    left = shop.modalities["image"][there].astype(np.float64)
+    left = left - left.mean(axis=0)
+    np.testing.assert_allclose(found[there], left / np.sqrt(np.square(left).mean()), rtol=1e-4, atol=1e-6)
+    assert np.sqrt(np.square(found[there]).mean()) == pytest.approx(1.0) and np.abs(found[gone]).max() < 1e-6

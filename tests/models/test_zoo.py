@@ -12,8 +12,9 @@ import torch
 from graphforget._core.errors import DataError
 from graphforget.models.edited import Edited, identity_operator
 from graphforget.models.gcn import GCN
-from graphforget.models.zoo import backbones, backbones_for, load_model, save_model
+from graphforget.models.zoo import backbones, backbones_for, save_model
 from graphforget.tasks.link import LinkPrediction
+from graphforget.training.model_folder import load_model
 from graphforget.training.train import train
 
 

@@ -14,10 +14,10 @@ from graphforget.models.zoo import (
     backbones,
     backbones_for,
     check_serves,
-    load_model,
     make_backbone,
     save_model,
 )
+from graphforget.training.model_folder import load_model
 
 
 @pytest.mark.parametrize("name", backbones_for("recommend"))

@@ -161,8 +161,30 @@ def test_the_retained_part_hides_what_is_retained(store, z):
     retained = task.without(task.resolve(Deletion(users=[3], items=[1])))
     data = retained.graph
     assert not pairs_of(data, "test")[3] and not any(1 in items for items in pairs_of(data, "test").values())
+    retained.withdrawn = None
     wanted = naive(z, pairs_of(data, "test"), pairs_of(data, "train", "valid"))
     assert retained.metrics(z, "test", ks=KS) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_deleted_items_are_no_candidates_where_epochs_are_selected(store, z):
+    """Also those of an earlier deletion; a forgotten pair is looked for among all items, else it could not be found."""
+    z = z.clone()
+    z[N_USERS + 5] = 100 * z[:N_USERS].mean(dim=0)  # item 5 would stand in front of many lists
+    task = Recommendation(store, mask="train")
+    once = task.without(task.resolve(Deletion(items=[5])))
+    gone = once.resolve(Deletion(items=[2]))
+    twice = once.without(gone)
+    assert task.withdrawn is None and np.flatnonzero(twice.withdrawn).tolist() == [2, 5]
+    data = twice.graph
+    barred = pairs_of(data, "train")
+    offered = ~twice.withdrawn
+    for part in ("valid", "test"):
+        found = twice.metrics(z, part, ks=KS)
+        wanted = naive(z, pairs_of(data, part), barred, offered=offered)
+        coverages = {key: value * N_ITEMS / (N_ITEMS - 2) for key, value in wanted.items() if "coverage" in key}
+        assert found == pytest.approx(wanted | coverages, abs=1e-9)
+    assert twice.validate(z)["val_recall"] == pytest.approx(twice.metrics(z, "valid", ks=(20,))["recall@20"])
+    assert twice.metrics(z, "forgotten", gone, ks=(N_ITEMS,))[f"recall@{N_ITEMS}"] == 1.0
 
 
 @pytest.mark.parametrize("deleted", [[], [0, 5, 17], list(range(1, 18))])

@@ -14,10 +14,11 @@ from graphforget.data.load import load
 from graphforget.models.gcn import GCN
 from graphforget.models.lightgcn import LightGCN
 from graphforget.models.mf import MF
-from graphforget.models.zoo import backbones, backbones_for, load_model, save_model
+from graphforget.models.zoo import backbones, backbones_for, save_model
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
 from graphforget.tasks.recommend import Recommendation
+from graphforget.training.model_folder import load_model
 from graphforget.training.recipe import LINK, Recipe
 from graphforget.training.sampled import sampled_steps
 from graphforget.training.train import start, train

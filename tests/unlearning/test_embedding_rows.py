@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from graphforget._core.errors import UnsupportedError
-from graphforget._core.streams import Streams
+from graphforget._core.streams import Stream, Streams
 from graphforget.data.interactions import Interactions
 from graphforget.models.edited import Edited, identity_operator
 from graphforget.models.lightgcn import LightGCN
@@ -16,6 +16,7 @@ from graphforget.models.mf import MF
 from graphforget.models.ngcf import NGCF
 from graphforget.models.pinsage import PinSage
 from graphforget.models.shifted import Shifted
+from graphforget.models.zoo import make_backbone
 from graphforget.tasks.recommend import Recommendation
 from graphforget.tasks.recommend_batches import Triples
 from graphforget.unlearning.embedding_rows import EmbeddingRows, RankingLoss
@@ -173,6 +174,31 @@ def test_a_regulariser_not_divided_by_the_batch_counts_as_in_batches(task):
     torch.testing.assert_close(two.penalty, 2 * one.penalty)
 
 
+@pytest.mark.parametrize("divided", [True, False])
+def test_an_unsquared_norm_counts_as_in_batches(divided):
+    """400 triples in batches of 20: the sum over random batches, and each triple's part of its gradient."""
+    rng = np.random.default_rng(4)
+    pairs = np.stack(np.nonzero(rng.random((40, 30)) < 0.4))[:, :400]
+    task = Recommendation(Interactions.build(40, 30, pairs), seed=0, holdout=0)
+    model = MF(dim=3, reg=0.2, reg_form="norm", reg_per_batch=divided).initialised_for(task.graph, Streams(1)).double()
+    rows = EmbeddingRows(model, np.arange(70), 40)
+    order = rng.permutation(task.graph.n_edges)
+    everything = task.paired(*task.graph.edges[:, order], Stream(2))
+    both, m = everything.pairs[0], len(everything)
+
+    def some(chosen):
+        return task.items(Triples(both.u[:m][chosen], both.v[:m][chosen] - 40, both.v[m:][chosen] - 40))
+
+    loss = RankingLoss(rows, task, task.graph, everything, batch=20)
+    batches = [some(np.arange(at, at + 20)) for at in range(0, m, 20)]
+    table = torch.cat([model.users, model.items])
+    summed = sum(20 * float(model.penalty(table, items).detach()) for items in batches)
+    assert float(loss.penalty.detach()) == pytest.approx(summed, rel=0.02)
+    parts = [RankingLoss(rows, task, task.graph, some(np.arange(at, m, 4)), batch=20) for at in range(4)]
+    slopes = [torch.autograd.grad(part.penalty, part.delta)[0] for part in (loss, *parts)]
+    assert (slopes[0] - sum(slopes[1:])).norm() < 0.05 * slopes[0].norm(), "what goes and what stays add up"
+
+
 def test_a_weight_counts_its_triple_as_often_regulariser_included(task):
     """Three triples, the last one counted five times, are as good as all seven."""
     model, (u, v) = made(MF, task), task.graph.edges[:, :3]
@@ -187,6 +213,17 @@ def test_a_weight_counts_its_triple_as_often_regulariser_included(task):
     torch.testing.assert_close(weighted.value(), repeated.value())
     torch.testing.assert_close(weighted.gradient(), repeated.gradient())
     torch.testing.assert_close(matrix(weighted.gauss_newton()), matrix(repeated.gauss_newton()))
+
+
+@pytest.mark.parametrize("backbone", ["pinsage", "mf:softmax", "lightgcn:ssm"])
+def test_a_loss_of_its_own_is_refused(task, backbone):
+    """The step would be that of a loss the model was never trained with."""
+    name, _, loss = backbone.partition(":")
+    made = make_backbone(name, dim=3, **({"loss": loss} if loss else {}))
+    model = made.initialised_for(task.graph, Streams(1))
+    items = task.paired(*task.graph.edges[:, :3], Stream(1))
+    with pytest.raises(UnsupportedError, match=f"another \\({loss or 'hinge'}\\)"):
+        RankingLoss(EmbeddingRows(model, NODES, 5), task, task.graph, items)
 
 
 def test_a_step_on_users_without_rows_is_refused_with_the_tables_it_looks_for(task):

@@ -8,8 +8,11 @@ import pytest
 
 from graphforget._core.errors import DataError, UnsupportedError, UsageError
 from graphforget.data.deletion import Deletion
+from graphforget.data.load import load
 from graphforget.models.gcn import GCN
+from graphforget.models.mgcn import MGCN
 from graphforget.tasks.link import LinkPrediction
+from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import train
 from graphforget.unlearning.methods.d2dgn import D2DGN
 from graphforget.unlearning.methods.fine_tune import FineTune
@@ -142,3 +145,45 @@ def test_the_released_gold_selects_on_the_reported_deletion(model, task, deletio
 def test_every_method_of_the_folder_is_listed():
     names = {cls.name for cls in methods().classes()}
     assert {"retrain", "unlink", "fine-tune", "gradient-ascent", "gnndelete", "d2dgn"} <= names
+
+
+@pytest.mark.parametrize("method", ["fine-tune", "reverse-bpr", "unlink"])
+def test_methods_start_without_what_was_learned_about_deleted_features(method):
+    """At this learning rate hardly anything moves; unlink keeps the weights, by definition."""
+    task = Recommendation(load("sample-shop"), seed=0)
+    model = train(MGCN(dim=4, k=3), task, epochs=2, lr=0.05)
+    row = 5 if method == "reverse-bpr" else 3
+    (item,) = task.graph.item_ids_of([row])
+    gone = Deletion(items=[item]) if method == "reverse-bpr" else Deletion(modalities=[("image", item)])
+    changes = {} if method == "unlink" else {"epochs": 1, "lr": 1e-5}
+    result = unlearn(model, task, gone, method, **changes)
+    before, after = model.learned[0].detach(), result.model.learned[0].detach()
+    rest = [other for other in range(len(before)) if other != row]
+    assert before[row].abs().max() > 1e-3
+    assert after[row].abs().max() < 1e-3 or (method == "unlink" and after[row].equal(before[row]))
+    assert (after[rest] - before[rest]).abs().max() < 1e-3
+    assert result.parameter_change < 1e-2, "clearing is no learning, and is not counted as such"
+
+
+def test_a_recommender_is_not_asked_on_the_task_it_forgot_a_part_of():
+    task = Recommendation(load("sample-shop"), seed=0)
+    model = train(MGCN(dim=4, k=3), task, epochs=1)
+    first, second = (Deletion(users=task.graph.user_ids_of([row])) for row in (3, 4))
+    once = unlearn(model, task, first, "unlink")
+    with pytest.raises(UsageError, match="would learn it again. Give the task that was left, result.retained"):
+        unlearn(once.model, task, second, "fine-tune", epochs=1)
+    assert unlearn(once.model, once.retained, second, "fine-tune", epochs=1).parameter_change > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"deletion": [12]}, "is no deletion"),
+        ({"task": {}}, "is no task"),
+        ({"seed": "a"}, "'seed' must be an integer"),
+    ],
+)
+def test_wrong_arguments_are_sentences(model, task, deletion, change, sentence):
+    given = {"task": task, "deletion": deletion, "method": "unlink", **change}
+    with pytest.raises(UsageError, match=sentence):
+        unlearn(model, **given)

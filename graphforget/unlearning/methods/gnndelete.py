@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from graphforget._core.errors import UnsupportedError
+from graphforget._core.streams import Stream
 from graphforget.data.graph import Graph
 from graphforget.kernels.khop import k_hop_nodes
 from graphforget.kernels.pairs import PairIndex
@@ -229,7 +230,7 @@ class GNNDelete(Method):
         def loss(layers: list[Tensor], epoch: int) -> Tensor:
             stream = streams("random-pairs", epoch=epoch if self.resample_negatives else 0)
             if others_only is None:
-                random = as_index(task.non_edges(2 * pairs.shape[1], stream).ravel(), device)
+                random = as_index(random_ends(task, pairs.shape[1], stream), device)
             else:
                 random = as_index(others_only[stream.integers(len(others_only), len(ends))], device)
             total = torch.zeros(())
@@ -260,6 +261,18 @@ class GNNDelete(Method):
             return self.alpha * deleted + (1 - self.alpha) * kept
 
         return loss
+
+
+def random_ends(task: Task, count: int, stream: Stream) -> np.ndarray:
+    """Return ends of random pairs for those of `count` pairs in both directions, (4 count,).
+
+    A user stands where the pairs have a user and an item where they have an item: what tells the two apart must not be
+    unlearned.
+    """
+    found = task.non_edges(2 * count, stream)
+    if task.name == "recommend":
+        found[:, count:] = found[::-1, count:].copy()
+    return found.ravel()
 
 
 def consistency_pairs(task: Task, gone: Forgotten) -> np.ndarray:

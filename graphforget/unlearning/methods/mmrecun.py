@@ -49,8 +49,8 @@ class MMRecUn(Method):
     Own losses (contrastive ones, as MGCN's) stay off B_f, where they would tie forgotten items to their content again.
     A phase that a backbone trains beside the ranking (KGAT's triples) is not run.
 
-    Ours is also what keeps it from forgetting more than gold does. First, rows of users and items that keep no
-    training pair are drawn anew, before anything is learned: pushed down with their learned rows, they would drag
+    Ours is also what keeps it from forgetting more than gold does. First, rows of users and items that keep no training
+    pair are drawn anew (`renew_rows`), before anything is learned: pushed down with their learned rows, they would drag
     popular items along. A pair of theirs is then forgotten, unless messages still pass over it, and is not pushed.
     Second, j of a forgotten pair is drawn by popularity: a forgotten item must fall below others as popular, not below
     anything. Third, an epoch (a pass over the forgotten pairs; several, where they are few) that starts with these low
@@ -70,7 +70,7 @@ class MMRecUn(Method):
     graph: messages pass over the "retained" data while learning and answering; "full" keeps forgotten interactions,
         features and facts there, so that the weights alone forget, and all forgotten pairs are pushed.
     clear_features: undo what the backbone learned about the raw features of forgotten items (MGCN), before training.
-    reset: rows of users and items without a retained training pair are drawn anew, from a stream of the method's own.
+    reset: rows of users and items without a retained training pair are drawn anew, from streams of the method's own.
     others: how the other items of forgotten pairs are drawn, by "popularity" among the retained pairs or "uniform".
     stop: "forgotten" is the rule above; "never" learns from all forgotten and as many retained pairs in all epochs, or
         until `patience`.
@@ -87,8 +87,9 @@ class MMRecUn(Method):
     source: ClassVar[str] = "Sinha et al. 2025, arXiv 2405.15328, reconstructed"
     reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
     kinds: ClassVar[tuple[str, ...]] = PAIR_KINDS
+    clears: ClassVar[bool] = False
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)
-    revision: ClassVar[int] = 4
+    revision: ClassVar[int] = 5
     presets: ClassVar[dict[str, dict[str, Any]]] = {"mmrecun-weights-only": {"graph": "full"}}
     search: ClassVar[dict[str, tuple[Any, ...]]] = {
         "alpha": (0.1, 0.3, 0.5, 0.7, 0.9),
@@ -152,7 +153,7 @@ class MMRecUn(Method):
         """Return the fine-tuned model."""
         model, data = problem.original.clone(), self.answers_from(problem.full, problem.retained)
         if self.clear_features:
-            clear_features(model, problem.full.graph, problem.retained.graph)
+            clear_features(model, problem.full, problem.gone)
         watch = self._watched(problem, model, data)
         lr = problem.recipe.lr if self.lr is None else self.lr
         recipe = Recipe(self.epochs, lr, 0.0, 1, self.keep, self.patience)
@@ -166,7 +167,7 @@ class MMRecUn(Method):
         full, retained, pushed, fresh = problem.full, problem.retained, problem.gone, None
         loose = loose_nodes(retained, pushed)
         if self.reset:
-            renew_rows(model, loose, data.n_users, problem.streams.child(self.name).child("fresh-rows"))
+            renew_rows(model, loose, full.graph, problem.streams.child(self.name).child("fresh-rows"))
             if self.graph == "retained" and self.stop == "forgotten" and self.gold_recall is None:
                 pushed = tied_pairs(pushed, loose)
             else:

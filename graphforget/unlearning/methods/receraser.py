@@ -70,6 +70,7 @@ class RecEraser(Method):
     source: ClassVar[str] = "Chen et al. 2022, arXiv 2201.06820; unlearning step ours"
     reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
     kinds: ClassVar[tuple[str, ...]] = PAIR_KINDS
+    clears: ClassVar[bool] = False
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)
     presets: ClassVar[dict] = {
         "receraser-ubp": {"partition": "ubp"},

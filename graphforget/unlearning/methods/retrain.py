@@ -26,6 +26,7 @@ class Retrain(Method):
     reads: ClassVar[frozenset[str]] = frozenset({"retained"})
     kinds: ClassVar[tuple[str, ...]] = KINDS
     exact: ClassVar[bool] = True
+    clears: ClassVar[bool] = False
     presets: ClassVar[dict] = {"retrain-released": {"selection": "val_released"}}
 
     selection: str = "auto"

@@ -46,6 +46,7 @@ class SISA(Method):
     kinds: ClassVar[tuple[str, ...]] = PAIR_KINDS
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)
     exact: ClassVar[bool] = True
+    clears: ClassVar[bool] = False
     presets: ClassVar[dict] = {"sisa-interaction": {"partition": "interaction"}}
     search: ClassVar[dict] = {"shards": (5, 10, 20)}
 

@@ -56,6 +56,7 @@ class UltraRE(Method):
     source: ClassVar[str] = "Li et al., NeurIPS 2023, reconstructed"
     reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
     kinds: ClassVar[tuple[str, ...]] = PAIR_KINDS
+    clears: ClassVar[bool] = False
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)
     search: ClassVar[dict] = {"shards": (5, 10, 20), "eps": (0.02, 0.05, 0.1)}
 

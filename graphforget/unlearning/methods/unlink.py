@@ -25,6 +25,7 @@ class Unlink(Method):
     reads: ClassVar[frozenset[str]] = frozenset()
     changes: ClassVar[frozenset[str]] = frozenset({"graph"})
     kinds: ClassVar[tuple[str, ...]] = KINDS
+    clears: ClassVar[bool] = False
 
     def refusal(self, task: Task, gone: Forgotten) -> str | None:
         """Return why a deletion that takes nothing from the graph is not for unlink."""

@@ -17,6 +17,7 @@ from graphforget.tasks.link import LinkPrediction
 from graphforget.training.train import train
 from graphforget.unlearning.fisher import diagonal_fisher, training_batches
 from graphforget.unlearning.methods.gferaser import GFEraser, js_divergence
+from graphforget.unlearning.methods.gnndelete import random_ends
 from graphforget.unlearning.methods.gsgcf_ru import GSGCFRU
 from graphforget.unlearning.methods.neg_grad import NegGradPlus
 from graphforget.unlearning.methods.recur import ReCUR
@@ -182,3 +183,17 @@ def test_recur_turns_the_ends_of_forgotten_pairs_away(task, trained, some):
     before = model.embed(task.graph)
     cosines = [F.cosine_similarity(m.embed(dead)[ends], before[ends]).mean() for m in (model, result.model)]
     assert cosines[1] < cosines[0] - 0.3
+
+
+def test_gnndelete_compares_users_with_users_and_items_with_items(task, random_attributed_graph):
+    """Ends are those of the pairs, then of the pairs turned round; on a plain graph any node serves."""
+    pairs = task.graph.edges[:, :7]
+    ends = np.concatenate([pairs, pairs[::-1]], axis=1).ravel()
+    found = random_ends(task, 7, Streams(3)("random-pairs"))
+    assert found.shape == ends.shape and np.array_equal(found < task.graph.n_users, ends < task.graph.n_users)
+    first, second = found.reshape(2, 14)
+    partners = {tuple(sorted(pair)) for pair in task.graph.edges.T.tolist()}
+    assert not partners & {tuple(sorted(pair)) for pair in np.stack([first, second]).T.tolist()}
+    links = LinkPrediction(random_attributed_graph(n=60, n_edges=150), seed=1)
+    stream = Streams(3)("random-pairs")
+    assert np.array_equal(random_ends(links, 7, stream), links.non_edges(14, stream).ravel())

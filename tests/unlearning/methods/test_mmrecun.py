@@ -225,8 +225,12 @@ def test_learned_features_of_forgotten_items_are_cleared():
     data = Interactions.build(9, 6, pairs, modalities={"image": features})
     task = Recommendation(data, holdout=0)
     model = train(MGCN(dim=3, k=2), task, epochs=2, selection="last", validate_every=2, batch=8, lr=0.1)
+    with torch.no_grad():
+        model.learned[0].add_(1.0)
     before = model.learned[0].detach().clone()
-    clear_features(model, data, data.without(items=np.array([1, 3])))
+    clear_features(model, task, task.resolve(Deletion(items=[1, 5])))
     after = model.learned[0].detach()
-    assert before.abs().sum(dim=1)[[1, 3, 5]].min() > 0
-    assert after[[1, 3]].abs().sum() == 0 and after[[0, 2, 4, 5]].equal(before[[0, 2, 4, 5]])
+    assert after[[1, 5]].abs().sum() == 0, "item 5 never had features: what was learned in their place goes, too"
+    assert after[[0, 2, 3, 4]].equal(before[[0, 2, 3, 4]]) and before.abs().sum(dim=1).min() > 0
+    clear_features(model, task, task.resolve(Deletion(modalities=[("image", 3)])))
+    assert model.learned[0][3].abs().sum() == 0 and model.learned[0][[0, 2, 4]].equal(before[[0, 2, 4]])

@@ -9,7 +9,8 @@ import pytest
 
 from graphforget.data.deletion import Deletion
 from graphforget.models.ensemble import MeanEnsemble
-from graphforget.models.zoo import load_model, save_model
+from graphforget.models.zoo import save_model
+from graphforget.training.model_folder import load_model
 from graphforget.training.train import train
 from graphforget.unlearning.methods.sisa import SISA
 from graphforget.unlearning.run import unlearn
