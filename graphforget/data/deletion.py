@@ -61,9 +61,10 @@ def _plain_group(value: Any, kind: str) -> tuple[Id, ...]:
 
 
 def _listed(values: Any, kind: str) -> list[Any]:
-    if isinstance(values, str | bytes | dict) or not isinstance(values, Iterable):
+    alone = isinstance(values, str | bytes | dict) or getattr(values, "ndim", 1) == 0
+    if alone or not isinstance(values, Iterable):
         raise UsageError(f"Deletion: '{kind}' must be a list; got {values!r}. Write [{values!r}] for a single one.")
-    return list(values)
+    return values.tolist() if hasattr(values, "tolist") else list(values)
 
 
 def _sort_key(value: Id) -> tuple[int, int, str]:

@@ -56,7 +56,10 @@ def _numbers(series: Series, name: str) -> np.ndarray:
     elif series.dtype.kind in "iufb":
         values = series.to_numpy(dtype=np.float64)
     else:
-        raise DataError(f"{name}: column '{series.name}' holds {series.dtype}, but numbers or dates are due.")
+        raise DataError(
+            f"{name}: column '{series.name}' holds {series.dtype}, but numbers or dates are due. Dates in words become "
+            "such by pandas.to_datetime."
+        )
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise _fault(name, int(bad[0]), str(series.name), "the value is missing or infinite")

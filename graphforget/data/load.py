@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -24,6 +24,7 @@ from graphforget.data.formats.node_table import (
     read_features,
     read_labels,
 )
+from graphforget.data.frames import from_pandas
 from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
 from graphforget.data.join import joined
@@ -36,6 +37,9 @@ from graphforget.data.load_interactions import (
     place_of,
 )
 from graphforget.data.load_options import LoadOptions, load_options
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 DATA_VARIABLE = "GRAPHFORGET_DATA"
 FORMATS: Registry[GraphFormat] = Registry("graphforget.data.formats", GraphFormat, kind="file format")
@@ -162,13 +166,13 @@ def _graph(card: Card | Path, data_dir: str | Path | None, features: Any, labels
 
 
 def load(
-    name_or_path: str | Path,
+    name_or_path: str | Path | DataFrame,
     data_dir: str | Path | None = None,
     features: Any = None,
     labels: Any = None,
     **interactions: Any,
 ) -> Graph | Interactions:
-    """Return a graph or interactions: a named data set, or the user's own files.
+    """Return a graph or interactions: a named data set, the user's own files, or a frame.
 
     A path is read as interactions when it is a folder of adjacency lists, an atomic, MMRec or MovieLens file, a table
     whose header names a user and an item, or when one of the options of interactions is given; else as a graph.
@@ -179,7 +183,7 @@ def load(
     Parameters
     ----------
     name_or_path: a name ("cora", "gowalla", "sample-citations", ...), or a path: .csv, .tsv, .txt edge list or .npz; a
-        file or folder of interactions.
+        file or folder of interactions. Or a pandas DataFrame with an interaction on each row.
     data_dir: folder that holds named sets, laid out as their cards say; else $GRAPHFORGET_DATA, else the set
         is downloaded once into the user's cache and verified.
     features: path (.npy, .npz, CSV with an id column) or (n, F) array, in place of the file's own features, or
@@ -201,6 +205,14 @@ def load(
     >>> load("sample-shop").n_items
     120
     """
+    if hasattr(name_or_path, "iloc"):
+        _refuse_node_tables(features, labels)
+        return from_pandas(name_or_path, **interactions)
+    if not isinstance(name_or_path, str | Path):
+        raise UsageError(
+            "load: the name of a data set, a path or a DataFrame of interactions is expected; got "
+            f"{type(name_or_path).__name__}."
+        )
     options = load_options(interactions)
     if _looks_like_path(name_or_path):
         path = Path(name_or_path).expanduser()

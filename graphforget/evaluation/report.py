@@ -126,8 +126,12 @@ def _gold_runs(
     if isinstance(gold, str):
         runs = _trained_gold_runs(given, gold, progress)
     else:
-        runs = [gold] if isinstance(gold, Result) else list(gold)
-    wrong = [run.label for run in runs if not run.method.exact]
+        runs = [gold] if isinstance(gold, Result) else list(gold) if isinstance(gold, Iterable) else [gold]
+    wrong = [
+        run.label if isinstance(run, Result) else repr(run)
+        for run in runs
+        if not isinstance(run, Result) or not run.method.exact
+    ]
     if wrong or not runs:
         found = ", ".join(wrong) or "none"
         raise UsageError(f"evaluate: 'gold' must be {GOLD}, or results of an exact method; got {found}.")

@@ -133,6 +133,7 @@ class LinkPrediction(Task):
 
     def without(self, gone: Forgotten) -> Self:
         """Return the task on the retained training edges; named held-out edges leave validation and test."""
+        check_data("without", gone, Forgotten, "is not resolved; give task.resolve(deletion).")
         retained = copy.copy(self)
         graph = self.graph.without_edges(gone.edges)
         if graph.n_edges == 0:

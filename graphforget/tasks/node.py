@@ -108,6 +108,7 @@ class NodeClassification(Task):
 
     def without(self, gone: Forgotten) -> Self:
         """Return the task without the deleted parts; deleted nodes and classes leave training and validation."""
+        check_data("without", gone, Forgotten, "is not resolved; give task.resolve(deletion).")
         retained = copy.copy(self)
         graph = self.graph.without_edges(gone.edges)
         more = len(gone.nodes) or len(gone.features) or len(gone.unlabelled)

@@ -147,6 +147,7 @@ class Recommendation(Task):
     def without(self, gone: Forgotten) -> Self:
         """Return the task on the retained data; forgotten users and items leave validation and test as well."""
         users, items = self.parted(gone.nodes)
+        check_data("without", gone, Forgotten, "is not resolved; give task.resolve(deletion).")
         retained = copy.copy(self)
         retained.graph = self.graph.without(
             interactions=self._goes(gone),

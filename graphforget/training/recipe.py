@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from graphforget._core.errors import UsageError, unknown
 
 
@@ -75,6 +77,10 @@ class Recipe:
     neighbours: str | None = None
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.generic):  # as one of np.arange
+                object.__setattr__(self, field.name, value.item())
         for key in ("epochs", "validate_every"):
             _check_count(key, getattr(self, key))
         for key in ("patience", "batch"):

@@ -211,6 +211,8 @@ def starting_seed(model: Model, task: Task) -> int:
 
 def _chosen(method: str | Method, changes: dict[str, Any]) -> Method:
     """Return the method asked for; raises UsageError when its hyper-parameters are given in two ways."""
+    if not isinstance(method, str | Method):
+        raise UsageError(f"unlearn: 'method' must be the name of a method, or one with its settings; got {method!r}.")
     if isinstance(method, str):
         if not changes:
             return parse_method(method).method

@@ -35,6 +35,7 @@ def test_a_frame_equals_its_file(tmp_path, frame):
     data = from_pandas(frame, COLUMNS, **options)
     assert data.digest == load(tmp_path / "frame.csv", columns=COLUMNS, **options).digest
     assert data.item_ids.tolist() == ["a", "b", "c"] and data.name == "frame"
+    assert load(frame, columns=COLUMNS, **options).digest == data.digest
     assert data.pairs("test").tolist() == [[1], [0]]
 
 
@@ -70,6 +71,14 @@ def test_the_frame_is_not_changed(frame):
 def test_odd_columns_are_refused(frame, change, words):
     with pytest.raises(DataError, match=words):
         from_pandas(frame.assign(**change), COLUMNS, name="orders")
+
+
+def test_load_takes_no_features_of_nodes_beside_a_frame_and_nothing_that_is_no_frame(frame):
+    with pytest.raises(UsageError, match="belong to the nodes of a graph"):
+        load(frame, labels=[1, 2], columns=COLUMNS)
+    for other in (None, 5, [1, 2]):
+        with pytest.raises(UsageError, match="a path or a DataFrame of interactions is expected; got"):
+            load(other)
 
 
 def test_what_is_not_there_is_named(frame):

@@ -135,6 +135,9 @@ def test_results_of_different_things_are_refused(unlinked, link_model, link_task
         evaluate([unlinked, replace(unlinked, original=golds[1].model)], gold=golds[:2])
     with pytest.raises(UsageError, match="'gold' must be retrain.*got unlink"):
         evaluate(unlinked, gold=unlinked)
+    for gold, said in ((None, "None"), ([golds[0], 3], "3")):
+        with pytest.raises(UsageError, match=f"results of an exact method; got {said}"):
+            evaluate(unlinked, gold=gold)
     with pytest.raises(UsageError, match="no result"):
         evaluate([])
 

@@ -100,6 +100,17 @@ TABLES = {
     "a rating of nan": (TABLE + "3,30,nan,1\n", {}, "r.csv line 4 | rating 'nan'"),
     "an endless rating": (TABLE + "3,30,1e999,1\n", {}, "r.csv line 4 | rating '1e999'"),
     "an empty rating": (TABLE + "3,30,,1\n", {}, "r.csv line 4 | rating ''"),
+    "a date that there is not": (
+        "user,item,time\n1,10,2020-01-01\n2,20,2020-02-30\n",
+        {},
+        "r.csv line 3 | time '2020-02-30' is no date | (column 3)",
+    ),
+    "dates with and without a zone": (
+        "user,item,time\n1,10,2020-01-01T00:00\n2,20,2020-02-03T00:00Z\n",
+        {},
+        "r.csv line 3 | names a time zone; those above do not",
+    ),
+    "a number after dates": ("user,item,time\n1,10,2020-01-01\n2,20,7\n", {}, "r.csv line 3 | time '7' is no date"),
     "a date as time": (TABLE + "3,30,4,2020-01-01\n", {}, "r.csv line 4 | time '2020-01-01' | (column 4)"),
     "only a header": ("user,item\n", {}, "r.csv | only a header and no rows"),
     "blank lines": ("\n \n", {"columns": {"user": 1, "item": 2}}, "r.csv | no rows in it"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from graphforget._core.errors import DataError, UsageError
 from graphforget.data.deletion import Deletion
@@ -78,6 +79,8 @@ def test_what_is_not_written(refused, tmp_path, ids, name):
         ({"nodes": []}, ["nothing is named"]),
         ({"nodes": 4}, ["'nodes' must be a list", "[4]"]),
         ({"nodes": "abc"}, ["'nodes' must be a list"]),
+        ({"nodes": np.array(7)}, ["'nodes' must be a list", "[array(7)]"]),
+        ({"nodes": torch.tensor(7)}, ["'nodes' must be a list", "tensor(7)"]),
         ({"nodes": [1.0]}, ["1.0", "as the graph has them"]),
         ({"nodes": [True]}, ["True"]),
         ({"nodes": [None]}, ["None"]),
@@ -90,6 +93,11 @@ def test_what_is_not_written(refused, tmp_path, ids, name):
 )
 def test_values(refused, tmp_path, parts, words):
     assert not refused(tmp_path, lambda: Deletion(**parts), UsageError, ["Deletion", *words])
+
+
+def test_arrays_and_tensors_are_lists_of_plain_ids():
+    for many in (np.array([4, 7], dtype=np.uint64), torch.tensor([4, 7])):
+        assert Deletion(nodes=many).nodes == (4, 7) and Deletion(edges=many.reshape(1, 2)).edges == ((4, 7),)
 
 
 @pytest.fixture

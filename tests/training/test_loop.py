@@ -6,6 +6,7 @@ import math
 from dataclasses import fields
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -180,6 +181,12 @@ def test_it_validates_in_evaluation_mode_and_trains_in_training_mode():
 def test_a_wrong_recipe_is_a_sentence(changes, words):
     with pytest.raises(UsageError, match=words):
         Recipe(**changes)
+
+
+def test_numbers_of_numpy_are_plain_ones_in_a_recipe():
+    made = Recipe(epochs=np.int64(7), lr=np.float64(0.5), batch=np.arange(9)[8])
+    assert made == Recipe(epochs=7, lr=0.5, batch=8)
+    assert [type(value) for value in (made.epochs, made.lr, made.batch)] == [int, float, int]
 
 
 def test_enough_ends_a_run_and_a_resumed_one_stays_ended(tmp_path):

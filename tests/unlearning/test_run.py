@@ -117,6 +117,14 @@ def test_unsupported_requests_are_refused_before_any_work(model, task, deletion)
         unlearn(model, task, Deletion(nodes=[999]), "d2dgn", progress=never)
 
 
+def test_what_is_no_method_and_no_resolved_deletion_is_a_sentence(model, task, deletion):
+    for method in (None, ["unlink"], D2DGN):
+        with pytest.raises(UsageError, match="unlearn: 'method' must be the name of a method"):
+            unlearn(model, task, deletion, method)
+    with pytest.raises(UsageError, match=r"without: .* is not resolved; give task.resolve\(deletion\)"):
+        task.without(deletion)
+
+
 @pytest.mark.parametrize(
     ("cls", "changes", "words"),
     [

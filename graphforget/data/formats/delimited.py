@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -87,10 +89,16 @@ class Sheet:
         return values
 
     def times(self, column: int) -> np.ndarray:
-        """Return a column of times as float64; raises DataError for text, or where the unit changes on the way.
+        """Return a column of times as float64: numbers as they are, or ISO 8601 dates as seconds since 1970.
 
-        Since 1973 seconds, milliseconds, micro- and nanoseconds have numbers of different size.
+        The first cell decides which. Since 1973 seconds, milliseconds, micro- and nanoseconds have numbers of different
+        size. Dates have a zone all, or none: they are read as UTC then, which changes no order.
+
+        Raises DataError for other text, or where the unit, or what dates say of their zone, changes on the way.
         """
+        start, end = self.spans[0, column]
+        if _moment(self.text[start:end].tobytes()) is not None:
+            return self._dates(column)
         values = self.floats(column, "time")
         unit = np.digitize(values, _UNITS)
         first = np.flatnonzero(unit > 0)
@@ -99,6 +107,20 @@ class Sheet:
             begun = f"is {_UNIT_NAMES[unit[other[0]] - 1]} by its size, after {_UNIT_NAMES[unit[first[0]] - 1]}"
             raise self.fault(int(other[0]), column, "time", begun, "Bring all times to one unit.")
         return values
+
+    def _dates(self, column: int) -> np.ndarray:
+        words = self.words(column)
+        met = {word: _moment(word) for word in set(words)}
+        found = [met[word] for word in words]
+        zoned = found[0] is not None and found[0].tzinfo is not None
+        for row, moment in enumerate(found):
+            if moment is None:
+                raise self.fault(row, column, "time", "is no date as 2026-11-22T09:30:00", "Fix the line.")
+            if (moment.tzinfo is not None) != zoned:
+                said = "names no time zone, as those above it do" if zoned else "names a time zone; those above do not"
+                raise self.fault(row, column, "time", said, "Give all of them one, or none.")
+        seconds = {word: _seconds(moment) for word, moment in met.items() if moment is not None}
+        return np.array([seconds[word] for word in words], dtype=np.float64)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -122,6 +144,21 @@ class Sheet:
         if as_text or not first:
             return self.words(column)
         return self.integers(column, what, 'Fix the line, or pass ids="text".')
+
+
+def _moment(word: bytes) -> datetime | None:
+    """Return a date, with or without a time of day, else None; digits alone are a number, never a date."""
+    if b"-" not in word[1:] or not math.isnan(_number(word)):
+        return None
+    try:
+        return datetime.fromisoformat(word.decode())
+    except ValueError:  # which UnicodeDecodeError is, too
+        return None
+
+
+def _seconds(moment: datetime) -> float:
+    """Return the seconds since 1970, of UTC where no zone is named."""
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _number(word: bytes) -> float:

@@ -92,6 +92,28 @@ def test_numbers_of_every_form(tmp_path):
     assert sheet.floats(1, "b").tolist() == [1000.0, 12345678901234567890.0, 0.5]
 
 
+def test_dates_are_seconds_since_1970(tmp_path):
+    path = tmp_path / "r.csv"
+    rows = [
+        ("1970-01-02", "1970-01-01T02:00:00+02:00"),
+        ("1970-01-01 00:00:01.5", "1970-01-01T00:00:01Z"),
+        ("1969-12-31T23:59:59", "1969-12-31T23:00:00-01:30"),
+    ]
+    path.write_text("a,b\n" + "".join(f"{a},{b}\n" for a, b in rows))
+    sheet = Delimited(path, COMMA).sheet([0, 1], header=True)
+    assert sheet.times(0).tolist() == [86400.0, 1.5, -1.0]
+    assert sheet.times(1).tolist() == [0.0, 1.0, 1800.0]
+
+
+def test_dates_order_the_pairs_of_a_user(tmp_path):
+    path = tmp_path / "r.csv"
+    rows = [f"u,i{day},2026-11-{day:02d}T09:30:00Z" for day in (12, 3, 27, 9, 1)]
+    path.write_text("user,item,time\n" + "\n".join(rows) + "\n")
+    data = load(path, split="user-time", valid=0.2, test=0.2)
+    assert data.item_ids_of(data.pairs("test")[1]) == ["i27"]
+    assert data.item_ids_of(data.pairs("valid")[1]) == ["i12"]
+
+
 def test_what_stands_between_cells(tmp_path):
     for name, text, mark in (
         ("a.csv", "1;2", COMMA),
