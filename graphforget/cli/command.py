@@ -27,7 +27,8 @@ PLACEHOLDERS = (
 def command_of(source: Found) -> tuple[str, str]:
     """Return the command that runs a source again, and what to know of it; the command is empty where none is known."""
     if source.receipt is not None:
-        return _unlearn(source.receipt), PLACEHOLDERS
+        gold = any(record.kind == "gold" for record in source.report.records)
+        return _unlearn(source.receipt) + (" --gold" if gold else ""), PLACEHOLDERS
     if source.plan is None:
         return "", NO_PLAN
     from graphforget.experiments.plan_again import plan_again

@@ -65,6 +65,16 @@ def standard_features(data: Interactions, name: str, like: Tensor) -> Tensor:
     return data.memo(f"modality-standard/{like.device}/{like.dtype}/{name}", build)
 
 
+def unit_features(data: Interactions, name: str, like: Tensor) -> Tensor:
+    """Return `standard_features` over the root of their number: a row's squared norm is 1 on average. Kept with data.
+
+    A step of a linear map moves what it makes of a row by as much as the row is long, and it is then as fast as the
+    vectors that are learned beside it.
+    """
+    key = f"modality-unit/{like.device}/{like.dtype}/{name}"
+    return data.memo(key, lambda: standard_features(data, name, like) / data.modalities[name].shape[1] ** 0.5)
+
+
 def unit_rows(values: np.ndarray) -> np.ndarray:
     """Return the rows divided by their norm, float32; a row of zeros stays."""
     norms = np.linalg.norm(values.astype(np.float64), axis=1, keepdims=True)

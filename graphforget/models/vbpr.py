@@ -13,11 +13,17 @@ from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.models.base import Hook, fan_in
 from graphforget.models.mf import INITS, embedding_table
-from graphforget.models.modality import check_names, features, modality_widths, standard_features
+from graphforget.models.modality import (
+    check_names,
+    features,
+    modality_widths,
+    standard_features,
+    unit_features,
+)
 from graphforget.models.recommender import Recommender
 from graphforget.tasks.base import Items, as_index
 
-SCALES = {"standard": standard_features, "raw": features}
+SCALES = {"standard": standard_features, "unit": unit_features, "raw": features}
 
 
 class VBPR(Recommender):
@@ -31,7 +37,8 @@ class VBPR(Recommender):
     Parameters
     ----------
     modalities: names joined by commas, as "image,text"; None reads all of the data.
-    scale: "standard" centres the features of each modality and divides them by their root mean square (ours); "raw"
+    scale: "standard" centres the features of each modality and divides them by their root mean square, "unit" those by
+        the root of their number, so that rows have a norm of about 1 and W learns no faster than e_i (both ours); "raw"
         reads them as they are (MMRec: preset vbpr-mmrec).
     biases: every item has a bias beta_i, and its features one, X_i v; both start at 0 and are not regularised (the
         paper's weight of them is a hyper-parameter of its own). The paper has them, MMRec's form does not.

@@ -73,6 +73,9 @@ def test_gold_adds_the_evidence(run, own, data, model, tmp_path):
     assert (done.code, done.err) == (0, "")
     names = [record["row"] for record in json.loads(done.out)["report"]["records"]]
     assert names == ["Original", "Gold", "Noise floor", "d2dgn:epochs=4,lr=0.01"]
+    assert run("report", tmp_path / "unlearned", "--out", tmp_path / "page.html").code == 0
+    again = "unlearn --model MODEL --delete DELETION --method d2dgn:epochs=4,lr=0.01 --out FOLDER --gold</pre>"
+    assert again in (tmp_path / "page.html").read_text()
 
 
 def test_unlearn_on_a_dry_run_writes_nothing(run, own, data, model, tmp_path):

@@ -9,7 +9,7 @@ import torch
 from graphforget._core.errors import DataError, UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
-from graphforget.models.modality import standard_features
+from graphforget.models.modality import standard_features, unit_features
 from graphforget.models.vbpr import VBPR
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import train
@@ -46,6 +46,17 @@ def test_standard_features_are_centred_and_of_one_size(shop, values):
         blocks.append(x / np.sqrt((x**2).mean()))
     items = np.hstack([own["items"], np.hstack(blocks) @ own["weight"] + own["bias"]])
     np.testing.assert_allclose(model.embed(shop).numpy()[7:13], items, rtol=1e-4, atol=1e-5)
+
+
+def test_rows_of_unit_features_have_a_squared_norm_of_one_on_average(shop):
+    for name, width in (("image", 4), ("text", 3)):
+        found, like = unit_features(shop, name, torch.zeros(1)), standard_features(shop, name, torch.zeros(1))
+        torch.testing.assert_close(found * width**0.5, like)
+        assert found.square().sum(dim=1).mean().item() == pytest.approx(1.0, rel=1e-5)
+    assert (
+        made(shop, scale="unit").embed(shop)[7:13, 5:].norm()
+        < made(shop, scale="standard").embed(shop)[7:13, 5:].norm()
+    )
 
 
 def test_biases_of_items_and_of_features_are_added_to_scores_and_not_regularised(shop, values, batch_of):
@@ -135,7 +146,7 @@ def test_other_features_than_trained_on_are_refused(shop):
         ({"modalities": ""}, "vbpr: 'modalities' must list names once each, as image,text; got ''"),
         ({"modalities": "text,text"}, "vbpr: 'modalities' must list names once each"),
         ({"modalities": ["text"]}, "vbpr: 'modalities' must list names"),
-        ({"scale": "unit"}, "vbpr: 'scale' must be one of standard, raw; got 'unit'"),
+        ({"scale": "units"}, "vbpr: 'scale' must be one of standard, unit, raw; got 'units'"),
         ({"init": "ones"}, "vbpr: 'init' must be one of"),
         ({"dim": -1}, "vbpr: 'dim' must be an integer"),
     ],
