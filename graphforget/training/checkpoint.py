@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,7 @@ class Checkpoint:
             for number, slots in optimiser.state_dict()["state"].items():
                 tensors |= {f"adam-{phase}/{number}/{slot}": value for slot, value in slots.items()}
         copies = {name: value.detach().contiguous().clone() for name, value in tensors.items()}
-        header = {"run": self.run, "state": json.dumps(asdict(state))}
+        header = {"run": self.run, "libraries": _libraries(), "state": json.dumps(asdict(state))}
         atomic_write(self.path, save(copies, metadata=header))
 
     def load(self, model: nn.Module, optimisers: Sequence[torch.optim.Optimizer]) -> tuple[State, dict[str, Tensor]]:
@@ -81,7 +82,17 @@ class Checkpoint:
                 f"{self.path}: this checkpoint belongs to a run with other data, settings or seed, or of "
                 "another version of this package. Give another folder, or delete it to start anew."
             )
+        if header.get("libraries") != _libraries():
+            raise DataError(
+                f"{self.path}: this checkpoint was made with {header.get('libraries', 'unknown libraries')}; with "
+                f"{_libraries()} the run would end in other bytes. Install those again, or delete it to start anew."
+            )
         return header
+
+
+def _libraries() -> str:
+    """Return the versions that decide bytes."""
+    return ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy", "numba"))
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

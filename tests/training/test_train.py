@@ -11,6 +11,7 @@ from graphforget.models.gat import GAT
 from graphforget.models.gcn import GCN
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
+from graphforget.training import checkpoint
 from graphforget.training.recipe import LINK, NODE, Recipe
 from graphforget.training.train import train
 from graphforget.unlearning.run import unlearn
@@ -175,6 +176,14 @@ def test_the_checkpoint_of_another_original_deletion_or_method_is_refused(tasks,
             unlearn(start, task, gone, "d2dgn", epochs=2, checkpoint=path, **changes)
     with pytest.raises(DataError, match="belongs to a run"):
         unlearn(model, task, deletion, "fine-tune", epochs=2, checkpoint=path)
+
+
+def test_the_checkpoint_of_other_libraries_is_refused(tasks, tmp_path, monkeypatch):
+    path = tmp_path / "run.safetensors"
+    train(GCN(hidden=8), tasks["link"], checkpoint=path, **FEW)
+    monkeypatch.setattr(checkpoint, "version", lambda name: "9.9")
+    with pytest.raises(DataError, match=r"made with torch 2\..*; with torch 9.9, numpy 9.9, numba 9.9 the run would"):
+        train(GCN(hidden=8), tasks["link"], checkpoint=path, **FEW)
 
 
 def test_the_checkpoint_of_older_code_is_refused(tasks, tmp_path, monkeypatch):
