@@ -64,7 +64,8 @@ class KnownLayers:
 
     def readout(self) -> Tensor:
         """Return the (n_nodes, width) embeddings that the task reads."""
-        return self.model.readout(self.layers)
+        with torch.no_grad():
+            return self.model.final(self.model.readout(self.layers), self.graph)
 
     def check(self, model: Model, task: Task) -> None:
         """Raise UsageError unless these are the layers of this model on this task's graph."""
