@@ -133,7 +133,7 @@ def unlearn(
 def recommend(
     *,
     model: ModelFolder,
-    users: Annotated[str, Parameter(help="Ids of users, as 12,40.")],
+    users: Annotated[str, Parameter(help="Ids of users, as 12,40; one with a comma in quotes: '\"Doe, J\",40'.")],
     k: Annotated[Whole, Parameter(name=["-k", "--k"], help="Items for each user.")] = 20,
     data: OwnData = None,
     forgotten: Annotated[Forgotten, Parameter(name=["--forgotten", "--delete"])] = (),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +70,15 @@ def _note(before: Standing, number: int, left: int) -> str:
 
 
 def listed_users(text: str) -> list[str]:
-    """Return the ids in a text like "12,40"; raises UsageError for an empty one."""
-    users = [part.strip() for part in text.split(",")]
-    if not all(users):
-        raise UsageError(f"--users must list ids with commas between, as 12,40; got '{text}'.")
+    """Return the ids in a text like `12,40`, those with a comma in quotes as in a CSV; raises UsageError for others."""
+    try:
+        lines = list(csv.reader([text], skipinitialspace=True, strict=True))
+    except csv.Error:
+        lines = []
+    users = [part.strip() for part in lines[0]] if lines else []
+    if not users or not all(users):
+        raise UsageError(
+            f"--users must list ids with commas between, as 12,40, one with a comma in quotes, as '\"Doe, J\",40'; got "
+            f"'{text}'."
+        )
     return users

@@ -56,11 +56,11 @@ def cosine_softmax(z: Tensor, items: Items, temperature: float, candidates: int)
 def likelihoods(z: Tensor, data: Interactions, temperature: float) -> Tensor:
     """Return embeddings whose inner product of a user and an item is cos(u, i) / t + log p(i), up to a common constant.
 
-    What `cosine_softmax` learns is a ratio: others come from the batch as often as they are chosen, so that cos(u, i) / t
-    goes to log p(i | u) - log p(i) and a constant of the user (Yi et al. 2019, "Sampling-bias-corrected neural modeling
-    for large corpus item recommendations", whose correction stands in training). With log p(i) added, items are in the
-    order of p(i | u). p(i) = (n_i + 1) / (n + n_items) for n_i of the n training pairs of `data`, so deleted pairs do
-    not count.
+    What `cosine_softmax` learns is a ratio: others come from the batch as often as they are chosen, so that
+    cos(u, i) / t goes to log p(i | u) - log p(i) and a constant of the user (Yi et al. 2019, "Sampling-bias-corrected
+    neural modeling for large corpus item recommendations", whose correction stands in training). With log p(i) added,
+    items are in the order of p(i | u). p(i) = (n_i + 1) / (n + n_items) for n_i of the n training pairs of `data`, so
+    deleted pairs do not count.
 
     Shapes: z (n_nodes, d) -> (n_nodes, d + 1); rows of entities beyond the items have a last entry of 0.
     """
