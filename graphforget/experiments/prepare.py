@@ -170,8 +170,7 @@ def stage_digests(plan: Plan, task: Task, gone: Forgotten, seed: int) -> dict[st
 def original_digest(setup: Setup, task: Task, seed: int) -> str:
     """Return the digest of data, split, backbone, recipe, seed, kind of device, and of the code that trains."""
     options = resolved_options(setup, task)
-    backbone = setup.make_backbone()
-    architecture = [setup.name, {k: v for k, v in backbone.config().items() if (k, v) not in backbone.later.items()}]
+    architecture = [setup.name, setup.make_backbone().config()]
     code = REVISION, torch.__version__
     made = task_digest(task), options, architecture, setup.make_recipe().as_dict(), seed
     return digest_of("original", code, *made, *device_key(setup.device))

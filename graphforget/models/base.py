@@ -32,8 +32,6 @@ class Model(nn.Module):
 
     published: how its authors trained it, where that differs from the task's default: fields of the recipe, and options
         of the task, which the command line takes for the task it makes.
-    later: arguments that there were not from the start, each with the value that leaves all as it was: the digests of
-        runs leave them out where they have it, so that runs from before are known again.
     local: a row of a layer depends on nothing but the rows of the node and its neighbours in the layer before, through
         `graph.csr` and `graph.normalised`: it can be computed in a part of the graph.
     """
@@ -41,7 +39,6 @@ class Model(nn.Module):
     name: ClassVar[str]
     local: ClassVar[bool] = False
     published: ClassVar[Mapping[str, Any]] = {}
-    later: ClassVar[Mapping[str, Any]] = {}
     tasks: ClassVar[tuple[str, ...]] = ("link", "node")
     pretraining: Any = None
     """What `run_training` has to train first, for this model to start from (`pretrained.Pretraining`), or None."""
@@ -70,12 +67,7 @@ class Model(nn.Module):
 
     def forward(self, graph: Graph, hook: Hook | None = None) -> Tensor:
         """Return the embeddings (or class logits) of all nodes that the task reads."""
-        return self.final(self.readout(self.layers(graph, hook)), graph)
-
-    def final(self, z: Tensor, graph: Graph) -> Tensor:
-        """Return what answers are given from, given the readout, which losses read; here the readout itself."""
-        del graph  # recommenders that rank otherwise than they train need it
-        return z
+        return self.readout(self.layers(graph, hook))
 
     def ranking_loss(self, data: Any, z: Tensor, items: Any) -> Tensor | None:
         """Return a recommender's own ranking loss of a batch of triples; None to be trained with the task's.
@@ -120,7 +112,7 @@ class Model(nn.Module):
         return {}
 
     def embed(self, graph: Graph) -> Tensor:
-        """Return the final embeddings without gradients, in evaluation mode."""
+        """Return the readout without gradients, in evaluation mode."""
         was_training = self.training
         self.eval()
         try:

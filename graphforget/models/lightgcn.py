@@ -29,7 +29,7 @@ class LightGCN(MF):
     layers: number of propagations.
     init, std: of the learned embeddings; the authors' PyTorch code draws from N(0, 0.1^2), their TensorFlow code
         (lightgcn-tf) from N(0, 0.01^2), the paper says Xavier.
-    loss, temperature, candidates, rank: see `MF`.
+    loss, temperature, candidates: see `MF`.
     dim, reg, reg_form, reg_on, reg_per_batch: see `Recommender`; the official values are the defaults.
     """
 
@@ -52,9 +52,8 @@ class LightGCN(MF):
         loss: str = "bpr",
         temperature: float = 0.2,
         candidates: int = 2048,
-        rank: str = "product",
     ) -> None:
-        super().__init__(dim, reg, init, std, reg_form, reg_on, reg_per_batch, loss, temperature, candidates, rank)
+        super().__init__(dim, reg, init, std, reg_form, reg_on, reg_per_batch, loss, temperature, candidates)
         self.check_count("layers", layers, 16)
         self.n_layers = layers
 

@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from graphforget._core.errors import UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.kernels.propagate import propagate
 from graphforget.models.base import Hook
-from graphforget.models.ranking_losses import cosine_softmax, likelihoods, sampled_softmax
+from graphforget.models.ranking_losses import cosine_softmax, sampled_softmax
 from graphforget.models.recommender import Recommender, normal, xavier
 from graphforget.tasks.base import Items, as_index
 
@@ -28,7 +27,6 @@ def embedding_table(rows: int, dim: int, init: str, std: float, generator: torch
 INITS = ("xavier", "xavier_normal", "normal")
 LOSSES = {"bpr": None, "softmax": sampled_softmax, "ssm": cosine_softmax}
 """Ranking losses by name; BPR is the task's own."""
-RANKS = ("product", "likelihood")
 
 
 class MF(Recommender):
@@ -43,13 +41,10 @@ class MF(Recommender):
     loss: "bpr"; or each item against `candidates` others at once: "softmax" (uniform others, inner products) or "ssm"
         (others of the batch, cosines), see `ranking_losses`.
     temperature, candidates: of the last two.
-    rank: "product" ranks by inner products, "likelihood" by what "ssm" has learned of p(i | u), see
-        `ranking_losses.likelihoods`; it takes that loss.
     dim, reg, reg_form, reg_on, reg_per_batch: see `Recommender`.
     """
 
     name: ClassVar[str] = "mf"
-    later: ClassVar[dict[str, Any]] = {"rank": "product"}
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "mf-kgat": {"reg_per_batch": False},
         "mf-lightgcn": {"init": "normal", "std": 1.0},
@@ -68,7 +63,6 @@ class MF(Recommender):
         loss: str = "bpr",
         temperature: float = 0.2,
         candidates: int = 2048,
-        rank: str = "product",
     ) -> None:
         super().__init__(dim, reg, reg_form, reg_on, reg_per_batch)
         self.check_choice("init", init, INITS)
@@ -76,15 +70,11 @@ class MF(Recommender):
         self.check_choice("loss", loss, tuple(LOSSES))
         self.check_positive("temperature", temperature)
         self.check_count("candidates", candidates, 1 << 20)
-        self.check_choice("rank", rank, RANKS)
-        if rank == "likelihood" and loss != "ssm":
-            raise UsageError(f"{self.name}: rank='likelihood' reads what loss='ssm' learns; the loss is '{loss}'.")
         self.init, self.std, self.loss, self.temperature, self.candidates = init, std, loss, temperature, candidates
-        self.rank = rank
 
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        keys = ("init", "std", "loss", "temperature", "candidates", "rank")
+        keys = ("init", "std", "loss", "temperature", "candidates")
         return {**super().config(), **{key: getattr(self, key) for key in keys}}
 
     def ranking_loss(self, data: Interactions, z: Tensor, items: Items) -> Tensor | None:
@@ -92,10 +82,6 @@ class MF(Recommender):
         del data
         loss = LOSSES[self.loss]
         return None if loss is None else loss(z, items, self.temperature, self.candidates)
-
-    def final(self, z: Tensor, graph: Interactions) -> Tensor:
-        """Return the readout, or what ranks by likelihood."""
-        return z if self.rank == "product" else likelihoods(z, graph, self.temperature)
 
     def own_loss(self) -> str | None:
         """Return the name of that loss; None for BPR."""

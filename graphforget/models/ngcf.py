@@ -37,7 +37,7 @@ class NGCF(MF):
     slope: of the leaky ReLU; 0.2 is TensorFlow's default, which the published numbers come from (torch's is 0.01);
         1 leaves the non-linearity out (NGCF-n of the LightGCN paper).
     bias_init: "xavier", as TensorFlow starts biases of shape (1, d), or "zeros".
-    init, std: of the learned embeddings, see `MF`. loss, temperature, candidates, rank: likewise.
+    init, std: of the learned embeddings, see `MF`. loss, temperature, candidates: likewise.
     dim, reg, reg_form, reg_on, reg_per_batch: see `Recommender`.
     """
 
@@ -60,9 +60,8 @@ class NGCF(MF):
         loss: str = "bpr",
         temperature: float = 0.2,
         candidates: int = 2048,
-        rank: str = "product",
     ) -> None:
-        super().__init__(dim, reg, init, std, reg_form, reg_on, reg_per_batch, loss, temperature, candidates, rank)
+        super().__init__(dim, reg, init, std, reg_form, reg_on, reg_per_batch, loss, temperature, candidates)
         self.widths = layer_widths(self.name, layers)
         self.check_number("dropout", dropout, below=1)
         self.check_number("slope", slope)

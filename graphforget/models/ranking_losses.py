@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from graphforget.data.interactions import Interactions
 from graphforget.kernels.shared_softmax import shared_softmax
 from graphforget.models.recommender import triple_rows
 from graphforget.tasks.base import Items
@@ -51,29 +48,3 @@ def cosine_softmax(z: Tensor, items: Items, temperature: float, candidates: int)
     user = F.normalize(z.index_select(0, users)) / temperature
     item = F.normalize(z.index_select(0, chosen))
     return shared_softmax(user, (user * item).sum(dim=1), item[:candidates], itself=True).mean()
-
-
-def likelihoods(z: Tensor, data: Interactions, temperature: float) -> Tensor:
-    """Return embeddings whose inner product of a user and an item is cos(u, i) / t + log p(i), up to a common constant.
-
-    What `cosine_softmax` learns is a ratio: others come from the batch as often as they are chosen, so that
-    cos(u, i) / t goes to log p(i | u) - log p(i) and a constant of the user (Yi et al. 2019, "Sampling-bias-corrected
-    neural modeling for large corpus item recommendations", whose correction stands in training). With log p(i) added,
-    items are in the order of p(i | u). p(i) = (n_i + 1) / (n + n_items) for n_i of the n training pairs of `data`, so
-    deleted pairs do not count.
-
-    Shapes: z (n_nodes, d) -> (n_nodes, d + 1); rows of entities beyond the items have a last entry of 0.
-    """
-
-    def build() -> Tensor:
-        chosen = np.bincount(data.edges[1] - data.n_users, minlength=data.n_items)
-        share = np.log((chosen + 1.0) / (data.n_edges + data.n_items))
-        column = np.zeros((data.n_nodes, 1))
-        column[: data.n_users] = 1.0
-        column[data.n_users : data.n_users + data.n_items, 0] = share
-        return torch.from_numpy(column).to(z.device, z.dtype)
-
-    column = data.memo(f"item-share/{z.device}/{z.dtype}", build)
-    unit = F.normalize(z)
-    scaled = torch.cat([unit[: data.n_users] / temperature, unit[data.n_users :]])
-    return torch.cat([scaled, column], dim=1)

@@ -29,10 +29,6 @@ class Wrapped(Model):
         """Return what the model underneath makes of the layers."""
         return self.base.readout(layers)
 
-    def final(self, z: Tensor, graph: Graph) -> Tensor:
-        """Return what the model underneath answers from, given the readout."""
-        return self.base.final(z, graph)
-
     def ranking_loss(self, data: Any, z: Tensor, items: Any) -> Tensor | None:
         """Return the ranking loss of the model underneath, if it has one of its own."""
         return self.base.ranking_loss(data, z, items)

@@ -64,8 +64,7 @@ class KnownLayers:
 
     def readout(self) -> Tensor:
         """Return the (n_nodes, width) embeddings that the task reads."""
-        with torch.no_grad():
-            return self.model.final(self.model.readout(self.layers), self.graph)
+        return self.model.readout(self.layers)
 
     def check(self, model: Model, task: Task) -> None:
         """Raise UsageError unless these are the layers of this model on this task's graph."""

@@ -96,7 +96,7 @@ def test_official_settings_are_the_defaults():
     found = LightGCN().config()
     softmax = {"temperature", "candidates"}  # of a loss that the official code does not have
     assert {key: value for key, value in found.items() if key not in softmax} == {
-        **{"dim": 64, "layers": 3, "init": "normal", "std": 0.1, "loss": "bpr", "rank": "product"},
+        **{"dim": 64, "layers": 3, "init": "normal", "std": 0.1, "loss": "bpr"},
         **{"reg": 1e-4, "reg_form": "half_squared", "reg_on": "layer0", "reg_per_batch": True},
     }
 
