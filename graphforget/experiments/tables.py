@@ -77,13 +77,14 @@ def table_of(
 
     Parameters
     ----------
-    rows, cols: fields, see KNOWN; "method" must be among them.
+    rows, cols: fields, see KNOWN; "method" must be among them. A field of the rows divides no columns again.
     metrics: names; by default those that all rows of some kind have in short tables.
     test: paired test over seeds, "wilcoxon" or "t"; None marks nothing.
 
     Raises UsageError for an unknown field, metric or test, and when a cell would mix runs of different settings.
     """
     _check(rows, cols, metrics, test)
+    cols = tuple(name for name in cols if name not in rows)
     groups: dict[tuple[Key, Key], dict[int, Line]] = {}
     for line in lines:
         place = _key(line, rows), _key(line, cols)

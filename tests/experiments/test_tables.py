@@ -62,6 +62,12 @@ def test_rows_of_other_data_are_not_compared(lines):
     assert both.row_keys[0] == ("d", "Original") and both.row_keys[5] == ("e", "Original")
 
 
+def test_a_field_of_the_rows_divides_no_columns_again(lines):
+    table = table_of(lines, rows=("deletion", "method"), metrics=("test_auc",), test=None)
+    assert table.cols == ("dataset",) and table.col_keys == (("d",),)
+    assert table.entries[("5 %", "far"), ("d",), "test_auc"].mean == pytest.approx(0.8)
+
+
 def test_runs_of_different_settings_are_never_averaged(lines):
     more = [line("near", "method", 1, 0.1, 0.1, fraction=0.1, deletion="5 %")]
     with pytest.raises(UsageError, match="would mix runs that differ in fraction"):
