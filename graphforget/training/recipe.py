@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any
-
-import numpy as np
 
 from graphforget._core.errors import UsageError, unknown
 
@@ -79,8 +78,8 @@ class Recipe:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, np.generic):  # as one of np.arange
-                object.__setattr__(self, field.name, value.item())
+            if isinstance(value, Real) and type(value) not in (bool, int, float):  # as one of np.arange
+                object.__setattr__(self, field.name, int(value) if isinstance(value, Integral) else float(value))
         for key in ("epochs", "validate_every"):
             _check_count(key, getattr(self, key))
         for key in ("patience", "batch"):
