@@ -207,6 +207,8 @@ def load(
     """
     if hasattr(name_or_path, "iloc"):
         _refuse_node_tables(features, labels)
+        if data_dir is not None:
+            raise UsageError("load: 'data_dir' is the folder of named sets, and a DataFrame has none. Leave it out.")
         return from_pandas(name_or_path, **interactions)
     if not isinstance(name_or_path, str | Path):
         raise UsageError(

@@ -76,6 +76,8 @@ def test_odd_columns_are_refused(frame, change, words):
 def test_load_takes_no_features_of_nodes_beside_a_frame_and_nothing_that_is_no_frame(frame):
     with pytest.raises(UsageError, match="belong to the nodes of a graph"):
         load(frame, labels=[1, 2], columns=COLUMNS)
+    with pytest.raises(UsageError, match="'data_dir' is the folder of named sets, and a DataFrame has none"):
+        load(frame, "somewhere", columns=COLUMNS)
     for other in (None, 5, [1, 2]):
         with pytest.raises(UsageError, match="a path or a DataFrame of interactions is expected; got"):
             load(other)
