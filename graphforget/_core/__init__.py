@@ -1,1 +1,1 @@
-"""_core."""
+"""Errors, random streams, atomic files, locks, registries: what every other floor stands on."""

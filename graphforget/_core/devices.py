@@ -61,3 +61,11 @@ def device_key(device: str | torch.device) -> list[str]:
     """
     kind = find_device(device).type
     return [] if kind == "cpu" else [kind]
+
+
+def wait_for(device: torch.device) -> None:
+    """Return when a device has done what it was told: only then does a clock tell how long that took."""
+    if device.type == "cuda":
+        import torch
+
+        torch.cuda.synchronize(device)

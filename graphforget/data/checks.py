@@ -128,7 +128,9 @@ def with_unknown(labels: np.ndarray | None, nodes: list[np.ndarray]) -> np.ndarr
 def scale_rows(features: Features, scale: np.ndarray) -> Features:
     """Return the features with each row multiplied by its factor."""
     if isinstance(features, np.ndarray):
-        return features * scale[:, None]
+        scaled = features * scale[:, None]
+        scaled[scale == 0] = 0.0  # a product keeps the sign of what is gone, as -0.0
+        return scaled
     scaled = sp.csr_array(sp.diags_array(scale) @ features)
     scaled.eliminate_zeros()
     return scaled.astype(np.float32)

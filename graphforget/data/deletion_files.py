@@ -33,10 +33,7 @@ _TABLES = (*HEADERS, *(",".join(names) for names in COLUMNS.values()))
 
 def json_parts(path: Path) -> dict[str, Any]:
     """Return the parts of a JSON deletion file; raises DataError when it is no object of known lists."""
-    try:
-        value = read_json(existing(path))
-    except RecursionError:
-        raise DataError(f"{path}: lists inside lists without end; a deletion has lists of ids.") from None
+    value = read_json(existing(path))
     if not isinstance(value, dict):
         raise DataError(
             f'{path}: expected an object, as {{"edges": [[4, 17]]}}; found a {type(value).__name__}. '

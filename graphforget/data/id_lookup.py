@@ -11,6 +11,8 @@ from graphforget._core.errors import DataError, nearest
 from graphforget.data.checks import frozen
 
 Id = int | str
+PLACEHOLDER = "(forgotten "
+"""How an id begins that stands for a forgotten one in data that a model folder keeps."""
 
 
 def checked_ids(ids: Any, count: int, what: str, owner: str) -> np.ndarray | None:
@@ -74,7 +76,7 @@ def numbers_of(
     if -1 in rows:
         bad = keys[rows.index(-1)]
         number = _is_integer(bad) or str(bad).isdecimal()  # "00007" is one, too
-        others = [key for key in table if not key.isdecimal()] if number else table
+        others = [key for key in table if not key.startswith(PLACEHOLDER) and not (number and _is_integer(key))]
         raise DataError(
             f"{owner} has no {what} with id '{bad}' ({rows.count(-1):,} of {len(rows):,} listed are not in it)."
             f"{nearest(bad, others)} Take unknown ids off the list, or load the data that have them."

@@ -221,7 +221,10 @@ class Interactions(GraphView):
             test=self._held_out_without(self.test, users, items, held_out),
             triples=self._triples_without(np.flatnonzero(items), triples),
         )
-        return left._with_missing(items, modalities or {})
+        found = left._with_missing(items, modalities or {})
+        if found is left:  # no feature went, nor what is derived from features alone
+            found.inherit(self, "modality")
+        return found
 
     def _held_out_without(
         self, part: CSR | None, users: np.ndarray, items: np.ndarray, pairs: np.ndarray | None

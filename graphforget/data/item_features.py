@@ -94,7 +94,7 @@ def _by_id(raw: RawInteractions, table: NodeTable, modality: str) -> tuple[RawIn
     return replace(raw, notes=(*raw.notes, *notes)), rows
 
 
-def _values(raw: RawInteractions, table: NodeTable, rows: np.ndarray) -> np.ndarray:
+def _values(table: NodeTable, rows: np.ndarray) -> np.ndarray:
     if not table.values.shape[1]:
         raise DataError(f"{table.source}: the rows hold no feature. Give at least one number per item.")
     if len(rows) * table.values.shape[1] > MAX_VALUES:
@@ -126,4 +126,4 @@ def with_features(
     lengths = {name: len(row) for name, row in rows.items() if tables[name].ids is None}
     if len(set(lengths.values())) > 1:
         raise DataError(f"Modalities differ in their number of rows ({lengths}); each has one row per item.")
-    return raw, {name: _values(raw, tables[name], rows[name]) for name in tables}
+    return raw, {name: _values(tables[name], rows[name]) for name in tables}

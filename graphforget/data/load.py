@@ -185,7 +185,7 @@ def load(
     name_or_path: a name ("cora", "gowalla", "sample-citations", ...), or a path: .csv, .tsv, .txt edge list or .npz; a
         file or folder of interactions. Or a pandas DataFrame with an interaction on each row.
     data_dir: folder that holds named sets, laid out as their cards say; else $GRAPHFORGET_DATA, else the set
-        is downloaded once into the user's cache and verified.
+        is downloaded once into the user's cache and verified: counted, and by sha256 where its card has one.
     features: path (.npy, .npz, CSV with an id column) or (n, F) array, in place of the file's own features, or
         "one-hot" where there are none: one feature for each node.
     labels: path (.npy, CSV `id,label`) or (n,) integers, -1 unknown, in place of the file's own labels.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graphforget._core.errors import UsageError, unknown
+from graphforget._core.numeric import is_integer, is_number
 from graphforget.data.formats.raw_interactions import Reading
 from graphforget.data.splits import RULES
 
@@ -87,11 +88,11 @@ class LoadOptions:
             raise UsageError(f"'triples' must be the path of a file of facts; got {type(self.triples).__name__}.")
         for name in ("seed", "n_users"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+            if value is not None and not is_integer(value, 0):
                 raise UsageError(f"'{name}' must be a whole number from 0; got {value!r}.")
         for name in ("min_rating", "valid", "test"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value != value):
+            if value is not None and not is_number(value):
                 raise UsageError(f"'{name}' must be a number; got {value!r}.")
         return self
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphforget._core.errors import DataError, UsageError, unknown
+from graphforget._core.numeric import is_integer
 from graphforget._core.streams import Stream
 from graphforget.data.checks import distinct
 from graphforget.data.interaction_parts import PARTS, keys_of, rows_of
@@ -87,7 +88,7 @@ def in_core(events: Events, k: int | tuple[int, int]) -> np.ndarray:
     Raises UsageError when k is no such number, DataError when no event is left.
     """
     least = k if isinstance(k, tuple) else (k, k)
-    if len(least) != 2 or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in least):
+    if len(least) != 2 or not all(is_integer(n, 1) for n in least):
         raise UsageError(f"'core' must be an integer of at least 1, or two of them for users and items; got {k!r}.")
     _, first, pair_of = np.unique(events.keys, return_index=True, return_inverse=True)
     pairs = events.take(first)

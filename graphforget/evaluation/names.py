@@ -9,6 +9,7 @@ from typing import Any
 from graphforget._core.words import counted
 from graphforget.data.deletion import Deletion
 from graphforget.data.resolve_interactions import EVERY_ITEM
+from graphforget.evaluation.records import EXACT, KNOWN_WEIGHTS
 from graphforget.models.edited import Edited, under_operators
 from graphforget.models.shifted import Shifted
 from graphforget.tasks.recommend import Recommendation
@@ -64,15 +65,15 @@ def caveats(result: Result) -> list[str]:
     if result.details.get("shards") and result.details["shards_touched"] == result.details["shards"]:
         notes.append("every shard lost data and was trained anew, so shards save no time here.")
     if result.method.exact and "forgotten" not in result.method.reads_now():
-        notes.append("exact: what the forgotten part had a hand in was trained again without it.")
+        notes.append(f"{EXACT}: what the forgotten part had a hand in was trained again without it.")
     if "weights" not in result.method.changes:
-        notes.append("weights unchanged: they still hold what they learned from the forgotten part.")
+        notes.append(f"{KNOWN_WEIGHTS}: they still hold what they learned from the forgotten part.")
     elif isinstance(result.model, Edited | Shifted):
         notes.append(
-            "weights unchanged beneath what was learned: the folder holds the original's, forgotten rows included."
+            f"{KNOWN_WEIGHTS} beneath what was learned: the folder holds the original's, forgotten rows included."
         )
     elif kept := _kept_rows(result):
-        notes.append(f"weights unchanged for {kept} of the deleted users and items: their rows are the original's.")
+        notes.append(f"{KNOWN_WEIGHTS} for {kept} of the deleted users and items: their rows are the original's.")
     return notes
 
 

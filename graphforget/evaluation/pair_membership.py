@@ -25,7 +25,7 @@ TOO_FEW = f"no membership attack: it needs at least {FEWEST} retained training p
 def pair_membership(case: Case, subject: Subject) -> Findings:
     """Return the AUC of an attack on the forgotten pairs against test pairs, and how good the attack is.
 
-    Source: the project's specification (a score-based attack on the unlearned model alone). A logistic regression
+    Source: ours, a score-based attack on the unlearned model alone. A logistic regression
     learns to tell retained training pairs (members) from test pairs (others) by the pair's score, its rank and its
     margin over the 20th score. `pair_mi_auc` has forgotten pairs as label 1 and test pairs the attack was not fitted
     on as label 0; the target is gold's value, neither 0.5 nor 0. `pair_mi_quality` is the AUC of held-back members

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphforget.evaluation.metrics import METRICS
 from graphforget.evaluation.plots.axes import UTILITY
-from graphforget.evaluation.records import Record, Row, rows_of
+from graphforget.evaluation.records import EXACT, KNOWN_WEIGHTS, OTHER_START, Record, Row, rows_of
 from graphforget.evaluation.verdict import (
     FORGETTING,
     closest,
@@ -21,12 +21,6 @@ from graphforget.evaluation.verdict import (
 
 ATTACKS = ("mi_attack_auc", "pair_mi_auc")
 QUALITIES = ("mi_attacker_quality", "pair_mi_quality")
-OTHER_START = "started from other initial weights"
-"""How the note of a noise floor begins whose start was another than gold's."""
-KNOWN_WEIGHTS = "weights unchanged"
-"""How the note of a method begins that leaves what was learned in the model."""
-EXACT = "exact"
-"""How the note of a method begins that trains again what the forgotten part had a hand in."""
 
 
 @dataclass(frozen=True)

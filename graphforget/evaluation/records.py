@@ -16,6 +16,12 @@ from graphforget.evaluation.metrics import EVERY, METRICS, Metric
 
 FORMAT = "graphforget-report/1"
 KINDS: tuple[Kind, ...] = ("original", "gold", "floor", "baseline", "method")
+EXACT = "exact"
+"""How the note of a method begins that trains again what the forgotten part had a hand in."""
+KNOWN_WEIGHTS = "weights unchanged"
+"""How the note of a method begins that leaves what was learned in the model."""
+OTHER_START = "started from other initial weights"
+"""How the note of a noise floor begins whose start was another than gold's."""
 RUN_DEPENDENT = frozenset(name for name, metric in METRICS.items() if metric.group == "cost")
 """Metrics that differ between two runs of the same thing."""
 

@@ -155,7 +155,7 @@ def _trained_gold_runs(given: Sequence[Result], method: str, progress: Progress 
 
 def _same_start(first: Result, golds: Sequence[Result]) -> bool:
     """Return whether gold, but not every run of the noise floor, starts from the original's initial weights."""
-    made = getattr(first.original, "provenance", None)
+    made = first.original.provenance
     return made is not None and golds[0].seed == made.seed and any(run.seed != made.seed for run in golds[1:])
 
 

@@ -38,7 +38,7 @@ def shadow_answers(
     """
     if not isinstance(task, LinkPrediction | NodeClassification):
         raise UnsupportedError(f"The membership attack serves link and node tasks; this is a {task.name} task.")
-    made = getattr(model, "provenance", None)
+    made = model.provenance
     recipe = made.recipe if made else default_recipe(task.name)
     length = recipe.epochs if epochs is None else min(epochs, recipe.epochs)
     recipe = replace(recipe, epochs=length, validate_every=length, selection="last", patience=None)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphforget._core.errors import DataError
+from graphforget.data.resolve import NO_EDGES
 from graphforget.evaluation.document import Report
 from graphforget.evaluation.plots.canvas import WIDTH
 from graphforget.evaluation.plots.embedding_map import draw_map, mapped
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 WIDE = 9.0
 """Inches of a figure with several panels."""
-NO_EDGES = np.empty((2, 0), dtype=np.int64)
 JOINED = ("edges", "interactions")
 
 

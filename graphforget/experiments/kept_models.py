@@ -15,7 +15,7 @@ from graphforget.experiments.published import read_preset
 from graphforget.experiments.reproduce import GRIDS
 from graphforget.experiments.run_folder import CONFIG
 from graphforget.experiments.sources import Found
-from graphforget.experiments.stages import Bench
+from graphforget.experiments.stages import Stages
 from graphforget.experiments.store import Store
 from graphforget.experiments.units import unit_id, with_run_digests
 from graphforget.models.base import Model
@@ -48,7 +48,7 @@ def kept_models(source: Found, label: str, seed: int) -> Trio:
     for stage in (ORIGINAL, GOLD, method_stage(spec)):
         if not store.finished(stage, prepared.digests[stage]):
             raise DataError(f"{source.place}: the model '{stage}' of seed {seed} is not there. Repeat the command.")
-    bench = Bench(plan.setup, prepared, store, silent)
+    bench = Stages(plan.setup, prepared, store, silent)
     original = bench.original()
     return Trio(prepared, original, bench.method(original, spec), bench.gold(original, 0))
 

@@ -177,6 +177,7 @@ def _restored(folder: Path, kept: Any, records: Sequence[dict[str, Any]]) -> Sta
         )
     if isinstance(task, Recommendation) and len(items := task.parted(lost)[1]):
         task.withdrawn = mask_of(items, task.graph.n_items)
+    task.whole = False
     return Standing(data, task, tuple(records), lost=lost)
 
 

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from graphforget._core.devices import AUTO
-from graphforget._core.errors import UnsupportedError, UsageError
+from graphforget._core.errors import DataError, UnsupportedError, UsageError
 from graphforget.data.id_lookup import Id
+from graphforget.data.interactions import Interactions
 from graphforget.experiments.own_history import Standing, standing
 from graphforget.experiments.own_task import Place
 from graphforget.models.recommending import recommend
@@ -53,9 +56,21 @@ def advise(
     data = task.graph
     with before.looked_up():
         numbers = data.index_of_users(users)
+        _refuse_placeholders(before, data, users, numbers)
     items, scores = recommend(model, task, users, k, data.item_ids_of(task.parted(before.nodes())[1]))
     notes = [_note(before, number, data.user_degrees[number]) for number in numbers]
     return [Advice(*row) for row in zip(data.user_ids_of(numbers), items, scores, notes, strict=True)]
+
+
+def _refuse_placeholders(before: Standing, data: Interactions, users: Sequence[Id], numbers: np.ndarray) -> None:
+    """Raise DataError for the id that stands for a forgotten user in kept data: it is nobody's."""
+    stand_in = data.user_ids is not None and before.lost is not None
+    for user, number in zip(users, numbers.tolist(), strict=True):
+        if stand_in and number in before.lost:
+            raise DataError(
+                f"Interactions '{data.name}' has no user with id '{user}': it stands for one who is forgotten. Take it "
+                "off the list."
+            )
 
 
 def _note(before: Standing, number: int, left: int) -> str:

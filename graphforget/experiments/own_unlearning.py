@@ -38,7 +38,8 @@ from graphforget.tasks.base import Forgotten, Task
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.model_folder import load_model
 from graphforget.training.train import digest_of, weights_digest
-from graphforget.unlearning.run import Result, check_supported, unlearn
+from graphforget.unlearning.run import Result, unlearn
+from graphforget.unlearning.served import check_supported
 from graphforget.unlearning.specs import parse_method
 
 
@@ -232,10 +233,11 @@ def receipt(case: Case, result: Result) -> dict[str, Any]:
     after = data_without(before, case.deletion, case.gone)
     data = {"name": before.name, "before": before.digest, "after": after.digest, "edges_after": after.n_edges}
     data |= {} if case.kept is None else {"kept": case.kept[0].digest}
-    return {**result.receipt(), "counts": _counts(case), "data": data, "earlier": list(case.before.records)}
+    return {**result.receipt(), "counts": _counts(case, result), "data": data, "earlier": list(case.before.records)}
 
 
-def _counts(case: Case) -> dict[str, Any]:
+def _counts(case: Case, result: Result) -> dict[str, Any]:
+    """Return how much went: what was named, and what went with it."""
     gone = case.gone
     name = things(case.task)
     both = {f"training_{name}": int(gone.edges.shape[1]), f"held_out_{name}": int(gone.held_out.shape[1])}
@@ -251,7 +253,18 @@ def _counts(case: Case) -> dict[str, Any]:
         **both,
         "users": len(users),
         "items": len(items),
-        "triples": len(gone.triples),
-        "modalities": {name: len(rows) for name, rows in gone.modalities.items()},
+        "triples": _n_triples(result.task) - _n_triples(result.retained),
+        "modalities": _rows_gone(result),
         **{f"share_of_{SHARES[name].replace(' ', '_')}": v for name, v in deleted_share(case.task, gone).items()},
     }
+
+
+def _n_triples(task: Task) -> int:
+    return 0 if task.graph.triples is None else task.graph.triples.n_triples
+
+
+def _rows_gone(result: Result) -> dict[str, int]:
+    """Return how many items lost their features of a modality, for those that lost any."""
+    before, after = result.task.graph.missing, result.retained.graph.missing
+    lost = {name: int(after[name].sum() - before[name].sum()) for name in after}
+    return {name: count for name, count in lost.items() if count}

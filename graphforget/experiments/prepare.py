@@ -27,7 +27,7 @@ from graphforget.tasks.recommend import Recommendation
 from graphforget.training.sampled import check_sampling
 from graphforget.training.train import REVISION, digest_of
 from graphforget.unlearning.method import SIDE_KINDS
-from graphforget.unlearning.run import check_supported
+from graphforget.unlearning.served import check_supported
 
 ORIGINAL = "original"
 WITHOUT_ITEMS = 1

@@ -35,6 +35,7 @@ from graphforget._core.errors import DataError
 from graphforget._core.files import atomic_write
 from graphforget.data.formats.arrays import Archive
 from graphforget.data.graph import Graph
+from graphforget.data.id_lookup import PLACEHOLDER
 from graphforget.data.interaction_parts import PARTS
 from graphforget.data.interactions import Interactions
 from graphforget.data.triples import TripleGraph
@@ -132,7 +133,7 @@ def nameless(ids: np.ndarray | None, lost: np.ndarray) -> np.ndarray | None:
         new[lost] = int(stay.min(initial=0)) - 1 - np.arange(len(lost))
         return new
     new = ids.astype(object)
-    new[lost] = [f"(forgotten {number})" for number in lost.tolist()]
+    new[lost] = [f"{PLACEHOLDER}{number})" for number in lost.tolist()]
     return new.astype(np.str_)
 
 

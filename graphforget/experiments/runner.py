@@ -13,7 +13,7 @@ from typing import Any
 
 from graphforget._core.errors import DataError, DivergedError, GraphforgetError, UnsupportedError
 from graphforget._core.files import atomic_folder, atomic_write, read_json, write_json
-from graphforget.evaluation.judge import Bench as Judge
+from graphforget.evaluation.judge import Bench
 from graphforget.evaluation.membership import Attacker, fit_attacker
 from graphforget.evaluation.records import Record
 from graphforget.evaluation.report import bench_of, method_record, references
@@ -22,7 +22,7 @@ from graphforget.experiments.evidence import held_out_values
 from graphforget.experiments.leftovers import at_work
 from graphforget.experiments.prepare import ORIGINAL, Prepared, prepare
 from graphforget.experiments.run_folder import RESULT, read_run, write_files
-from graphforget.experiments.stages import Bench
+from graphforget.experiments.stages import Stages
 from graphforget.experiments.store import WORK, Store
 from graphforget.experiments.units import ATTACKER, REFERENCES, Unit, attacked, loaded, with_run_digests
 from graphforget.experiments.warmup import warm_up
@@ -161,7 +161,7 @@ class Runner:
         gold = next(r for r in read_run(self.root / unit.names[REFERENCES]).records if r.kind == "gold")
         self._keep(unit, log, bench, result, [method_record(self._judge(unit, bench), result, gold.values)])
 
-    def _keep(self, unit: Unit, log: Log, bench: Bench, result: Result, records: Sequence[Record]) -> None:
+    def _keep(self, unit: Unit, log: Log, bench: Stages, result: Result, records: Sequence[Record]) -> None:
         receipt = result.receipt()
         spent = {key: receipt.pop(key) for key in ("seconds", "preparation_seconds", "peak_memory_bytes")}
 
@@ -182,7 +182,7 @@ class Runner:
         labels = (unit.label,) if unit.kind == "method" else ()
         warm_up(plan.setup.task, plan.setup.name, kind, labels, plan.setup.device)
 
-    def _bench(self, unit: Unit, log: Log) -> Bench:
+    def _bench(self, unit: Unit, log: Log) -> Stages:
         store = Store(self.root, unit.names)
 
         def passed_on(event: Event) -> None:
@@ -190,24 +190,25 @@ class Runner:
             if event.state == "running":
                 self.listen(replace(event, seed=unit.seed, stage=unit.title))
 
-        return Bench(unit.cell.plan.setup, self._task(unit), store, passed_on, self.map_shards)
+        return Stages(unit.cell.plan.setup, self._task(unit), store, passed_on, self.map_shards)
 
     def _task(self, unit: Unit) -> Prepared:
-        return self.tasks.get(f"{unit.case} {unit.seed}", lambda: self._prepared(unit))
+        known_for = f"{unit.case} {unit.seed} {' '.join(unit.cell.plan.methods)}"  # two grids may share a case
+        return self.tasks.get(known_for, lambda: self._prepared(unit))
 
     def _prepared(self, unit: Unit) -> Prepared:
         source = unit.cell.plan.setup.source
         data = self.data.get(repr(source), lambda: loaded(source))
         return with_run_digests(prepare(unit.cell.plan, data, unit.seed), unit.cell.plan.attack)
 
-    def _judge(self, unit: Unit, bench: Bench) -> Judge:
+    def _judge(self, unit: Unit, bench: Stages) -> Bench:
         return self.judges.get(unit.case, lambda: bench_of(self._golds(unit, bench), self._attack(unit, bench)))
 
-    def _golds(self, unit: Unit, bench: Bench) -> list[Result]:
+    def _golds(self, unit: Unit, bench: Stages) -> list[Result]:
         original = bench.original()
         return [bench.gold(original, number) for number in range(unit.cell.plan.gold_runs)]
 
-    def _attack(self, unit: Unit, bench: Bench) -> bool | Attacker:
+    def _attack(self, unit: Unit, bench: Stages) -> bool | Attacker:
         if not attacked(bench.prepared, unit.cell.plan.attack):
             return unit.cell.plan.attack
         file = self.root / unit.names[ATTACKER] / ATTACKER_FILE

@@ -16,7 +16,7 @@ from graphforget.evaluation.report import Report
 from graphforget.experiments.events import Event, Listen, silent, tell_of
 from graphforget.experiments.plan import Plan
 from graphforget.experiments.prepare import Prepared, check_store, deletion_notes, prepare
-from graphforget.experiments.stages import Bench
+from graphforget.experiments.stages import Stages
 from graphforget.experiments.store import PLAN, Store, check_run_folder
 from graphforget.experiments.workers import check_threads, limited_threads, run_in_processes, suited_threads
 
@@ -105,7 +105,7 @@ def run_seed(
 ) -> tuple[Report | None, tuple[Failure, ...]]:
     """Return the report of one seed (None when every method failed) and the failures."""
     prepared = prepare(plan, graph, seed)
-    bench = Bench(plan.setup, prepared, seed_store(plan, seed), listen)
+    bench = Stages(plan.setup, prepared, seed_store(plan, seed), listen)
     bench.keep_deletion()
     for note in deletion_notes(prepared.task, prepared.deletion, prepared.gone):
         listen(Event(seed, f"seed {seed}: deletion", "told", note=note))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphforget._core.errors import UsageError
+from graphforget.evaluation.report import GOLD
 from graphforget.unlearning.method import SIDE_KINDS
 from graphforget.unlearning.specs import Spec, methods, parse_method
-
-GOLD = "retrain"
 
 
 def chosen_methods(texts: Iterable[str], task: str, kind: str, same_graph: bool = False) -> tuple[Spec, ...]:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from graphforget._core.files import atomic_write
+from graphforget.evaluation.report import GOLD, Report, evaluate
 from graphforget.evaluation.report import REVISION as JUDGED
-from graphforget.evaluation.report import Report, evaluate
 from graphforget.experiments.events import Event, Listen, epochs_to
 from graphforget.experiments.plan import Plan
 from graphforget.experiments.prepare import ORIGINAL, Prepared, gold_stage, method_stage
 from graphforget.experiments.setup import Setup
-from graphforget.experiments.specs import GOLD, Spec
+from graphforget.experiments.specs import Spec
 from graphforget.experiments.store import Clock, Store
 from graphforget.experiments.warmup import warm_up
 from graphforget.models.base import Model
@@ -26,7 +26,7 @@ EVALUATION = "evaluation"
 WARM_UP = "compiling"
 
 
-class Bench:
+class Stages:
     """Makes the models of one seed.
 
     Parameters

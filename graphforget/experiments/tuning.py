@@ -23,7 +23,7 @@ from graphforget.experiments.events import Event, Listen, silent, tell_of
 from graphforget.experiments.plan import Plan
 from graphforget.experiments.prepare import ORIGINAL, Prepared, gold_stage, method_stage, prepare, stage_digests
 from graphforget.experiments.specs import Spec
-from graphforget.experiments.stages import Bench
+from graphforget.experiments.stages import Stages
 from graphforget.experiments.store import WORK, Store, check_place, drop_checkpoint
 from graphforget.experiments.tuning_journal import Journal, Trial
 from graphforget.experiments.tuning_sampler import optuna, suggested
@@ -197,13 +197,13 @@ class _Seed:
         self.gold = self._kept(GOLD, lambda: self.bench.gold(self.original, 0))
         self.scorer = Scorer(prepared, self.gold, search.weight)
 
-    def _bench(self, spec: Spec) -> Bench:
+    def _bench(self, spec: Spec) -> Stages:
         """Return what makes the models; each has a place by its digest."""
         plan, gone = replace(self.search.plan, methods=(spec.label,)), self.prepared.gone
         assert gone is not None
         prepared = replace(self.prepared, digests=stage_digests(plan, self.prepared.task, gone, self.seed))
         names = {stage: unit_id(digest) for stage, digest in prepared.digests.items()}
-        return Bench(plan.setup, prepared, Store(self.search.out / MODELS, names), self.listen)
+        return Stages(plan.setup, prepared, Store(self.search.out / MODELS, names), self.listen)
 
     def _kept(self, stage: str, make: Callable[[], Any]) -> Any:
         """Return what `make` gives, with the place of the model held by this process while it is trained."""

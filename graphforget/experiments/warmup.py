@@ -10,9 +10,9 @@ from typing import Any
 from graphforget._core.errors import GraphforgetError
 from graphforget.data.deletion import Deletion
 from graphforget.data.load import load
+from graphforget.evaluation.report import GOLD
 from graphforget.experiments.request import drawn_kinds
 from graphforget.experiments.setup import TASKS
-from graphforget.experiments.specs import GOLD
 from graphforget.models.zoo import backbone_options, make_backbone
 from graphforget.tasks.base import Task
 from graphforget.tasks.recommend import Recommendation

@@ -174,16 +174,3 @@ def _mostly_free(csr: CSR) -> bool:
     if not least < half <= least + 2 * csr.n_rows:
         return least >= half
     return 2 * count_non_edges(csr) >= half
-
-
-@njit(parallel=True, cache=True, nogil=True)
-def _free(indptr: np.ndarray, indices: np.ndarray, u: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    for k in prange(len(u)):
-        out[k] = u[k] != v[k] and not _has(indptr, indices, u[k], v[k])
-
-
-def non_edge_mask(csr: CSR, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Return for every pair (u[k], v[k]) whether it is a non edge: u != v and no entry. bool (m,)."""
-    out = np.empty(len(u), np.bool_)
-    _free(csr.indptr, csr.indices, u, v, out)
-    return out

@@ -23,8 +23,8 @@ class Adapter(Model):
     ----------
     module: called as `module(x, edge_index)` with dense (n_nodes, F) features and (2, 2E) edges in both directions;
         returns (n_nodes, width). Features arrive row-normalised unless the task was made with `normalise=False`.
-    layers: names of the submodules whose outputs are the layers, in order; by default all PyG `MessagePassing`
-        submodules in the order they were registered. Hooks (GNNDelete) act on their outputs.
+    layers: names of the submodules whose outputs are the layers, in order, "" being the module itself; by default all
+        PyG `MessagePassing` modules in the order they were registered. Hooks (GNNDelete) act on their outputs.
 
     Deviation: PyG's scatter-based layers add in edge order on one thread here, so results are repeatable but slower
     than the zoo's. A module with dropout is deterministic only in evaluation mode.
@@ -39,12 +39,15 @@ class Adapter(Model):
         _refuse_caches(module)
         self.module = module
         self.layer_names = list(layers) if layers is not None else _message_passing(module)
+        if isinstance(module, Model):
+            raise UsageError(f"Adapter: {type(module).__name__} is a model of the zoo already; use it as it is.")
         known = dict(module.named_modules())
         missing = [name for name in self.layer_names if name not in known]
         if missing or not self.layer_names:
+            names = ", ".join(name for name in known if name)
             raise UsageError(
                 f"Adapter: {type(module).__name__} has no submodule {missing or 'of type MessagePassing'}; "
-                f"name its layers, of {', '.join(name for name in known if name)}, in layers=[...]."
+                + (f"name its layers, of {names}, in layers=[...]." if names else "it has no submodules at all.")
             )
 
     def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
@@ -108,7 +111,7 @@ def _refuse_caches(module: nn.Module) -> None:
 def _message_passing(module: nn.Module) -> list[str]:
     from torch_geometric.nn import MessagePassing
 
-    return [name for name, child in module.named_modules() if name and isinstance(child, MessagePassing)]
+    return [name for name, child in module.named_modules() if isinstance(child, MessagePassing)]
 
 
 def _reset(module: nn.Module) -> None:

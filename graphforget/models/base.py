@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from graphforget._core.errors import DataError, UsageError
+from graphforget._core.numeric import is_integer, plain
 from graphforget._core.streams import Streams
 from graphforget.data.graph import Graph
 from graphforget.data.neighbourhood import Neighbourhood
@@ -27,7 +28,7 @@ _WAYS = ("at_rows", "propagated", "layers", "readout")
 """Functions of a model that must fit together."""
 
 
-class Model(nn.Module):
+class Model(nn.Module, ABC):
     """Anything that maps a graph to node embeddings, layer by layer. It holds parameters, never a graph.
 
     published: how its authors trained it, where that differs from the task's default: fields of the recipe, and options
@@ -42,6 +43,12 @@ class Model(nn.Module):
     tasks: ClassVar[tuple[str, ...]] = ("link", "node")
     pretraining: Any = None
     """What `run_training` has to train first, for this model to start from (`pretrained.Pretraining`), or None."""
+    provenance: Any = None
+    """How `train` made it (`training.train.Provenance`); None where that is unknown."""
+    answers: Any = None
+    """What an unlearned recommender may answer, and from what; None where it is what it is asked on."""
+    refused: tuple[Any, ...] = ()
+    """Tokens of the data that still hold what this model has forgotten: it must not learn from them again."""
 
     @property
     def device(self) -> torch.device:
@@ -162,13 +169,15 @@ class Backbone(Model):
 
     def __init__(self, hidden: int = 128, out: int | None = None, layers: int = 2) -> None:
         super().__init__()
-        for field, value, low, high in (("hidden", hidden, 1, 65536), ("out", out, 1, 65536), ("layers", layers, 1, 8)):
-            if value is not None and (not isinstance(value, int) or not low <= value <= high):
-                raise UsageError(
-                    f"{self.name.upper()}: '{field}' must be an integer in [{low}, {high}]; got {value!r}."
-                )
-        self.hidden, self.out, self.n_layers = hidden, out, layers
+        for key, value, high in (("hidden", hidden, 65536), ("out", out, 65536), ("layers", layers, 8)):
+            if not is_integer(value, 1, high) and not (key == "out" and value is None):
+                raise UsageError(f"{self.name.upper()}: '{key}' must be an integer in [1, {high}]; got {value!r}.")
+        self.hidden, self.out, self.n_layers = plain(hidden), plain(out), plain(layers)
         self.n_features: int | None = None
+
+    def extra_repr(self) -> str:
+        """Return the constructor's arguments, so that two settings are never taken for one."""
+        return ", ".join(f"{key}={value!r}" for key, value in self.config().items())
 
     def config(self) -> dict[str, int | None]:
         """Return the constructor's arguments."""
@@ -255,7 +264,7 @@ class Backbone(Model):
         )
 
 
-class Convolution(nn.Module):
+class Convolution(nn.Module, ABC):
     """One message-passing layer; `h` is None for the first, which reads the graph's features."""
 
     @abstractmethod

@@ -128,20 +128,20 @@ class KGAT(Recommender):
     ) -> None:
         super().__init__(dim, reg, reg_form, reg_on, reg_per_batch)
         self.widths = layer_widths(self.name, layers)
-        self.check_count("kg_dim", kg_dim, 65536)
+        kg_dim = self.check_count("kg_dim", kg_dim, 65536)
         self.check_choice("attention", attention, ("static", "refresh"))
         self.check_choice("aggregator", aggregator, tuple(AGGREGATORS))
         if adjacency in ("bi", "symmetric"):
             raise UsageError(f"{self.name}: 'adjacency' {adjacency} is refused: {NO_MATRIX}. Use si.")
         self.check_choice("adjacency", adjacency, ("si",))
-        self.check_number("dropout", dropout, below=1)
-        self.check_number("slope", slope)
+        dropout = self.check_number("dropout", dropout, below=1)
+        slope = self.check_number("slope", slope)
         self.check_choice("bias_init", bias_init, BIASES)
         self.check_choice("transform_init", transform_init, ("tensorflow", "torch"))
-        self.check_count("kg_batch", kg_batch, 2**31)
+        kg_batch = self.check_count("kg_batch", kg_batch, 2**31)
         if kg_heads is not None:
-            self.check_count("kg_heads", kg_heads, 2**31)
-        self.check_number("kg_reg", kg_reg)
+            kg_heads = self.check_count("kg_heads", kg_heads, 2**31)
+        kg_reg = self.check_number("kg_reg", kg_reg)
         self.kg_dim, self.attention, self.aggregator, self.adjacency = kg_dim, attention, aggregator, adjacency
         self.dropout, self.slope, self.bias_init, self.transform_init = dropout, slope, bias_init, transform_init
         self.kg_batch, self.kg_heads, self.kg_reg = kg_batch, kg_heads, kg_reg

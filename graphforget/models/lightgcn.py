@@ -54,7 +54,7 @@ class LightGCN(MF):
         candidates: int = 2048,
     ) -> None:
         super().__init__(dim, reg, init, std, reg_form, reg_on, reg_per_batch, loss, temperature, candidates)
-        self.check_count("layers", layers, 16)
+        layers = self.check_count("layers", layers, 16)
         self.n_layers = layers
 
     def config(self) -> dict[str, Any]:

@@ -66,10 +66,10 @@ class MF(Recommender):
     ) -> None:
         super().__init__(dim, reg, reg_form, reg_on, reg_per_batch)
         self.check_choice("init", init, INITS)
-        self.check_number("std", std)
+        std = self.check_number("std", std)
         self.check_choice("loss", loss, tuple(LOSSES))
-        self.check_positive("temperature", temperature)
-        self.check_count("candidates", candidates, 1 << 20)
+        temperature = self.check_positive("temperature", temperature)
+        candidates = self.check_count("candidates", candidates, 1 << 20)
         self.init, self.std, self.loss, self.temperature, self.candidates = init, std, loss, temperature, candidates
 
     def config(self) -> dict[str, Any]:

@@ -118,12 +118,12 @@ class MGCN(Recommender):
         reg_per_batch: bool = True,
     ) -> None:
         super().__init__(dim, reg, reg_form, reg_on, reg_per_batch)
-        for key, value, high in (("layers", layers, 16), ("item_layers", item_layers, 16), ("k", k, 1000)):
-            self.check_count(key, value, high)
+        counts = (("layers", layers, 16), ("item_layers", item_layers, 16), ("k", k, 1000))
+        layers, item_layers, k = (self.check_count(*given) for given in counts)
         check_names(self.name, modalities)
         self.check_flag("train_features", train_features)
-        self.check_number("contrast", contrast)
-        self.check_positive("temperature", temperature)
+        contrast = self.check_number("contrast", contrast)
+        temperature = self.check_positive("temperature", temperature)
         self.n_layers, self.item_layers, self.k, self.modalities = layers, item_layers, k, modalities
         self.train_features, self.contrast, self.temperature = train_features, contrast, temperature
 

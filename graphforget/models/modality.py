@@ -99,7 +99,7 @@ def item_graph(data: Interactions, name: str, k: int) -> Sparse:
     vanish. So do those of items whose features are missing, as those of deleted items are: the mean that stands for
     them would be near to very many.
     """
-    return data.memo(f"item-graph/{k}/{name}", lambda: Sparse(symmetric_normalise(_near_known(data, name, k))))
+    return data.memo(f"modality-items/{k}/{name}", lambda: Sparse(symmetric_normalise(_near_known(data, name, k))))
 
 
 def _near_known(data: Interactions, name: str, k: int) -> CSR:

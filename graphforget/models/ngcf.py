@@ -63,8 +63,8 @@ class NGCF(MF):
     ) -> None:
         super().__init__(dim, reg, init, std, reg_form, reg_on, reg_per_batch, loss, temperature, candidates)
         self.widths = layer_widths(self.name, layers)
-        self.check_number("dropout", dropout, below=1)
-        self.check_number("slope", slope)
+        dropout = self.check_number("dropout", dropout, below=1)
+        slope = self.check_number("slope", slope)
         self.check_choice("bias_init", bias_init, BIASES)
         self.dropout, self.slope, self.bias_init = dropout, slope, bias_init
 

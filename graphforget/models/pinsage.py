@@ -77,13 +77,13 @@ class PinSage(Recommender):
         reg_per_batch: bool = True,
     ) -> None:
         super().__init__(dim, reg, reg_form, reg_on, reg_per_batch)
-        for key, value, high in (("layers", layers, 16), ("neighbours", neighbours, 1000), ("walks", walks, 100_000)):
-            self.check_count(key, value, high)
-        self.check_count("hops", hops, 1000)
-        self.check_number("restart", restart, below=1)
-        self.check_integer("walk_seed", walk_seed)
-        self.check_number("dropout", dropout, below=1)
-        self.check_number("margin", margin)
+        counts = (("layers", layers, 16), ("neighbours", neighbours, 1000), ("walks", walks, 100_000))
+        layers, neighbours, walks = (self.check_count(*given) for given in counts)
+        hops = self.check_count("hops", hops, 1000)
+        restart = self.check_number("restart", restart, below=1)
+        walk_seed = self.check_integer("walk_seed", walk_seed)
+        dropout = self.check_number("dropout", dropout, below=1)
+        margin = self.check_number("margin", margin)
         check_names(self.name, modalities)
         self.n_layers, self.neighbours, self.walks, self.hops = layers, neighbours, walks, hops
         self.restart, self.walk_seed, self.dropout, self.margin = restart, walk_seed, dropout, margin

@@ -78,7 +78,7 @@ class Vectors:
     @classmethod
     def _of_model(cls, model: MF) -> Self:
         users, items = (part.detach().cpu().numpy().copy() for part in (model.users, model.items))
-        made = getattr(model, "provenance", None)
+        made = model.provenance
         recipe = None if made is None else asdict(made.recipe)
         return cls({"digest": _digest(users, items), "arguments": model.config(), "recipe": recipe}, users, items)
 

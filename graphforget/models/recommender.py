@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from graphforget._core.errors import DataError, UsageError
+from graphforget._core.numeric import is_integer, is_number, plain
 from graphforget._core.streams import Streams
 from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
@@ -51,39 +52,43 @@ class Recommender(Model):
         reg_per_batch: bool = True,
     ) -> None:
         super().__init__()
-        self.check_count("dim", dim, 65536)
-        self.check_number("reg", reg)
+        dim = self.check_count("dim", dim, 65536)
+        reg = self.check_number("reg", reg)
         self.check_choice("reg_form", reg_form, FORMS)
         self.check_choice("reg_on", reg_on, PLACES)
         self.check_flag("reg_per_batch", reg_per_batch)
         self.dim, self.reg, self.reg_form, self.reg_on, self.reg_per_batch = dim, reg, reg_form, reg_on, reg_per_batch
         self.sizes: dict[str, Any] | None = None
 
-    def check_count(self, key: str, value: Any, high: int) -> None:
-        """Raise UsageError unless `value` is an integer in [1, high]."""
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= high:
+    def check_count(self, key: str, value: Any, high: int) -> int:
+        """Return `value`, plain; raises UsageError unless it is an integer in [1, high]."""
+        if not is_integer(value, 1, high):
             raise UsageError(f"{self.name}: '{key}' must be an integer in [1, {high}]; got {value!r}.")
+        return plain(value)
 
     def check_choice(self, key: str, value: Any, allowed: tuple[str, ...]) -> None:
         """Raise UsageError unless `value` is one of those allowed."""
         if value not in allowed:
             raise UsageError(f"{self.name}: '{key}' must be one of {', '.join(allowed)}; got {value!r}.")
 
-    def check_number(self, key: str, value: Any, low: float = 0.0, below: float = math.inf) -> None:
-        """Raise UsageError unless `value` is a number of at least `low` and below `below`."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value < below:
+    def check_number(self, key: str, value: Any, low: float = 0.0, below: float = math.inf) -> float:
+        """Return `value`, plain; raises UsageError unless it is a number of at least `low` and below `below`."""
+        if not is_number(value) or not low <= value < below:
             limit = "" if below == math.inf else f" and below {below:g}"
             raise UsageError(f"{self.name}: '{key}' must be a number of at least {low:g}{limit}; got {value!r}.")
+        return plain(value)
 
-    def check_positive(self, key: str, value: Any) -> None:
-        """Raise UsageError unless `value` is a number above 0."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+    def check_positive(self, key: str, value: Any) -> float:
+        """Return `value`, plain; raises UsageError unless it is a number above 0."""
+        if not is_number(value) or value <= 0:
             raise UsageError(f"{self.name}: '{key}' must be a number above 0; got {value!r}.")
+        return plain(value)
 
-    def check_integer(self, key: str, value: Any) -> None:
-        """Raise UsageError unless `value` is an integer."""
-        if not isinstance(value, int) or isinstance(value, bool):
+    def check_integer(self, key: str, value: Any) -> int:
+        """Return `value`, plain; raises UsageError unless it is an integer."""
+        if not is_integer(value):
             raise UsageError(f"{self.name}: '{key}' must be an integer; got {value!r}.")
+        return plain(value)
 
     def check_flag(self, key: str, value: Any) -> None:
         """Raise UsageError unless `value` is True or False."""

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from graphforget._core.errors import DataError, UnsupportedError, UsageError
+from graphforget._core.numeric import is_integer
 from graphforget._core.threads import one_torch_thread
 from graphforget.data.id_lookup import Id
 from graphforget.data.interactions import Interactions
@@ -24,13 +25,13 @@ class Answers:
 
     Attributes
     ----------
-    before: digest of the data that still held the forgotten part.
+    before: digests of the data that still held a part that this model has forgotten, by now or earlier.
     retained: the task without it.
     graph: what messages pass over: the retained data, unless the weights alone forget.
     offered: (n_items,) mask of the items that were not forgotten.
     """
 
-    before: str
+    before: frozenset[str]
     retained: Recommendation
     graph: Interactions
     offered: np.ndarray
@@ -41,12 +42,16 @@ class Answers:
         return self
 
 
-def answer_from(model: Model, task: Task, retained: Task, graph: Any, gone: Forgotten) -> None:
-    """Let an unlearned recommender answer from `graph` and hide retained pairs, also when asked on the task before."""
+def answer_from(model: Model, earlier: Answers | None, task: Task, retained: Task, graph: Any, gone: Forgotten) -> None:
+    """Let an unlearned recommender answer from `graph` and hide retained pairs, also when asked on a task before.
+
+    earlier: the answers of the model that was unlearned, which may have forgotten something itself.
+    """
     if isinstance(task, Recommendation) and isinstance(retained, Recommendation):
-        offered = np.ones(task.graph.n_items, dtype=bool)
+        offered = np.ones(task.graph.n_items, dtype=bool) if earlier is None else earlier.offered.copy()
         offered[task.parted(gone.nodes)[1]] = False
-        model.answers = Answers(task.graph.digest, retained, graph, offered)
+        before = frozenset() if earlier is None else earlier.before
+        model.answers = Answers(before | {task.graph.digest}, retained, graph, offered)
 
 
 def recommend(
@@ -54,9 +59,9 @@ def recommend(
 ) -> tuple[list[list[Id]], list[list[float]]]:
     """Return the best items of each user, best first, in the user's own ids, and their scores.
 
-    Left out are the items the user has already, as the task's `mask` says. A model that came from `unlearn` answers
-    from the retained data and offers no forgotten item, also when it is given the task that still holds the forgotten
-    part. One that was loaded from a folder knows nothing of that: give it the retained task, and `exclude`.
+    Left out are the items the user has already, as the task's `mask` says. A model that came from `unlearn` offers no
+    item that it has forgotten, and answers from the retained data, also when it is given a task that still holds a
+    forgotten part. One that was loaded from a folder knows nothing of that: give it the retained task, and `exclude`.
 
     Parameters
     ----------
@@ -70,16 +75,18 @@ def recommend(
     if not isinstance(task, Recommendation):
         raise UnsupportedError(f"A {task.name} task has no users and items; give a Recommendation task.")
     data = task.graph
-    if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
+    if not is_integer(k, 1):
         raise UsageError(f"recommend: 'k' must be an integer of at least 1; got {k!r}.")
     k, wanted = int(k), list(users) if isinstance(users, Iterable) and not isinstance(users, str) else []
     if not wanted:
         raise UsageError(f"recommend: 'users' must list at least one id; got {users!r}.")
     offered = np.ones(data.n_items, dtype=bool)
     offered[data.index_of_items(list(exclude))] = False
-    answers, graph = getattr(model, "answers", None), data
-    if answers is not None and answers.before == data.digest:
-        task, graph, offered = _with_options(answers.retained, task), answers.graph, offered & answers.offered
+    answers, graph = model.answers, data
+    if answers is not None and data.digest in answers.before:
+        task, graph = _with_options(answers.retained, task), answers.graph
+    if answers is not None and _same_items(data, answers.retained.graph):
+        offered &= answers.offered
     if not offered.any():
         raise DataError("recommend: every item is excluded, so nothing can be recommended. Exclude fewer.")
     with one_torch_thread():
@@ -90,6 +97,13 @@ def recommend(
     there = [row >= 0 for row in ids]
     items = [data.item_ids_of(row[mask]) for row, mask in zip(ids, there, strict=True)]
     return items, [row[mask].tolist() for row, mask in zip(scores, there, strict=True)]
+
+
+def _same_items(one: Interactions, other: Interactions) -> bool:
+    """Return whether the numbers of items mean the same items."""
+    if one.item_ids is None or other.item_ids is None:
+        return one.item_ids is other.item_ids and one.n_items == other.n_items
+    return np.array_equal(one.item_ids, other.item_ids)
 
 
 def _with_options(retained: Recommendation, asked: Recommendation) -> Recommendation:

@@ -74,7 +74,7 @@ class VBPR(Recommender):
         check_names(self.name, modalities)
         self.check_choice("scale", scale, tuple(SCALES))
         self.check_choice("init", init, INITS)
-        self.check_number("std", std)
+        std = self.check_number("std", std)
         self.check_flag("biases", biases)
         self.modalities, self.init, self.std, self.scale, self.biases = modalities, init, std, scale, biases
 

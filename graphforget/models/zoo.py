@@ -75,10 +75,13 @@ def check_serves(model: Model | type[Model], task: str) -> None:
 def save_model(model: Model, folder: Path, extra: dict[str, Any] | None = None) -> None:
     """Write `model.safetensors` and `model.json` into `folder`, which appears whole.
 
+    What an unlearned model keeps in memory, the retained data that it answers from, is not written: the model that is
+    read again takes every task as it is. Give it the retained one.
+
     Raises UnsupportedError for an adapted module: its code is the user's and cannot be written down.
     """
     description = {"format": FORMAT, **describe(model), **(extra or {})}
-    if getattr(model, "provenance", None) is not None:
+    if model.provenance is not None:
         description["provenance"] = asdict(model.provenance)
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
     with atomic_folder(folder, replace=True) as path:
@@ -102,7 +105,7 @@ def describe(model: Model) -> dict[str, Any]:
     if isinstance(model, Backbone):
         return {"backbone": model.name, "arguments": model.config(), "n_features": model.n_features}
     raise UnsupportedError(
-        f"A {type(model).__name__} is not of the zoo, so its code cannot be written to a model folder; "
+        f"{type(model).__name__} is no model of the zoo, so its code cannot be written to a model folder; "
         "save its state_dict yourself."
     )
 

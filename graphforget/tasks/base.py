@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,12 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphforget._core.errors import UnsupportedError, UsageError
+from graphforget._core.errors import DataError, UnsupportedError, UsageError
+from graphforget._core.numeric import is_integer, is_number
 from graphforget._core.streams import Stream, Streams
 from graphforget._core.words import counted
 from graphforget.data.deletion import Deletion
 from graphforget.data.deletion_files import RECOMMENDER_KINDS
 from graphforget.data.graph import Graph
+from graphforget.data.resolve import NO_EDGES
 from graphforget.kernels.khop import k_hop_nodes
 from graphforget.kernels.negatives import sample_non_edges
 from graphforget.kernels.pairs import PairIndex
@@ -27,7 +30,6 @@ from graphforget.kernels.subgraph import edges_among
 RowsOf = Callable[[Any, np.ndarray], tuple[list[Tensor], Tensor]]
 """(data, ascending nodes) -> these rows of the layers that a backbone's own losses read, and of the readout."""
 NO_NODES = np.empty(0, dtype=np.int64)
-NO_EDGES = np.empty((2, 0), dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +128,10 @@ class Task(ABC):
     selections: ClassVar[tuple[str, ...]]
     graph: Graph
     seed: int
+    holes: Mapping[str, np.ndarray] = MappingProxyType({})
+    """What earlier deletions took whole, ascending: "nodes" (users and items), and nodes that lost their "features"."""
+    whole: bool = True
+    """Whether no deletion has taken anything: the model never knew what is not in data that are whole."""
 
     @property
     def streams(self) -> Streams:
@@ -141,13 +147,35 @@ class Task(ABC):
     def protocol(self) -> str:
         """Return the options that decide split, pools and negatives, in words for a table's heading."""
 
-    @abstractmethod
     def resolve(self, deletion: Deletion) -> Forgotten:
-        """Return the deletion in node numbers; raises DataError when it names what is not there."""
+        """Return the deletion in node numbers; raises DataError when it names what is not there, or no longer is."""
+        gone = self._resolved(deletion)
+        earlier, lost = self.holes.get("nodes", NO_NODES), self.holes.get("features", NO_NODES)
+        again = len(np.intersect1d(gone.nodes, earlier)) + len(np.intersect1d(gone.features, np.union1d(earlier, lost)))
+        if again:
+            raise DataError(
+                f"{again:,} of the {gone.kind} named have been forgotten already, by an earlier deletion from these "
+                "data. Take them off the list."
+            )
+        return gone
 
     @abstractmethod
+    def _resolved(self, deletion: Deletion) -> Forgotten:
+        """Return the deletion in node numbers: what goes, and what goes with it."""
+
     def without(self, gone: Forgotten) -> Self:
-        """Return the retained task: nothing in it is derived from the forgotten part."""
+        """Return the retained task: nothing in it is derived from the forgotten part but which numbers are holes."""
+        check_data("without", gone, Forgotten, "is not resolved; give task.resolve(deletion).")
+        retained = self._left(gone)
+        retained.whole = False
+        new = {"nodes": gone.nodes, "features": gone.features}
+        holes = {name: np.union1d(self.holes.get(name, NO_NODES), new[name]) for name in new}
+        retained.holes = {name: nodes for name, nodes in holes.items() if len(nodes)}
+        return retained
+
+    @abstractmethod
+    def _left(self, gone: Forgotten) -> Self:
+        """Return a copy on the retained data; raises DataError when nothing is left to train on."""
 
     @abstractmethod
     def training_items(self, stream: Stream, gone: Forgotten | None = None, negatives: int = 2) -> Items:
@@ -252,14 +280,13 @@ def check_data(owner: str, data: object, kind: type, need: str) -> None:
 
 def check_seed(owner: str, seed: object) -> None:
     """Raise UsageError unless `seed` is an integer."""
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+    if not is_integer(seed):
         raise UsageError(f"{owner}: 'seed' must be an integer; got {seed!r}.")
 
 
 def check_share(owner: str, key: str, value: object, below: float, none: bool = False) -> None:
     """Raise UsageError unless `value` is a number above 0 (or, where `none` may be held out, 0) and below `below`."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value < below or (value == 0 and not none):
+    if not is_number(value) or not 0 <= value < below or (value == 0 and not none):
         low = "at least 0" if none else "above 0"
         raise UsageError(f"{owner}: '{key}' must be {low} and below {below:g}; got {value!r}.")
 

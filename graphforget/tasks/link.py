@@ -131,9 +131,8 @@ class LinkPrediction(Task):
         """Return hop, negatives and pool anchor."""
         return f"hop {self.hop}, {self.negatives} negatives, pools around {self.pool_anchor} edges"
 
-    def without(self, gone: Forgotten) -> Self:
+    def _left(self, gone: Forgotten) -> Self:
         """Return the task on the retained training edges; named held-out edges leave validation and test."""
-        check_data("without", gone, Forgotten, "is not resolved; give task.resolve(deletion).")
         retained = copy.copy(self)
         graph = self.graph.without_edges(gone.edges)
         if graph.n_edges == 0:
@@ -151,7 +150,7 @@ class LinkPrediction(Task):
         other.graph = self.graph.with_edges(np.stack([keys // self.graph.n_nodes, keys % self.graph.n_nodes]))
         return other
 
-    def resolve(self, deletion: Deletion) -> Forgotten:
+    def _resolved(self, deletion: Deletion) -> Forgotten:
         """Return the deletion in node numbers: edges, incident edges of nodes, or nodes that lose their features."""
         if len(deletion.classes):
             raise UsageError("LinkPrediction has no classes to delete; use NodeClassification for class deletion.")

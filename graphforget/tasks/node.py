@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from graphforget._core.errors import DataError, UsageError
+from graphforget._core.numeric import is_number
 from graphforget._core.streams import Stream, Streams
 from graphforget._core.words import counted
 from graphforget.data.deletion import Deletion
@@ -83,7 +84,7 @@ class NodeClassification(Task):
         """Return split and class mode."""
         return f"{self.split_name} split, class mode {self.class_mode}"
 
-    def resolve(self, deletion: Deletion) -> Forgotten:
+    def _resolved(self, deletion: Deletion) -> Forgotten:
         """Return the deletion in node numbers; see `Forgotten`. Deleted classes become nodes here."""
         found = deletion.resolve(self.graph)
         edges = [self.graph.edges[:, found.edges]]
@@ -106,9 +107,8 @@ class NodeClassification(Task):
             digest=deletion.digest,
         )
 
-    def without(self, gone: Forgotten) -> Self:
+    def _left(self, gone: Forgotten) -> Self:
         """Return the task without the deleted parts; deleted nodes and classes leave training and validation."""
-        check_data("without", gone, Forgotten, "is not resolved; give task.resolve(deletion).")
         retained = copy.copy(self)
         graph = self.graph.without_edges(gone.edges)
         more = len(gone.nodes) or len(gone.features) or len(gone.unlabelled)
@@ -207,8 +207,7 @@ def _check_options(graph: Graph, split: str, train: float, val: float, class_mod
         raise UsageError(f"NodeClassification: 'class_mode' must be label or entity; got '{class_mode}'.")
     if split not in ("public", "random"):
         raise UsageError(f"NodeClassification: 'split' must be public or random; got '{split}'.")
-    shares = all(isinstance(share, int | float) for share in (train, val))
-    if not shares or not (train > 0 and val > 0 and train + val < 1):
+    if not (is_number(train) and is_number(val)) or not (train > 0 and val > 0 and train + val < 1):
         raise UsageError(
             f"NodeClassification: 'train' and 'val' must be shares above 0 that sum below 1; got {train!r}, {val!r}."
         )

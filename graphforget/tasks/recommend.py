@@ -125,7 +125,7 @@ class Recommendation(Task):
             f"map over {self.map_at}, selected on {self.select_on}"
         )
 
-    def resolve(self, deletion: Deletion) -> Forgotten:
+    def _resolved(self, deletion: Deletion) -> Forgotten:
         """Return the deletion in node numbers: training pairs that go, users and items, triples, modalities."""
         found = resolve_interactions(deletion, self.graph)
         users, items = self.graph.edges[0], self.graph.edges[1] - self.graph.n_users
@@ -144,10 +144,9 @@ class Recommendation(Task):
             digest=deletion.digest,
         )
 
-    def without(self, gone: Forgotten) -> Self:
+    def _left(self, gone: Forgotten) -> Self:
         """Return the task on the retained data; forgotten users and items leave validation and test as well."""
         users, items = self.parted(gone.nodes)
-        check_data("without", gone, Forgotten, "is not resolved; give task.resolve(deletion).")
         retained = copy.copy(self)
         retained.graph = self.graph.without(
             interactions=self._goes(gone),

@@ -1,1 +1,1 @@
-"""training."""
+"""One training loop, its recipes, checkpoints and model folders."""

@@ -13,11 +13,20 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from graphforget._core.errors import DataError
+from graphforget._core.errors import DataError, UsageError
 from graphforget._core.files import atomic_write
 
 if TYPE_CHECKING:
     from graphforget.training.loop import State
+
+
+def file_of(checkpoint: Path | str | None, owner: str) -> Path | None:
+    """Return the path of a checkpoint, None for none; raises UsageError for what is no path."""
+    if checkpoint is None or isinstance(checkpoint, Path):
+        return checkpoint
+    if not isinstance(checkpoint, str) or not checkpoint:
+        raise UsageError(f"{owner}: 'checkpoint' must be the path of a file; got {checkpoint!r}.")
+    return Path(checkpoint)
 
 
 class Checkpoint:

@@ -17,7 +17,8 @@ from graphforget.training.train import Provenance
 def load_model(folder: Path, device: str = AUTO) -> Model:
     """Return the model a folder holds, on a device as `train` names them, with its provenance where the folder has one.
 
-    Provenance decides how gold is trained: by the recipe and from the seed of the original.
+    Provenance decides how gold is trained: by the recipe and from the seed of the original. The folder of an unlearned
+    model does not know what was forgotten: give the model the retained task.
 
     Raises DataError when the folder is not a whole, readable model, UsageError for a device that is not there.
     """

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any
 
 from graphforget._core.errors import UsageError, unknown
+from graphforget._core.numeric import is_integer, is_number, plain
 
 
 def _check_count(key: str, value: Any, left_out: bool = False) -> None:
     """Raise UsageError unless `value` is an integer of at least 1, or None where it may be left out."""
     if value is None and left_out:
         return
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not is_integer(value, 1):
         other = " or left out" if left_out else ""
         raise UsageError(f"Recipe: '{key}' must be an integer of at least 1{other}; got {value!r}.")
 
@@ -25,8 +25,7 @@ def _check_number(key: str, value: Any, *, high: float = math.inf, zero: bool = 
     """Raise UsageError unless `value` is a finite number above 0 (or 0), at most `high`, or None where it may be."""
     if value is None and left_out:
         return
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or not (0 < value <= high or (zero and value == 0)):
+    if not is_number(value) or not (0 < value <= high or (zero and value == 0)):
         limit = "finite" if high == math.inf else f"at most {high:g}"
         low = "at least 0" if zero else "above 0"
         other = ", or left out" if left_out else ""
@@ -77,9 +76,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, Real) and type(value) not in (bool, int, float):  # as one of np.arange
-                object.__setattr__(self, field.name, int(value) if isinstance(value, Integral) else float(value))
+            object.__setattr__(self, field.name, plain(getattr(self, field.name)))
         for key in ("epochs", "validate_every"):
             _check_count(key, getattr(self, key))
         for key in ("patience", "batch"):

@@ -20,7 +20,7 @@ from graphforget.models.pretrained import Pretraining
 from graphforget.models.recommender import Recommender
 from graphforget.models.zoo import check_serves
 from graphforget.tasks.base import Forgotten, Task, check_data, check_seed
-from graphforget.training.checkpoint import Checkpoint
+from graphforget.training.checkpoint import Checkpoint, file_of
 from graphforget.training.loop import Phase, Progress, State, fit
 from graphforget.training.recipe import Recipe, changed, default_recipe
 from graphforget.training.sampled import check_divisible, check_sampling, sampled_steps
@@ -47,7 +47,7 @@ def train(
     *,
     seed: int | None = None,
     recipe: Recipe | None = None,
-    checkpoint: Path | None = None,
+    checkpoint: Path | str | None = None,
     progress: Progress | None = None,
     device: str = AUTO,
     **changes: Any,
@@ -61,6 +61,7 @@ def train(
     seed: of initial weights and training negatives; by default the task's.
     recipe: hyper-parameters; by default the task's (`training.recipe`), as the backbone's authors published them.
     checkpoint: file to save to at each validation, and to resume from if it exists.
+    progress: called after every epoch with the epoch, the number of epochs, and what is known of it.
     device: "cpu", "cuda", "cuda:1"; "auto" is what $GRAPHFORGET_DEVICE names, else a CUDA device where there is one,
         else the CPU. Initial weights, batches and negatives are the same everywhere; sums are rounded otherwise (and
         dropout is drawn otherwise), so results are close, not equal. On CUDA gradients of pairs are added atomically,
@@ -70,18 +71,13 @@ def train(
     Raises DivergedError when the loss becomes NaN or infinite.
     """
     require_model(backbone)
-    check_data(
-        "train",
-        task,
-        Task,
-        "is no task; give LinkPrediction(graph) or another.",
-    )
+    check_data("train", task, Task, "is no task; give LinkPrediction(graph) or another.")
     check_serves(backbone, task.name)
     seed = task.seed if seed is None else seed
     check_seed("train", seed)
     recipe = changed(recipe or default_recipe(task.name, backbone.published), changes, "train")
     model = start(backbone, task, Streams(seed)).to(find_device(device))
-    return run_training(model, task, recipe, seed, checkpoint=checkpoint, progress=progress)
+    return run_training(model, task, recipe, seed, checkpoint=file_of(checkpoint, "train"), progress=progress)
 
 
 def start(backbone: Model, task: Task, streams: Streams) -> Model:

@@ -1,1 +1,1 @@
-"""unlearning."""
+"""The verb `unlearn`, what methods share, and the methods, one file each."""

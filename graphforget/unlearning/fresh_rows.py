@@ -10,12 +10,14 @@ from torch import Tensor
 
 from graphforget._core.errors import UnsupportedError, UsageError
 from graphforget._core.streams import Stream, Streams
-from graphforget.data.interactions import Interactions
 from graphforget.models.base import Model
 from graphforget.models.edited import under_operators
 from graphforget.models.mf import MF
 from graphforget.models.recommender import Recommender
+from graphforget.models.shifted import Shifted
+from graphforget.models.wrapped import Wrapped
 from graphforget.tasks.base import Forgotten, Task
+from graphforget.tasks.recommend import Recommendation
 from graphforget.unlearning.embedding_rows import TABLES, table_rows
 
 LEARNED = {**TABLES, "item_bias": 1}
@@ -36,17 +38,18 @@ def tied_pairs(gone: Forgotten, loose: np.ndarray) -> Forgotten:
 
 
 @torch.no_grad()
-def renew_rows(model: Model, nodes: np.ndarray, data: Interactions, streams: Streams) -> None:
+def renew_rows(model: Model, nodes: np.ndarray, task: Recommendation, streams: Streams) -> None:
     """Draw, in place, the rows of some users and items anew, as far as can be told as gold would have them.
 
     Gold has no training pair of theirs, and yet their rows do not stay where training starts: items are drawn as those
     not chosen, users and items as wrong tails of facts. How such rows end shows in those users and items that the
     model itself never had a pair of: the new ones come from a normal distribution with their mean and spread in every
-    dimension, users and items each by themselves. Where there are fewer than `ENOUGH`, rows are distributed as where
-    training starts; for users and items that start from an MF that is trained first, as where its training starts. A
-    backbone that computes users from their items (PinSage) has no rows of users, and nothing to draw.
+    dimension, users and items each by themselves. Where there are fewer than `ENOUGH`, and after an earlier deletion,
+    when nobody can tell who they are, rows are distributed as where training starts; for users and items that start
+    from an MF that is trained first, as where its training starts. A backbone that computes users from their items
+    (PinSage) has no rows of users, and nothing to draw. What an earlier method added to their embeddings goes.
 
-    data: what the model learned from.
+    task: what the model learned from, less what earlier deletions took.
 
     Raises UnsupportedError for a model that is no recommender of the zoo, or one that started from a file of vectors
     and whose data has too few users or items without a pair.
@@ -57,7 +60,8 @@ def renew_rows(model: Model, nodes: np.ndarray, data: Interactions, streams: Str
             f"A {type(base).__name__} has no embedding rows of its own to draw anew. Use reset=false, or the method "
             "on a single recommender."
         )
-    tables, pairless, fresh = dict(base.named_parameters()), _pairless(data), {}
+    _drop_shifts(model, nodes)
+    data, tables, pairless, fresh = task.graph, dict(base.named_parameters()), _pairless(task), {}
     for side, few in enumerate(np.split(nodes, [np.searchsorted(nodes, data.n_users)])):
         like = table_rows(base, pairless[side], data.n_users, LEARNED) if len(pairless[side]) >= ENOUGH else {}
         rows = table_rows(base, few, data.n_users, LEARNED)
@@ -69,9 +73,18 @@ def renew_rows(model: Model, nodes: np.ndarray, data: Interactions, streams: Str
             table[chosen] = drawn.to(table)
 
 
-def _pairless(data: Interactions) -> tuple[np.ndarray, np.ndarray]:
-    """Return the nodes of the users and of the items that have no training pair."""
-    return np.flatnonzero(data.user_degrees == 0), data.n_users + np.flatnonzero(data.item_degrees == 0)
+def _drop_shifts(model: Model, nodes: np.ndarray) -> None:
+    """Set to zero, in place, what was added to the embeddings of some nodes."""
+    while isinstance(model, Wrapped):
+        if isinstance(model, Shifted):
+            model.shift[nodes] = 0
+        model = model.base
+
+
+def _pairless(task: Recommendation) -> tuple[np.ndarray, np.ndarray]:
+    """Return the nodes of the users and of the items that never had a training pair, as far as that is known."""
+    users, items = (np.flatnonzero(d == 0) for d in (task.graph.user_degrees, task.graph.item_degrees))
+    return (users, task.graph.n_users + items) if task.whole else (users[:0], items[:0])
 
 
 def _as_those(rows: Tensor, count: int, stream: Stream) -> Tensor:

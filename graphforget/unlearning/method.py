@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from graphforget._core.devices import device_key
 from graphforget._core.errors import UsageError
+from graphforget._core.numeric import is_integer, is_number, plain
 from graphforget._core.streams import Streams
 from graphforget.data.deletion_files import GRAPH_KINDS
 from graphforget.data.graph import Graph
@@ -113,7 +113,7 @@ class Problem:
     @property
     def recipe(self) -> Recipe:
         """The recipe the original was trained with, or the default of task and backbone where that is unknown."""
-        made = getattr(self.original, "provenance", None)
+        made = self.original.provenance
         return made.recipe if made else default_recipe(self._full.name, under_operators(self.original).published)
 
     def recipe_for(self, method: Any, validate_every: int, **more: Any) -> Recipe:
@@ -235,7 +235,14 @@ class Method(ABC):
         return {"method": self.name, **asdict(self)}
 
     def check(self, **rules: Callable[[Any], bool] | tuple[Any, ...]) -> None:
-        """Raise UsageError for the first field that breaks its rule: a predicate, or a tuple of allowed values."""
+        """Raise UsageError for the first field that breaks its rule: a predicate, or a tuple of allowed values.
+
+        Numbers of NumPy become Python's. Every field has a rule; a TypeError says which has none.
+        """
+        for key in self.options():
+            object.__setattr__(self, key, plain(getattr(self, key)))
+        if unchecked := self.options().keys() - rules:
+            raise TypeError(f"{type(self).__name__}: the field '{min(unchecked)}' has no rule in `check`.")
         for key, rule in rules.items():
             value = getattr(self, key)
             if isinstance(rule, tuple) and value not in rule:
@@ -256,13 +263,24 @@ class Method(ABC):
         return {item.name: item.default for item in fields(cls)}
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def flag(value: Any) -> bool:
+    """True or False"""
+    return isinstance(value, bool)
+
+
+def metric_name(value: Any) -> bool:
+    """the name of a validation metric, or last, or auto"""
+    return isinstance(value, str) and bool(value)
+
+
+def finite(value: Any) -> bool:
+    """a finite number"""
+    return is_number(value)
 
 
 def share(value: Any) -> bool:
     """a number in [0, 1]"""
-    return _number(value) and 0 <= value <= 1
+    return is_number(value) and 0 <= value <= 1
 
 
 def share_or_none(value: Any) -> bool:
@@ -272,7 +290,7 @@ def share_or_none(value: Any) -> bool:
 
 def positive(value: Any) -> bool:
     """a number above 0"""
-    return _number(value) and value > 0
+    return is_number(value) and value > 0
 
 
 def positive_or_none(value: Any) -> bool:
@@ -282,12 +300,12 @@ def positive_or_none(value: Any) -> bool:
 
 def not_negative(value: Any) -> bool:
     """a number of at least 0"""
-    return _number(value) and value >= 0
+    return is_number(value) and value >= 0
 
 
 def count(value: Any) -> bool:
     """an integer of at least 1"""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return is_integer(value, 1)
 
 
 def count_or_none(value: Any) -> bool:
@@ -297,17 +315,17 @@ def count_or_none(value: Any) -> bool:
 
 def count_or_zero(value: Any) -> bool:
     """an integer of at least 0"""
-    return count(value) or (value == 0 and isinstance(value, int) and not isinstance(value, bool))
+    return is_integer(value, 0)
 
 
 def several(value: Any) -> bool:
     """an integer of at least 2"""
-    return count(value) and value >= 2
+    return is_integer(value, 2)
 
 
 def at_least_one(value: Any) -> bool:
     """a number of at least 1"""
-    return _number(value) and value >= 1
+    return is_number(value) and value >= 1
 
 
 def positive_share(value: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from graphforget._core.devices import AUTO, find_device
+from graphforget._core.devices import AUTO, find_device, wait_for
 from graphforget._core.errors import NoForgettingError, UnsupportedError, UsageError
 from graphforget._core.memory import PeakMemory
 from graphforget._core.threads import one_torch_thread
@@ -19,15 +19,17 @@ from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Features, Graph
 from graphforget.data.interactions import Interactions
 from graphforget.models.base import Model, require_model
-from graphforget.models.edited import Edited, under_operators
+from graphforget.models.edited import Edited
 from graphforget.models.recommending import answer_from
-from graphforget.models.shifted import Shifted
 from graphforget.tasks.base import Forgotten, Task, check_data, check_seed
 from graphforget.tasks.recommend import Recommendation
+from graphforget.training.checkpoint import file_of
 from graphforget.training.loop import Progress
 from graphforget.unlearning.known_layers import KnownLayers
 from graphforget.unlearning.method import Method, Problem
 from graphforget.unlearning.pair_batches import clear_features
+from graphforget.unlearning.parameter_change import parameter_change
+from graphforget.unlearning.served import check_supported
 from graphforget.unlearning.shards.work import MapShards
 from graphforget.unlearning.specs import methods, parse_method
 
@@ -105,7 +107,7 @@ def unlearn(
     method: str | Method = "d2dgn",
     *,
     seed: int | None = None,
-    checkpoint: Path | None = None,
+    checkpoint: Path | str | None = None,
     progress: Progress | None = None,
     device: str = AUTO,
     map_shards: MapShards | None = None,
@@ -124,6 +126,7 @@ def unlearn(
     seed: of everything random in the method; by default the one the model was trained with, which gold starts from
         (the task's, where the model does not say).
     checkpoint: file to save to along the way, and to resume from if it exists.
+    progress: called after every epoch with the epoch, the number of epochs, and what is known of it.
     device: where the method computes, and where the unlearned model is then: "cpu", "cuda", "cuda:1", or "auto", see
         `train`.
     map_shards: trains the models of a sharded method in other processes; by default they are trained here. Seconds
@@ -135,32 +138,19 @@ def unlearn(
     Raises DataError when the deletion names what is not there, UnsupportedError when the method does not serve the
     task or the kind of deletion, NoForgettingError when the result is an unchanged model.
     """
-    require_model(model)
-    check_data("unlearn", task, Task, "is no task; give LinkPrediction(graph), Recommendation(data) or another.")
-    check_data("unlearn", deletion, Deletion, "is no deletion; give Deletion(users=[12]) or another.")
-    if seed is not None:
-        check_seed("unlearn", seed)
-    _refuse_earlier(model, task)
+    _check_given(model, task, deletion, seed, known)
     chosen = _chosen(method, changes)
-    place = find_device(device)
-    if known is not None:
-        check_data("unlearn", known, KnownLayers, "are no known layers; give KnownLayers.of(model, task).")
-        known.check(model, task)
+    place, saved = find_device(device), file_of(checkpoint, "unlearn")
     gone = task.resolve(deletion)
     check_supported(chosen, task, gone)
     began = time.perf_counter()
     retained = task.without(gone)
-    seconds = time.perf_counter() - began
-    made = getattr(model, "provenance", None)
+    dividing = time.perf_counter() - began
     seed = starting_seed(model, task) if seed is None else seed
-    before = model.frozen().to(place)
-    if chosen.clears and isinstance(task, Recommendation):
-        clear_features(before, task, gone)
-    problem = Problem(before, seed, chosen.reads_now(), task, retained, gone, checkpoint, progress)
+    before = _original(model, chosen, task, gone, place)
+    problem = Problem(before, seed, chosen.reads_now(), task, retained, gone, saved, progress)
     problem.map_shards, problem.known = map_shards, known
-    if made is not None:
-        problem.original.provenance = made
-    else:
+    if model.provenance is None:
         problem.details["recipe"] = f"unknown to the model; where a method needs it, the default: {problem.recipe}"
     with PeakMemory() as memory, one_torch_thread():
         start = time.perf_counter()
@@ -168,10 +158,12 @@ def unlearn(
         answering = chosen.answers_from(task, retained)
         if known is None:
             unlearned.embed(answering)
-        seconds += time.perf_counter() - start + problem.seconds_elsewhere - problem.preparation_seconds
-    if made is not None and getattr(unlearned, "provenance", None) is None:
-        unlearned.provenance = made  # operators and shifts have no recipe of their own; what is under them has
-    answer_from(unlearned, task, retained, answering, gone)
+        wait_for(place)
+        working = time.perf_counter() - start
+    if unlearned.provenance is None:
+        unlearned.provenance = model.provenance  # operators and shifts have no recipe; what is under them has
+    answer_from(unlearned, model.answers, task, retained, answering, gone)
+    unlearned.refused = model.refused if retained.graph is task.graph else (*model.refused, task.graph.token)
     result = Result(
         model=unlearned,
         original=model,
@@ -182,7 +174,7 @@ def unlearn(
         method=chosen,
         label=method if isinstance(method, str) else chosen.name,
         seed=seed,
-        seconds=seconds,
+        seconds=dividing + working + problem.seconds_elsewhere - problem.preparation_seconds,
         peak_memory=memory.peak and max(memory.peak, problem.peak_elsewhere),
         parameter_change=parameter_change(problem.prepared or before, unlearned),
         history=problem.history,
@@ -193,10 +185,36 @@ def unlearn(
     return result
 
 
+def _check_given(model: Any, task: Any, deletion: Any, seed: Any, known: Any) -> None:
+    """Raise UsageError for arguments of another kind than `unlearn` takes, and for what does not fit together."""
+    require_model(model)
+    check_data("unlearn", task, Task, "is no task; give LinkPrediction(graph), Recommendation(data) or another.")
+    check_data("unlearn", deletion, Deletion, "is no deletion; give Deletion(users=[12]) or another.")
+    if seed is not None:
+        check_seed("unlearn", seed)
+    _refuse_earlier(model, task)
+    if known is not None:
+        check_data("unlearn", known, KnownLayers, "are no known layers; give KnownLayers.of(model, task).")
+        known.check(model, task)
+
+
+def _original(model: Model, method: Method, task: Task, gone: Forgotten, place: torch.device) -> Model:
+    """Return the copy of a model that a method starts from."""
+    before = model.frozen().to(place)
+    if method.clears and isinstance(task, Recommendation):
+        clear_features(before, task, gone)
+    before.provenance = model.provenance
+    return before
+
+
 def _refuse_earlier(model: Model, task: Task) -> None:
-    """Raise UsageError for an unlearned recommender on the task from before: it would learn again what it forgot."""
-    answers = getattr(model, "answers", None)
-    if answers is not None and isinstance(task, Recommendation) and answers.before == task.graph.digest:
+    """Raise UsageError for an unlearned model on a task from before: it would learn again what it forgot.
+
+    A graph is known again as the value it was, a recommender's data by their digest, too: whoever reads a graph anew
+    has to take care.
+    """
+    answers, known = model.answers, any(token is task.graph.token for token in model.refused)
+    if known or (answers is not None and isinstance(task, Recommendation) and task.graph.digest in answers.before):
         raise UsageError(
             "unlearn: this model has forgotten a part of these data already, and the task still holds it, so that the "
             "model would learn it again. Give the task that was left, result.retained."
@@ -205,7 +223,7 @@ def _refuse_earlier(model: Model, task: Task) -> None:
 
 def starting_seed(model: Model, task: Task) -> int:
     """Return the seed a model was trained with, or the task's where the model does not say."""
-    made = getattr(model, "provenance", None)
+    made = model.provenance
     return made.seed if made else task.seed
 
 
@@ -230,42 +248,6 @@ def _unlearned(method: Method, problem: Problem) -> Model:
         return method.unlearn(problem)
     except UnsupportedError as error:
         raise UnsupportedError(f"{method.name}: {error}") from error
-
-
-def check_supported(method: Method, task: Task, gone: Forgotten) -> None:
-    """Raise UnsupportedError when the method does not serve the task or the kind of deletion."""
-    if task.name not in method.tasks:
-        raise UnsupportedError(
-            f"{method.name} serves {' and '.join(method.tasks)} tasks; this is a {task.name} task. "
-            + _instead(task, gone)
-        )
-    if gone.kind not in method.kinds:
-        raise UnsupportedError(
-            f"{method.name} deletes {', '.join(method.kinds)}; asked for was a deletion of {gone.kind}. "
-            + _instead(task, gone)
-        )
-    selection = getattr(method, "selection", "auto")
-    if selection not in ("auto", "last", *task.selections):
-        raise UnsupportedError(
-            f"{method.name}: 'selection' is {selection}, which a {task.name} task does not measure; "
-            f"use auto, last, {', '.join(task.selections)}, or a link task."
-        )
-    if "forgotten" in method.reads and not gone.count:
-        raise UnsupportedError(
-            f"{method.name} learns from the forgotten part, but the deletion ({gone.describe()}) holds nothing that "
-            "the model was trained on. Use unlink or retrain."
-        )
-    refused = method.refusal(task, gone)
-    if refused is not None:
-        raise UnsupportedError(f"{method.name}: {refused}")
-
-
-def _instead(task: Task, gone: Forgotten) -> str:
-    """Return a sentence with the methods that serve a deletion of this kind on such a task."""
-    able = [cls.name for cls in methods().classes() if task.name in cls.tasks and gone.kind in cls.kinds]
-    if not able:
-        return f"No method does that on a {task.name} task; delete one kind after the other."
-    return f"Methods that serve it: {', '.join(able)}."
 
 
 def check_forgetting(result: Result) -> None:
@@ -306,40 +288,3 @@ def _same_features(before: Features | None, after: Features | None) -> bool:
         return before is after
     difference = abs(before - after)
     return not difference.max()
-
-
-def _edits(model: Model) -> int:
-    """Return how many times operators or a shift were put around the model."""
-    return 1 + _edits(model.base) if isinstance(model, Edited | Shifted) else 0
-
-
-def parameter_change(before: Model, after: Model) -> float:
-    """Return the relative parameter change; for learned operators, their mean distance to the identity.
-
-    For a shift of the embeddings it is the norm of the shift over that of the original's parameters.
-
-    Operators are no parameters of the original: without them its layers would pass through identities, so the
-    change is ||W - I|| / ||I|| over the operators that act on some node. A model retrained from an edited one has
-    none of its operators and is compared with the model under them. A parameter without a counterpart (a model of one
-    shard, after retraining as a whole) counts as set to zero.
-    """
-    if _edits(after) > _edits(before) and isinstance(after, Shifted):
-        return after.size() / max(_norm(before), 1e-30)
-    if _edits(after) > _edits(before):
-        acting = [o.weight for o in after.operators.values() if len(o.nodes)]
-        moved = sum(float((w - torch.eye(len(w), device=w.device)).double().square().sum()) for w in acting)
-        return (moved / max(sum(len(w) for w in acting), 1)) ** 0.5
-    if _edits(after) < _edits(before):
-        before, after = under_operators(before), under_operators(after)
-    old, new = dict(before.named_parameters()), dict(after.named_parameters())
-    moved = 0.0
-    for key, value in old.items():
-        other = new[key].detach() if key in new and new[key].shape == value.shape else torch.zeros_like(value)
-        moved += float((other.to(value.device) - value.detach()).double().square().sum())
-    norm = _norm(before)
-    return moved**0.5 / norm if norm else float("inf")
-
-
-def _norm(model: Model) -> float:
-    """Return the norm of all parameters."""
-    return sum(float(value.detach().double().square().sum()) for value in model.parameters()) ** 0.5

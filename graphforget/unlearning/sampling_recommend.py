@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from graphforget._core.errors import DataError, UsageError, unknown
+from graphforget._core.numeric import is_number, plain
 from graphforget._core.streams import Stream, Streams
 from graphforget._core.words import counted
 from graphforget.data.checks import distinct
@@ -41,8 +42,9 @@ def count_of(owner: str, amount: Amount, total: int, kind: str) -> int:
 
     Raises UsageError, in the owner's name, for what is neither, or none at all.
     """
-    if isinstance(amount, bool) or not isinstance(amount, int | float):
+    if not is_number(amount):
         raise UsageError(f"{owner}: '{kind}' must be a share (float) or a count (int); got {amount!r}.")
+    amount = plain(amount)
     if isinstance(amount, float) and not 0 < amount < 1:
         raise UsageError(f"{owner}: '{kind}' as a share must be above 0 and below 1; got {amount}.")
     count = int(amount * total) if isinstance(amount, float) else amount

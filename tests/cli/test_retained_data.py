@@ -139,11 +139,18 @@ def test_a_recommender_goes_on_from_its_folder_alone(files, once, run, tmp_path)
     for refused in (unknown, again):
         assert refused.code == 3 and "no user with id 'p8'" in refused.err
         assert "what the model has forgotten before is not in them, nor are its ids" in refused.err
+        assert "(forgotten " not in refused.err
+    nobody = next(key for key in read_retained(third)["user_ids"].tolist() if key.startswith("(forgotten "))
+    refused = run("recommend", "--model", third, "--users", nobody)
+    assert refused.code == 3 and "it stands for one who is forgotten" in refused.err
     assert all(items and "thing-xi" not in items for items, _, _ in expected.values())
     assert not [name for name in ("thing-xi", "pers-anna", "maker-lone") if held(kept_2, name)]
     assert held(kept, "pers-anna") == [kept / RETAINED] and held(full, "thing-xi")
     receipts = [json.loads((folder / "receipt.json").read_text()) for folder in (kept, kept_2, third)]
     assert [len(one["earlier"]) for one in receipts] == [0, 1, 2]
+    counts, facts = receipts[0]["counts"], (files / "facts.tsv").read_text().splitlines()
+    assert counts["triples"] == sum("thing-xi" in line.split("\t") for line in facts) > 0
+    assert counts["modalities"] == {"image": 1} and not receipts[1]["counts"]["modalities"]
     assert all(a["data"]["kept"] == b["data"]["before"] for a, b in pairwise(receipts))
 
 

@@ -13,7 +13,8 @@ from graphforget.unlearning.methods.gnndelete import GNNDelete
 from graphforget.unlearning.methods.gradient_ascent import GradientAscent
 from graphforget.unlearning.methods.l2unrank import L2UnRank
 from graphforget.unlearning.methods.rrl import RRL
-from graphforget.unlearning.run import check_supported, unlearn
+from graphforget.unlearning.run import unlearn
+from graphforget.unlearning.served import check_supported
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,14 @@ def test_without_makes_a_new_value_and_leaves_a_hole():
     assert graph.n_edges == 2 and graph.labels.tolist() == [0, 1, 0, 1]
 
 
+def test_features_that_go_leave_no_sign_behind():
+    rows = np.linspace(-2, 2, 20).reshape(4, 5).astype(np.float32)
+    graph = Graph(n_nodes=4, edges=np.array([[0, 1], [1, 2]]), features=rows)
+    for left in (graph.without(features=np.array([0])), graph.without(nodes=np.array([0]))):
+        assert isinstance(left.features, np.ndarray) and not np.signbit(left.features[0]).any()
+        assert np.array_equal(left.features[1:], rows[1:]) and not left.features[0].any()
+
+
 @pytest.mark.parametrize("sparse", [False, True])
 def test_rows_are_scaled_by_their_absolute_sum_and_keep_their_signs(sparse):
     x = np.array([[1, -3], [0, 0], [2, 2], [-1, 0]], dtype=np.float32)

@@ -177,7 +177,7 @@ def test_lists_are_made_once_and_let_go(users_case, scored, random_scores):
     [("ml-1m", 0.109538, 0.176721), ("tiktok", 0.059706, 0.025488), ("gowalla", 0.041631, 0.031690)],
 )
 def test_popularity_rows_of_public_sets(name, recall, ndcg, data_dir):
-    """Counted by hand for the specification: ties to the lower item, training pairs hidden, standard ndcg."""
+    """Counted by hand: ties to the lower item, training pairs hidden, standard ndcg."""
     task = Recommendation(load(name, data_dir=data_dir), mask="train", holdout=0)
     gone = task.resolve(Deletion(interactions=[first_pair(task.graph)]))
     case = case_of(task, task, gone)

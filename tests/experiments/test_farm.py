@@ -74,6 +74,14 @@ def test_every_unit_is_a_whole_folder(units, store):
     assert {path.name for path in store.iterdir()} == {WORK, *(unit.id for unit in units)}
 
 
+def test_grids_that_share_a_case_and_no_method_are_carried_out_in_one_process(grid, store, tmp_path):
+    apart = expand([grid.model_copy(update={"methods": (method,), "seeds": (5,)}) for method in METHODS])
+    work_through(apart, tmp_path, silent)
+    made = files(tmp_path)
+    assert {unit.id for unit in apart if unit.kind == "method"} <= made.keys()
+    assert made == {name: value for name, value in files(store).items() if name in made}
+
+
 def test_the_numbers_are_those_of_a_comparison(grid, units, store):
     (cell,) = grid.cells()
     report = run_plan(Plan(cell.plan.setup, cell.plan.request, METHODS, (5, 6), attack=True)).report

@@ -4,7 +4,7 @@ from scipy.stats import chi2
 
 from graphforget.kernels import negatives as module
 from graphforget.kernels.csr import edges_to_csr, symmetric_csr
-from graphforget.kernels.negatives import count_non_edges, non_edge_mask, sample_non_edges
+from graphforget.kernels.negatives import count_non_edges, sample_non_edges
 
 
 def six_nodes():
@@ -90,11 +90,3 @@ def test_keys_differ_and_large_keys_work(random_graph):
 def test_does_not_depend_on_the_threads(n_edges, random_graph, same_for_any_threads):
     csr = random_graph(60, n_edges)
     assert same_for_any_threads(lambda: sample_non_edges(csr, 5000, 4))
-
-
-def test_mask_is_the_dense_lookup(random_csr, dense, same_for_any_threads):
-    csr = random_csr(15, 15, 60)
-    u, v = (part.ravel() for part in np.indices((15, 15)))
-    assert same_for_any_threads(lambda: non_edge_mask(csr, u, v))
-    mask = non_edge_mask(csr, u, v)
-    assert np.array_equal(mask, (dense(csr)[u, v] == 0) & (u != v))

@@ -33,6 +33,17 @@ def pair(graph, made, twin):
     return model, Adapter(twin(model))
 
 
+def test_a_layer_by_itself_is_a_module_of_one_layer(graph):
+    alone = Adapter(GCNConv(graph.n_features, 5))
+    assert alone.layer_names == [""] and alone.embed(graph).shape == (graph.n_nodes, 5)
+    assert alone.layers(graph, lambda layer, h: h + layer)[0].equal(alone.embed(graph) + 1)
+
+
+def test_a_model_of_the_zoo_needs_no_adapter():
+    with pytest.raises(UsageError, match="GCN is a model of the zoo already"):
+        Adapter(GCN())
+
+
 def test_it_gives_the_same_numbers_as_the_zoo(graph, pair):
     model, adapter = pair
     for ours, theirs in zip(model.layers(graph), adapter.layers(graph), strict=True):

@@ -9,9 +9,11 @@ import torch
 from graphforget._core.errors import DataError, UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.graph import Graph
+from graphforget.models.base import Backbone, Convolution, Model
 from graphforget.models.gat import GAT
 from graphforget.models.gcn import GCN
 from graphforget.models.gin import GIN
+from graphforget.models.recommender import Recommender
 from graphforget.models.sage import SAGE
 from graphforget.models.zoo import backbones, backbones_for
 
@@ -146,6 +148,16 @@ def test_dense_features_count_whole():
 def test_a_wrong_width_is_a_sentence(cls, field, value):
     with pytest.raises(UsageError, match=rf"{cls.name.upper()}: '{field}' must be an integer in .*; got {value}"):
         cls(**{field: value})
+
+
+def test_what_is_abstract_cannot_be_made():
+    for cls in (Model, Backbone, Convolution, Recommender):
+        with pytest.raises(TypeError, match="abstract"):
+            cls()
+
+
+def test_models_of_other_settings_are_written_otherwise():
+    assert repr(GCN(hidden=7)) == "GCN(hidden=7, out=None, layers=2)" != repr(GCN(hidden=8))
 
 
 def test_a_model_without_parameters_says_so(graph):

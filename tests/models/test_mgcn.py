@@ -166,6 +166,14 @@ def test_item_graphs_are_kept_with_the_data_and_built_anew_after_a_deletion(shop
         assert not np.array_equal(dense(item_graph(retained, "image", 3).csr), dense(item_graph(shop, "image", 3).csr))
 
 
+def test_deletions_that_leave_features_alone_leave_the_item_graph_as_it_is(shop):
+    before = item_graph(shop, "image", 3)
+    users, pairs = shop.without(users=np.array([0])), shop.without(interactions=np.array([2]))
+    assert item_graph(users, "image", 3) is before and item_graph(pairs, "image", 3) is before
+    assert users.csr is not shop.csr and users.normalised is not shop.normalised
+    assert item_graph(users.without(items=np.array([1])), "image", 3) is not before
+
+
 def test_a_deleted_item_is_near_to_nothing(shop, dense):
     """Whatever its rows hold, no user and no other item is computed from them; without any features nothing is."""
     model = made(shop)

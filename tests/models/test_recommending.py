@@ -78,8 +78,21 @@ def test_an_unlearned_model_answers_from_the_retained_data(data, trained):
     assert all("item 3" not in row for row in result.model.recommend(task, users=USERS, k=12)[0])
     full = [by_hand(result.model, data, user, ("train", "valid"))[:4] for user in (7, 15)]
     again = unlearn(model, task, Deletion(users=[118]), "unlink").model.clone()
-    assert again.answers.before == task.graph.digest
+    assert again.answers.before == {task.graph.digest}
     assert model.recommend(task, users=[107, 115], k=4)[0] == full
+
+
+def test_what_was_forgotten_first_stays_forgotten_after_a_second_deletion(trained):
+    model, task = trained
+    first = unlearn(model, task, Deletion(items=["item 3"]), "unlink")
+    second = unlearn(first.model, first.retained, Deletion(items=["item 5"], users=[118]), "unlink")
+    wanted = second.model.recommend(second.retained, users=USERS[:10], k=12, exclude=["item 3", "item 5"])
+    for asked in (task, first.retained, second.retained):
+        assert second.model.recommend(asked, users=USERS[:10], k=12) == wanted
+    for old in (task, first.retained):
+        with pytest.raises(UsageError, match="forgotten a part of these data already"):
+            unlearn(second.model, old, Deletion(users=[119]), "unlink")
+    assert unlearn(second.model, second.retained, Deletion(users=[119]), "unlink").model.answers.offered.sum() == 10
 
 
 def test_where_the_weights_alone_forget_it_answers_from_the_graph_before(data, trained):
@@ -98,7 +111,7 @@ def test_a_model_folder_holds_nothing_of_what_it_answers_from(trained, tmp_path)
     save_model(result.model, tmp_path / "m")
     assert {path.name for path in (tmp_path / "m").iterdir()} == {"model.json", "model.safetensors"}
     loaded = load_model(tmp_path / "m")
-    assert not hasattr(loaded, "answers")
+    assert loaded.answers is None and not loaded.refused
     assert loaded.recommend(result.retained, users=[107]) == result.model.recommend(task, users=[107])
 
 

@@ -25,7 +25,7 @@ TOOLKITS = {
     "CURE4Rec": {"mask": "train", "ndcg": "full_truth"},
     "Cornac": {"map_at": "full"},
 }
-"""Section 6.1 of the specification as options."""
+"""What other codes compute, as options of a task."""
 
 
 @pytest.fixture(scope="module")

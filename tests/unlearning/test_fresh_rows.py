@@ -11,6 +11,7 @@ from graphforget.data.deletion import Deletion
 from graphforget.data.interactions import Interactions
 from graphforget.data.triples import TripleGraph
 from graphforget.models.mf import MF
+from graphforget.models.shifted import Shifted
 from graphforget.models.zoo import make_backbone
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import train
@@ -37,7 +38,7 @@ def test_rows_come_from_mean_and_spread_of_those_without_pairs(shop):
         model.items[unsold] = torch.linspace(-1, 1, UNSOLD)[:, None] * torch.tensor([0.0, 1.0, 2.0, 4.0]) + 7
     old = {name: value.detach().clone() for name, value in model.named_parameters()}
     chosen = np.arange(SOLD)
-    renew_rows(model, USERS + chosen, shop.graph, Streams(3))
+    renew_rows(model, USERS + chosen, shop, Streams(3))
     found = model.items.detach()[chosen]
     spread = old["items"][unsold].std(dim=0, correction=0)
     assert (found[:, 0] == 7).all(), "no spread there"
@@ -48,20 +49,36 @@ def test_rows_come_from_mean_and_spread_of_those_without_pairs(shop):
     again, other = (MF(dim=4).with_sizes({"n_users": USERS, "n_items": SOLD + UNSOLD}, Streams(0)) for _ in range(2))
     for copy, seed in ((again, 3), (other, 4)):
         copy.load_state_dict(old)
-        renew_rows(copy, USERS + chosen, shop.graph, Streams(seed))
+        renew_rows(copy, USERS + chosen, shop, Streams(seed))
     assert again.items.equal(model.items) and not other.items[:SOLD].eq(found)[:, 1:].any()
 
 
 def test_with_too_few_of_them_rows_start_as_training_does(shop):
     sizes = {"n_users": USERS, "n_items": SOLD + UNSOLD}
     model, untrained = (MF(dim=4).with_sizes(sizes, Streams(seed)) for seed in (0, 3))
-    few = shop.graph.without(users=np.arange(ENOUGH - 1))
-    assert (few.user_degrees == 0).sum() == ENOUGH - 1
+    few, enough = (Recommendation(shop.graph.without(users=np.arange(n)), holdout=0) for n in (ENOUGH - 1, ENOUGH))
+    assert (few.graph.user_degrees == 0).sum() == ENOUGH - 1
     renew_rows(model, np.array([35, 36]), few, Streams(3))
     assert model.users[[35, 36]].equal(untrained.users[[35, 36]])
-    enough = shop.graph.without(users=np.arange(ENOUGH))
     renew_rows(model, np.array([35, 36]), enough, Streams(3))
     assert not model.users[[35, 36]].eq(untrained.users[[35, 36]]).any()
+
+
+def test_after_an_earlier_deletion_those_without_pairs_are_no_pattern(shop):
+    """The model may still know them: new rows would be drawn as theirs."""
+    sizes = {"n_users": USERS, "n_items": SOLD + UNSOLD}
+    model, untrained = (MF(dim=4).with_sizes(sizes, Streams(seed)) for seed in (0, 3))
+    later = shop.without(shop.resolve(Deletion(users=list(range(ENOUGH)))))
+    assert shop.whole and not later.whole and (later.graph.user_degrees == 0).sum() >= ENOUGH
+    renew_rows(model, np.array([35, 36, USERS + 2]), later, Streams(3))
+    assert model.users[[35, 36]].equal(untrained.users[[35, 36]]) and model.items[2].equal(untrained.items[2])
+
+
+def test_what_an_earlier_method_added_to_their_embeddings_goes(shop):
+    model = MF(dim=4).with_sizes({"n_users": USERS, "n_items": SOLD + UNSOLD}, Streams(0))
+    shifted = Shifted(model, torch.ones(shop.graph.n_nodes, 4))
+    renew_rows(shifted, np.array([35, USERS + 2]), shop, Streams(3))
+    assert np.flatnonzero(~shifted.shift.detach().bool().any(dim=1)).tolist() == [35, USERS + 2]
 
 
 @pytest.mark.parametrize(("backbone", "table"), [("mf", "items"), ("lightgcn", "items"), ("kgat", "nodes")])
@@ -84,7 +101,7 @@ def test_items_of_forgotten_users_alone_rank_as_under_gold(shop, backbone, table
         return float((z[: OWN[0]] @ z[USERS + OWN].T).mean())
 
     renewed, started = original.clone(), original.clone()
-    renew_rows(renewed, loose, task.graph, Streams(1))
+    renew_rows(renewed, loose, task, Streams(1))
     fresh = dict(original.fresh(Streams(1)).named_parameters())
     at = torch.as_tensor(USERS + OWN if table == "nodes" else OWN)
     with torch.no_grad():

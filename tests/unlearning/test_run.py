@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import pytest
 
@@ -38,6 +39,44 @@ def model(task):
 def deletion(task):
     """Five of its training edges."""
     return sample_deletion(task, edges=5)
+
+
+def test_a_checkpoint_may_be_named_by_text(model, task, deletion, tmp_path, weights):
+    file = tmp_path / "c"
+    told = unlearn(model, task, deletion, "fine-tune:epochs=2", checkpoint=str(file))
+    assert file.is_file() and weights(told.model) == weights(unlearn(model, task, deletion, "fine-tune:epochs=2").model)
+    train(GCN(hidden=8), task, epochs=2, validate_every=2, checkpoint=str(tmp_path / "d"))
+    assert (tmp_path / "d").is_file()
+    for verb in (lambda: train(GCN(), task, checkpoint=3), lambda: unlearn(model, task, deletion, checkpoint=3)):
+        with pytest.raises(UsageError, match="'checkpoint' must be the path of a file; got 3"):
+            verb()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("d2dgn", {"destroyer_scale": "x"}, "'destroyer_scale' must be a finite number"),
+        ("d2dgn", {"destroyer_scale": float("nan")}, "'destroyer_scale' must be a finite number"),
+        ("d2dgn", {"resample_negatives": "no"}, "'resample_negatives' must be True or False"),
+        ("d2dgn", {"knowledge": "feature", "resample_negatives": False}, "'resample_negatives' has no effect"),
+        ("gnndelete", {"resample_negatives": 1}, "'resample_negatives' must be True or False"),
+        ("gnndelete", {"selection": "last", "patience": 1}, "'patience' has no effect with selection=last"),
+        ("fine-tune", {"selection": 3}, "'selection' must be the name of a validation metric, or last, or auto"),
+        ("retrain", {"selection": ""}, "'selection' must be the name of a validation metric"),
+    ],
+)
+def test_every_field_of_a_method_is_checked(name, options, words):
+    with pytest.raises(UsageError, match=words):
+        methods().get(name, **options)
+
+
+def test_a_field_without_a_rule_is_a_defect():
+    @dataclass(frozen=True)
+    class Careless(FineTune):
+        extra: int = 3
+
+    with pytest.raises(TypeError, match="Careless: the field 'extra' has no rule in `check`"):
+        Careless()
 
 
 def test_the_result_holds_both_sides(model, task, deletion):

@@ -17,13 +17,15 @@ from graphforget.data.graph import Graph
 from graphforget.models.base import Model
 from graphforget.models.edited import Edited, identity_operator, operators_on
 from graphforget.tasks.base import Forgotten, Items, Task, as_index, weighted_mean
-from graphforget.training.recipe import default_recipe
 from graphforget.training.train import run_training
 from graphforget.unlearning.known_layers import opened
 from graphforget.unlearning.method import (
     Method,
     Problem,
     count,
+    finite,
+    flag,
+    metric_name,
     positive,
     positive_or_none,
     share_or_none,
@@ -151,9 +153,13 @@ class D2DGN(Method):
             epochs=count,
             lr=positive,
             validate_every=count,
+            selection=metric_name,
+            resample_negatives=flag,
+            destroyer_scale=finite,
         )
         if self.knowledge == "feature":
             self.refuse_idle("with knowledge=feature, which compares embeddings", "temperature", "scope")
+            self.refuse_idle("with knowledge=feature, which draws no negatives", "resample_negatives")
         if self.scope != "local":
             self.refuse_idle(f"with scope={self.scope}, which draws no retained items", "sample")
         if self.scope == "operators":
@@ -243,8 +249,7 @@ class D2DGN(Method):
     def _teach_non_edges(self, destroyer: Model, problem: Problem) -> None:
         """Train the destroyer, in place, on a graph of as many random non-edges as the task has edges."""
         task = problem.full
-        made = problem.original.provenance.recipe if hasattr(problem.original, "provenance") else default_recipe("link")
-        blind = replace(made, selection="last", patience=None)
+        blind = replace(problem.recipe, selection="last", patience=None)
         run_training(destroyer, task.scrambled(problem.streams("destroyer-graph")), blind, problem.seed)
 
     def _response_loss(self, problem: Problem, scope: _Scope):

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from graphforget.models.base import Model
 from graphforget.training.train import phases
-from graphforget.unlearning.method import KINDS, Method, Problem, count, count_or_none, positive
+from graphforget.unlearning.method import KINDS, Method, Problem, count, count_or_none, metric_name, positive
 
 DEFAULT_EPOCHS = {"link": 100, "node": 100, "recommend": 10}
 
@@ -39,7 +39,7 @@ class FineTune(Method):
     selection: str = "last"
 
     def __post_init__(self) -> None:
-        self.check(epochs=count_or_none, lr=positive, validate_every=count)
+        self.check(epochs=count_or_none, lr=positive, validate_every=count, selection=metric_name)
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the fine-tuned model."""

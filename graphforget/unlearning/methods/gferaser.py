@@ -18,14 +18,7 @@ from graphforget.models.recommender import triple_rows
 from graphforget.models.shifted import Shifted
 from graphforget.tasks.base import Items
 from graphforget.training.loop import Phase
-from graphforget.unlearning.method import (
-    PAIR_KINDS,
-    Method,
-    Problem,
-    count,
-    not_negative,
-    positive,
-)
+from graphforget.unlearning.method import PAIR_KINDS, Method, Problem, count, metric_name, not_negative, positive
 from graphforget.unlearning.pair_batches import pair_batches, reverse_bpr
 
 
@@ -131,6 +124,7 @@ class GFEraser(Method):
             lr=positive,
             batch=count,
             validate_every=count,
+            selection=metric_name,
         )
 
     def unlearn(self, problem: Problem) -> Model:
@@ -153,8 +147,10 @@ class GFEraser(Method):
             rank = F.softplus(-task.responses(z, kept)).mean() + reverse_bpr(task.responses(z, forgotten)).mean()
             near, far = _named(kept, z.device), _named(forgotten, z.device)
             total = self.bpr * rank + F.softplus(-task.responses(model.negative, forgotten)).mean()
-            total = total + self.contrast * info_nce(z[near], start[near], self.temperature)
-            return total - self.divergence * js_divergence(z[far], model.negative.detach()[far])
+            here, before = z.index_select(0, near), start.index_select(0, near)
+            total = total + self.contrast * info_nce(here, before, self.temperature)
+            negative = model.negative.detach().index_select(0, far)
+            return total - self.divergence * js_divergence(z.index_select(0, far), negative)
 
         return lambda epoch: [lambda pair=pair: loss(*pair) for pair in batches.both(epoch)]
 

@@ -26,6 +26,8 @@ from graphforget.unlearning.method import (
     Problem,
     count,
     count_or_none,
+    flag,
+    metric_name,
     not_negative,
     positive,
     share,
@@ -129,9 +131,13 @@ class GNNDelete(Method):
             lr=positive,
             weight_decay=not_negative,
             validate_every=count,
+            selection=metric_name,
+            resample_negatives=flag,
             patience=count_or_none,
             hop=(None, "directed_compat", "undirected"),
         )
+        if self.selection == "last":
+            self.refuse_idle("with selection=last, where every epoch counts as better", "patience")
 
     def refusal(self, task: Task, gone: Forgotten) -> str | None:
         """Return why the edge probability objective is not for this task."""

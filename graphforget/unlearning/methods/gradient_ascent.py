@@ -9,7 +9,7 @@ from torch import Tensor
 
 from graphforget.models.base import Model
 from graphforget.tasks.base import Items, Task
-from graphforget.unlearning.method import Method, Problem, count, positive, positive_or_none
+from graphforget.unlearning.method import Method, Problem, count, metric_name, positive, positive_or_none
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class GradientAscent(Method):
     selection: str = "last"
 
     def __post_init__(self) -> None:
-        self.check(epochs=count, lr=positive, max_grad_norm=positive_or_none)
+        self.check(epochs=count, lr=positive, max_grad_norm=positive_or_none, selection=metric_name)
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the ascended model."""

@@ -24,6 +24,7 @@ from graphforget.unlearning.method import (
     Problem,
     count,
     count_or_zero,
+    metric_name,
     not_negative,
     positive,
     share,
@@ -133,6 +134,7 @@ class GSGCFRU(Method):
             epochs=count,
             lr=positive,
             validate_every=count,
+            selection=metric_name,
         )
 
     def unlearn(self, problem: Problem) -> Model:

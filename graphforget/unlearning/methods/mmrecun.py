@@ -167,7 +167,7 @@ class MMRecUn(Method):
         full, retained, pushed, fresh = problem.full, problem.retained, problem.gone, None
         loose = loose_nodes(retained, pushed)
         if self.reset:
-            renew_rows(model, loose, full.graph, problem.streams.child(self.name).child("fresh-rows"))
+            renew_rows(model, loose, full, problem.streams.child(self.name).child("fresh-rows"))
             if self.graph == "retained" and self.stop == "forgotten" and self.gold_recall is None:
                 pushed = tied_pairs(pushed, loose)
             else:

@@ -17,6 +17,7 @@ from graphforget.unlearning.method import (
     Problem,
     count,
     count_or_none,
+    metric_name,
     positive,
     positive_or_none,
     share,
@@ -59,7 +60,14 @@ class NegGradPlus(Method):
     selection: str = "last"
 
     def __post_init__(self) -> None:
-        self.check(beta=share, epochs=count, lr=positive, max_grad_norm=positive_or_none, batch=count_or_none)
+        self.check(
+            beta=share,
+            epochs=count,
+            lr=positive,
+            max_grad_norm=positive_or_none,
+            batch=count_or_none,
+            selection=metric_name,
+        )
 
     def refusal(self, task: Task, gone: Forgotten) -> str | None:
         """Return why a batch size is for recommenders only."""

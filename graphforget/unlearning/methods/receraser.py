@@ -20,6 +20,7 @@ from graphforget.unlearning.method import (
     at_least_one,
     count,
     count_or_none,
+    metric_name,
     not_negative,
     positive,
     positive_share,
@@ -106,6 +107,7 @@ class RecEraser(Method):
             epochs=count,
             lr=positive,
             validate_every=count,
+            selection=metric_name,
             patience=count_or_none,
         )
         if self.selection == "last":

@@ -19,6 +19,7 @@ from graphforget.unlearning.method import (
     Method,
     Problem,
     count,
+    metric_name,
     positive,
     positive_or_none,
     share,
@@ -75,6 +76,7 @@ class ReCUR(Method):
             epochs=count,
             lr=positive_or_none,
             validate_every=count,
+            selection=metric_name,
         )
 
     def unlearn(self, problem: Problem) -> Model:

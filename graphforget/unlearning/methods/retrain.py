@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from graphforget.models.base import Model
 from graphforget.training.train import run_training
-from graphforget.unlearning.method import KINDS, Method, Problem
+from graphforget.unlearning.method import KINDS, Method, Problem, metric_name
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,9 @@ class Retrain(Method):
     presets: ClassVar[dict] = {"retrain-released": {"selection": "val_released"}}
 
     selection: str = "auto"
+
+    def __post_init__(self) -> None:
+        self.check(selection=metric_name)
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the retrained model."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from graphforget.data.interactions import Interactions
 from graphforget.models.base import Model
 from graphforget.tasks.base import Task
-from graphforget.unlearning.method import PAIR_KINDS, Method, Problem, count, positive_or_none
+from graphforget.unlearning.method import PAIR_KINDS, Method, Problem, count, metric_name, positive_or_none
 from graphforget.unlearning.pair_batches import learning_graph, pair_batches, reverse_phase
 
 
@@ -57,6 +57,7 @@ class ReverseBPR(Method):
             min_steps=count,
             graph=("retained", "full"),
             validate_every=count,
+            selection=metric_name,
         )
 
     def answers_from(self, task: Task, retained: Task) -> Interactions:

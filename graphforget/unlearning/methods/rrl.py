@@ -18,6 +18,7 @@ from graphforget.unlearning.method import (
     Problem,
     count,
     count_or_none,
+    metric_name,
     not_negative,
     positive_or_none,
 )
@@ -88,6 +89,7 @@ class RRL(Method):
             min_steps=count,
             graph=("retained", "full"),
             validate_every=count,
+            selection=metric_name,
         )
         if self.weight == 0:
             self.refuse_idle("with weight=0", "fisher_scale", "fisher_batch", "fisher_batches")

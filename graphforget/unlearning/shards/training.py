@@ -33,12 +33,13 @@ def shard_tasks(task: Recommendation, shard_map: ShardMap) -> list[Recommendatio
     """Return the task of every shard: its training pairs, and its held-out pairs of the part that selects epochs.
 
     Epochs are selected on the shard's own pairs: selection on all of them would let a deleted user's held-out pairs
-    into every shard. Negatives are rejected by the shard's own pairs for the same reason.
+    into every shard. Negatives are rejected by the shard's own pairs for the same reason, and deleted items stay
+    candidates there: which items went must not decide the epoch of a shard that lost nothing.
     """
     found = []
     for data in shards_of(task.graph, shard_map, ("train", task.select_on)):
         one = copy.copy(task)
-        one.graph = data
+        one.graph, one.withdrawn = data, None
         found.append(one)
     return found
 
@@ -101,7 +102,7 @@ def retrained(problem: Problem, name: str, before: Ensemble) -> tuple[list[Model
 
 def with_provenance(model: Ensemble, problem: Problem) -> Ensemble:
     """Give an ensemble the recipe of its shards, so that a later deletion trains them in the same way."""
-    kept = [getattr(shard, "provenance", None) for shard in model.shards]
+    kept = [shard.provenance for shard in model.shards]
     latest = max((made.best_epoch for made in kept if made is not None), default=0)
     model.provenance = Provenance(problem.recipe, problem.seed, problem.retained.name, latest, list(problem.history))
     return model

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from graphforget.data.deletion import Deletion
+from graphforget.data.interactions import Interactions
 from graphforget.models.ensemble import MeanEnsemble
+from graphforget.models.mf import MF
 from graphforget.models.zoo import save_model
+from graphforget.tasks.recommend import Recommendation
 from graphforget.training.model_folder import load_model
 from graphforget.training.train import train
 from graphforget.unlearning.methods.sisa import SISA
@@ -61,6 +64,23 @@ def test_other_deleted_interactions_give_the_same_bytes(parts, task_of, trained,
         task = task_of([np.array([*kept, *gone]).T, valid, test])
         result = unlearn(trained("mf", task), task, Deletion(interactions=gone), SISA(4, partition), seed=7)
         found.append(result)
+    assert found[0].details["touched"] != found[1].details["touched"]
+    assert weights(found[0].model) == weights(found[1].model)
+
+
+def test_shards_that_lost_nothing_do_not_learn_which_item_went(weights):
+    """Their epochs are chosen on lists in which the deleted item may stand."""
+    n_users, gone = 60, 24
+    pairs = np.array([(user, (7 * user + 5 * k) % gone) for user in range(n_users) for k in range(8)]).T
+    held_out = (pairs[0] + 3 * pairs[1]) % 5 == 0
+    parts = pairs[:, ~held_out], pairs[:, held_out], pairs[:, held_out]
+    found = []
+    for first in (0, 1):  # its pairs stand in other shards
+        buyers = np.arange(first, n_users, 7)[:4]
+        train_pairs = np.concatenate([parts[0], [buyers, np.full(4, gone)]], axis=1)
+        task = Recommendation(Interactions.build(n_users, gone + 1, train_pairs, *parts[1:]), seed=0)
+        model = train(MF(dim=8), task, epochs=60, lr=1e-2, validate_every=1, batch=64)
+        found.append(unlearn(model, task, Deletion(items=[gone]), SISA(6)))
     assert found[0].details["touched"] != found[1].details["touched"]
     assert weights(found[0].model) == weights(found[1].model)
 

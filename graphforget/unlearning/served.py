@@ -1,0 +1,45 @@
+"""Whether a method serves a task and a deletion."""
+
+from __future__ import annotations
+
+from graphforget._core.errors import UnsupportedError
+from graphforget.tasks.base import Forgotten, Task
+from graphforget.unlearning.method import Method
+from graphforget.unlearning.specs import methods
+
+
+def check_supported(method: Method, task: Task, gone: Forgotten) -> None:
+    """Raise UnsupportedError when the method does not serve the task or the kind of deletion."""
+    if task.name not in method.tasks:
+        raise UnsupportedError(
+            f"{method.name} serves {' and '.join(method.tasks)} tasks; this is a {task.name} task. "
+            + _instead(task, gone)
+        )
+    if gone.kind not in method.kinds:
+        raise UnsupportedError(
+            f"{method.name} deletes {', '.join(method.kinds)}; asked for was a deletion of {gone.kind}. "
+            + _instead(task, gone)
+        )
+    selection = getattr(method, "selection", "auto")
+    if selection not in ("auto", "last", *task.selections):
+        elsewhere = "" if task.name == "link" else ", or a link task"
+        raise UnsupportedError(
+            f"{method.name}: 'selection' is {selection}, which a {task.name} task does not measure; "
+            f"use auto, last, {', '.join(task.selections)}{elsewhere}."
+        )
+    if "forgotten" in method.reads and not gone.count:
+        raise UnsupportedError(
+            f"{method.name} learns from the forgotten part, but the deletion ({gone.describe()}) holds nothing that "
+            "the model was trained on. Use unlink or retrain."
+        )
+    refused = method.refusal(task, gone)
+    if refused is not None:
+        raise UnsupportedError(f"{method.name}: {refused}")
+
+
+def _instead(task: Task, gone: Forgotten) -> str:
+    """Return a sentence with the methods that serve a deletion of this kind on such a task."""
+    able = [cls.name for cls in methods().classes() if task.name in cls.tasks and gone.kind in cls.kinds]
+    if not able:
+        return f"No method does that on a {task.name} task; delete one kind after the other."
+    return f"Methods that serve it: {', '.join(able)}."
