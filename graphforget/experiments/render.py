@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from graphforget._core.errors import UsageError, unknown
 from graphforget.evaluation.table import BLANK, as_latex, as_markdown, escaped
+from graphforget.evaluation.verdict import MARK
 from graphforget.experiments.comparison import HEADING, Compared, comparison_frame
 from graphforget.experiments.tables import Entry, Table
 
@@ -61,7 +62,10 @@ def _held(table: Table, col: tuple[str, ...], metric: str) -> bool:
 
 
 def _shown(metric, entry: Entry | None) -> str:
-    return BLANK if entry is None else metric.show(entry.mean, entry.spread)
+    if entry is None:
+        return BLANK
+    shown = metric.show(entry.mean, entry.spread)
+    return f"{shown} {MARK}" if entry.over_forgotten else shown
 
 
 def _markdown_mark(text: str, mark: str) -> str:

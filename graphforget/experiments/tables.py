@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphforget._core.errors import UsageError, unknown
 from graphforget.evaluation.metrics import METRICS, Metric
-from graphforget.evaluation.records import KINDS
+from graphforget.evaluation.records import KINDS, Record
+from graphforget.evaluation.verdict import MARK, forgetting_metric, over_forgotten
 from graphforget.experiments.results import FIELDS, Line
 from graphforget.experiments.significance import LEVEL, TESTS, best_two, least_p
 
@@ -25,12 +26,16 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Entry:
-    """One cell: mean and standard deviation (n - 1) over seeds, and a mark: "best", "second" or none."""
+    """One cell: mean and standard deviation (n - 1) over seeds, and a mark: "best", "second" or none.
+
+    over_forgotten: it lies beyond gold's by more than the noise floor (`verdict.over_forgotten`).
+    """
 
     mean: float
     spread: float | None
     seeds: int
     mark: str = ""
+    over_forgotten: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,13 +58,15 @@ class Table:
     notes: tuple[str, ...] = field(default=())
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one line for each cell: the fields, metric, mean, standard deviation, seeds, mark."""
+        """Return one line for each cell: the fields, metric, mean, standard deviation, seeds, marks."""
         import pandas as pd
 
-        names = [*self.rows, *self.cols, "metric", "mean", "spread", "seeds", "mark"]
+        names = [*self.rows, *self.cols, "metric", "mean", "spread", "seeds", "mark", "over_forgotten"]
         places = product(self.row_keys, self.col_keys, (metric.name for metric in self.metrics))
         found = [(*place, self.entries[place]) for place in places if place in self.entries]
-        cells = [[*row, *col, metric, e.mean, e.spread, e.seeds, e.mark] for row, col, metric, e in found]
+        cells = [
+            [*row, *col, metric, e.mean, e.spread, e.seeds, e.mark, e.over_forgotten] for row, col, metric, e in found
+        ]
         return pd.DataFrame(cells, columns=names)
 
 
@@ -73,7 +80,8 @@ def table_of(
     """Return a table of lines; original, gold, noise floor and popularity stand above the methods.
 
     Best and second best are looked for among the methods of each column; a metric whose target is gold's value counts
-    by its distance to gold of the same seed.
+    by its distance to gold of the same seed. What over-forgets is marked in any case, and methods of one cell whose
+    models are the same byte for byte are named below.
 
     Parameters
     ----------
@@ -100,6 +108,8 @@ def table_of(
     col_keys = tuple(dict.fromkeys(col for _, col in groups))
     notes = [_floor_note(groups, test)] if test is not None else []
     marked = entries if test is None else entries | _marks(groups, entries, chosen, rows, test)
+    marked, beyond = _over_forgetting(groups, marked, rows)
+    notes += [*beyond, *_twins(groups, rows)]
     return Table(tuple(rows), tuple(cols), chosen, row_keys, col_keys, marked, tuple(filter(None, notes)))
 
 
@@ -167,14 +177,52 @@ def _marks(
 ) -> dict[Any, Entry]:
     """Return the cells of the best and second best methods of each column and block of rows, marked."""
     marked = {}
-    for block, col in dict.fromkeys((_beside(row, rows), col) for row, col in groups):
-        column = {row: found for (row, other), found in groups.items() if other == col and _beside(row, rows) == block}
+    for col, column in _columns(groups, rows):
         for metric in metrics:
             losses = {row: found for row, found in _losses(column, metric).items() if found}
             for row, mark in zip(best_two(losses, test), ("best", "second"), strict=False):
                 entry = entries[row, col, metric.name]
                 marked[row, col, metric.name] = replace(entry, mark=mark)
     return marked
+
+
+def _columns(groups: Groups, rows: Sequence[str]) -> Iterator[tuple[Key, dict[Key, dict[int, Line]]]]:
+    """Yield, for each column and block of rows that are compared, the column and its rows."""
+    for block, col in dict.fromkeys((_beside(row, rows), col) for row, col in groups):
+        yield col, {r: found for (r, other), found in groups.items() if other == col and _beside(r, rows) == block}
+
+
+def _over_forgetting(
+    groups: Groups, entries: dict[Any, Entry], rows: Sequence[str]
+) -> tuple[dict[Any, Entry], list[str]]:
+    """Return the cells with those marked that lie beyond gold's by more than the noise floor, and what the mark is."""
+    marked: dict[Any, Entry] = {}
+    for col, column in _columns(groups, rows):
+        names = {str(number): row for number, row in enumerate(column)}
+        records = [
+            Record(name, line.seed, line.values, line.row_kind)
+            for name, row in names.items()
+            for line in column[row].values()
+        ]
+        for name in over_forgotten(records):
+            place = names[name], col, forgetting_metric(records)
+            if place in entries:
+                marked[place] = replace(entries[place], over_forgotten=True)
+    note = f"{MARK} over-forgetting: beyond gold's by more than the noise floor (by anything, where none is known)."
+    return entries | marked, [note] if marked else []
+
+
+def _twins(groups: Groups, rows: Sequence[str]) -> list[str]:
+    """Return sentences on methods whose models are the same, byte for byte, with every seed: one of them is idle."""
+    found: dict[str, None] = {}
+    for _, column in _columns(groups, rows):
+        methods = [row for row, lines in column.items() if all(one.row_kind == "method" for one in lines.values())]
+        for one, other in combinations(methods, 2):
+            first, second = ({s: line.weights for s, line in column[row].items()} for row in (one, other))
+            if first == second and all(first.values()):
+                names = (next(iter(column[row].values())).row for row in (one, other))
+                found[" and ".join(names)] = None
+    return [f"The same model, byte for byte, where their graphs are: {pair}." for pair in found]
 
 
 def _losses(column: dict[Key, dict[int, Line]], metric: Metric) -> dict[Key, dict[int, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -22,7 +23,7 @@ def line(row: str, kind: str, seed: int, auc: float, ed: float, **fields) -> Lin
     """Return one line of a link task."""
     known = {"data": "d", "backbone": "gcn", "task": "link", "deletion": "5 %", "kind": "edges", "fraction": 0.05}
     values = {"test_auc": auc, "forgotten_auc": ed, "seconds": 1.0}
-    return Line({**known, **fields}, row, kind, seed, f"{row}-{seed}-{fields}", "w", values)
+    return Line({**known, **fields}, row, kind, seed, f"{row}-{seed}-{fields}", f"{row}-{seed}", values)
 
 
 @pytest.fixture
@@ -50,6 +51,26 @@ def test_marks_follow_the_direction_of_the_metric(lines):
     assert marks["near", "test_auc"] == "best", "higher is better"
     assert marks["near", "forgotten_auc"] == "best", "nearer to gold's is better, not higher"
     assert {marks[row, "test_auc"] for row in ("Gold", "Original", "Noise floor", "far")} == {""}
+
+
+def test_what_over_forgets_is_marked_whatever_is_tested(lines):
+    """Gold's is .5 and the noise floor .01: .9 is beyond it, .509 is not."""
+    close = [line("close", "method", s, 0.9, 0.509) for s in SEEDS]
+    for test in ("wilcoxon", None):
+        table = table_of([*lines, *close], metrics=("test_auc", "forgotten_auc"), test=test)
+        marked = {(row[0], metric) for (row, _, metric), entry in table.entries.items() if entry.over_forgotten}
+        assert marked == {("far", "forgotten_auc"), ("near", "forgotten_auc")}
+        assert "0.9000 ± 0.0000 †" in render(table, "md") and "0.5090 ± 0.0000 †" not in render(table, "md")
+        assert any(note.startswith("† over-forgetting: beyond gold's by more than") for note in table.notes)
+    assert not any("†" in note for note in table_of(close + [x for x in lines if x.row_kind != "method"]).notes)
+
+
+def test_methods_that_made_the_same_model_are_named(lines):
+    twins = [replace(one, row="twin", run=f"twin-{one.run}") for one in lines if one.row == "near"]
+    table = table_of([*lines, *twins], metrics=("test_auc",))
+    assert "The same model, byte for byte, where their graphs are: near and twin." in table.notes
+    assert not any("byte for byte" in note for note in table_of([*lines, *twins[1:]]).notes), "with every seed alone"
+    assert not any("byte for byte" in note for note in table_of(lines).notes)
 
 
 def test_rows_of_other_data_are_not_compared(lines):
