@@ -23,7 +23,7 @@ NAMES = sorted(presets())
 TABLES = Path(__file__).parents[2] / "results" / "tables"
 WANTED = {
     *("gnndelete-dblp", "utu-link", "opengu-node", "sgu-computers", "lightgcn-table3", "kgat", "kgat-music"),
-    *("mgcn-tiktok", "cure4rec-users", "mmrecun-users", "d2dgn", "lightgcn-deletions"),
+    *("mgcn-tiktok", "cure4rec-users", "mmrecun-users", "d2dgn", "lightgcn-deletions", "erase-tiny", "recur-users"),
 }
 MINIMAL = {"grids": [{"data": ["sample-citations"], "backbones": ["gcn"]}]}
 
@@ -121,7 +121,15 @@ def test_schedules_are_those_of_the_sources():
 
 
 def test_reconstructions_have_no_published_column():
-    for name in ("mmrecun-users", "d2dgn", "cure4rec-users", "kgat-music", "lightgcn-deletions"):
+    for name in (
+        "mmrecun-users",
+        "d2dgn",
+        "cure4rec-users",
+        "kgat-music",
+        "lightgcn-deletions",
+        "erase-tiny",
+        "recur-users",
+    ):
         assert not presets()[name].published
     assert presets()["mmrecun-users"].claims and presets()["d2dgn"].claims
 
