@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -61,3 +62,33 @@ def test_the_first_python_block_uses_public_names_only():
     assert block is not None
     names = set(re.findall(r"gf\.(\w+)", block[1]))
     assert names and names <= set(gf.__all__)
+
+
+def commands(text: str) -> list[str]:
+    """Return every command of the README: of blocks line by line, without comments, and of single words in quotes."""
+    fenced, prose = text.split("```")[1::2], "".join(text.split("```")[0::2])
+    lines = [line.partition(" #")[0] for block in fenced for line in block.splitlines()]
+    lines += re.findall(r"`(graphforget [^`]*)`", prose)
+    parts = [part.strip() for line in lines for part in line.split(" ; ")]
+    return [part for part in parts if part.startswith("graphforget ") and "..." not in part and part.count(" ") > 1]
+
+
+def test_every_command_can_be_read():
+    from graphforget.cli.main import app
+
+    found = commands((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(found) > 60
+    for line in found:
+        called, _, ignored = app.parse_args(shlex.split(line)[1:], exit_on_error=False, print_error=False)
+        assert callable(called) and not ignored, line
+
+
+def test_every_python_block_runs():
+    """In the order in which they stand, each with what those before it made; trained for a moment."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) >= 3
+    names: dict = {}
+    for block in blocks:
+        short = re.sub(r"epochs=\d+", "epochs=6", block).replace('method="d2dgn"', 'method="d2dgn:epochs=6"')
+        exec(compile(short, "README.md", "exec"), names)
+    assert len(names["ids"][0]) == 20 and str(names["report"]).count("Gold") and len(names["rows"])

@@ -34,11 +34,12 @@ def show(
         print_json(entries)
         return 0
     columns = [column for column in entries[0] if column not in ONLY_JSON]
-    print_table(what, columns, [[_cell(entry[column]) for column in columns] for entry in entries])
+    print_table(what, columns, [[cell(entry[column]) for column in columns] for entry in entries])
     return 0
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """Return a value of an entry as the text of a table."""
     if isinstance(value, dict):
         return ", ".join(f"{key}={item}" for key, item in value.items()) or "–"
     if isinstance(value, bool):
