@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from graphforget._core.files import atomic_write
+
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
 
@@ -62,7 +64,7 @@ def environment(name: str, folder: Path, make: bool = True) -> Path:
     _run(name, [sys.executable, "-m", "venv", "--clear", "--without-pip", str(home)])
     pins = ["-c", str(CONSTRAINTS)] if name in PINNED else []
     _run(name, [*pip(), "--python", str(python), "install", "--quiet", *pins, *REQUIREMENTS[name]])
-    stamp.write_text(digest + "\n")
+    atomic_write(stamp, digest + "\n")
     return python
 
 

@@ -43,6 +43,10 @@ BUFFER_WRITERS = {
 }
 NUMPY_WRITERS = {"np.save", "np.savez", "np.savez_compressed", "numpy.save", "numpy.savez"}
 
+STREAMS = "graphforget/_core/streams.py"  # makes the generators that everything random is drawn from
+DRAWS = {"rand", "randn", "randint", "randperm", "bernoulli", "multinomial", "normal"}
+"""Functions of torch that draw from the global generator unless they are given one."""
+
 Finding = Iterator[tuple[int, str]]
 
 
@@ -151,6 +155,25 @@ def writes(tree: ast.AST, module: str) -> Finding:
             yield call.lineno, f"calls {name}; write with graphforget._core.files"
 
 
+def global_randomness(tree: ast.AST, module: str) -> Finding:
+    """Find what is drawn from, or seeds, a generator that nobody passed: randomness is named (`Streams`)."""
+    if module == STREAMS:
+        return
+    for node in ast.walk(tree):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) and node.level == 0 else names
+        for name in names:
+            if name in {"random", "numpy.random"}:
+                yield node.lineno, f"imports {name}; draw from a named stream"
+    for call, name in calls(tree):
+        whole, _, last = name.rpartition(".")
+        given = any(keyword.arg == "generator" for keyword in call.keywords)
+        if whole in {"np.random", "numpy.random"} or name in {"torch.manual_seed", "torch.seed"}:
+            yield call.lineno, f"calls {name}; draw from a named stream"
+        if whole == "torch" and last in DRAWS and not given:
+            yield call.lineno, f"calls {name} without a generator; pass that of a named stream"
+
+
 def unfinished(tree: ast.AST, module: str) -> Finding:
     """Find code that says it is not there yet."""
     del module
@@ -160,7 +183,8 @@ def unfinished(tree: ast.AST, module: str) -> Finding:
 
 
 RULES: dict[str, Callable[[ast.AST, str], Finding]] = {
-    rule.__name__: rule for rule in (prints, silent_excepts, pickles, code_from_data, devices, writes, unfinished)
+    rule.__name__: rule
+    for rule in (prints, silent_excepts, pickles, code_from_data, devices, writes, global_randomness, unfinished)
 }
 
 
@@ -214,6 +238,12 @@ BROKEN = [
     ("writes", "experiments/tables.py", "frame.to_csv(path)"),
     ("writes", "experiments/tables.py", "frame.to_csv(path_or_buf=path)"),
     ("writes", "experiments/store.py", "os.replace(a, b)"),
+    ("global_randomness", "tasks/link.py", "import random"),
+    ("global_randomness", "tasks/link.py", "from numpy.random import default_rng"),
+    ("global_randomness", "tasks/link.py", "np.random.default_rng(3)"),
+    ("global_randomness", "tasks/link.py", "np.random.seed(3)"),
+    ("global_randomness", "models/mf.py", "torch.manual_seed(3)"),
+    ("global_randomness", "models/mf.py", "torch.randn(3, 4)"),
     ("unfinished", "data/load.py", "raise NotImplementedError('later')"),
 ]
 
@@ -231,6 +261,8 @@ FINE = [
         "kernels/csr.py",
         "x.to(device)\nx.device.type == 'cuda'\ntorch.device('cuda' if gpu else 'cpu')",
     ),
+    ("global_randomness", "_core/streams.py", "np.random.Generator(np.random.Philox(key=3))"),
+    ("global_randomness", "models/mf.py", "torch.randn(3, generator=g)\ntorch.Generator().manual_seed(3)"),
     ("writes", "_core/files.py", "open(path, 'wb')"),
     (
         "writes",
