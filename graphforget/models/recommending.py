@@ -62,6 +62,7 @@ def recommend(
     Left out are the items the user has already, as the task's `mask` says. A model that came from `unlearn` offers no
     item that it has forgotten, and answers from the retained data, also when it is given a task that still holds a
     forgotten part. One that was loaded from a folder knows nothing of that: give it the retained task, and `exclude`.
+    A forgotten user is answered, too, from what the method left of the row: leave such users out.
 
     Parameters
     ----------
