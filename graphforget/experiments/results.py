@@ -59,7 +59,9 @@ def lines_of_units(root: Path, units: Sequence[Unit], preset: str = "") -> list[
     for unit in there:
         run, fields = read_run(root / unit.id), {**({"preset": preset} if preset else {}), **facts_of(unit)["fields"]}
         weights = run.weights if run.unit != "references" else ""
-        found += [Line(fields, r.row, r.kind, r.seed, run.id, weights, dict(r.values)) for r in run.records]
+        for r in run.records:
+            row = unit.label if unit.kind == "method" else r.row  # the same settings may have another name elsewhere
+            found.append(Line(fields, row, r.kind, r.seed, run.id, weights, dict(r.values)))
     return found
 
 

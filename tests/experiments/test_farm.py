@@ -14,6 +14,7 @@ from graphforget.experiments.events import silent
 from graphforget.experiments.farm import claimed, run_units, work_through
 from graphforget.experiments.grid import Grid
 from graphforget.experiments.plan import Plan
+from graphforget.experiments.results import lines_of_units
 from graphforget.experiments.run_folder import comparable, read_run, run_folders
 from graphforget.experiments.single import run_plan
 from graphforget.experiments.store import WORK
@@ -80,6 +81,15 @@ def test_grids_that_share_a_case_and_no_method_are_carried_out_in_one_process(gr
     made = files(tmp_path)
     assert {unit.id for unit in apart if unit.kind == "method"} <= made.keys()
     assert made == {name: value for name, value in files(store).items() if name in made}
+
+
+def test_settings_of_two_names_are_one_run_and_a_row_in_each_table(grid, units, store):
+    """The grid that comes second finds the run there, and calls it as it does itself."""
+    again = expand([grid.model_copy(update={"methods": ("d2dgn:validate_every=2,epochs=4",), "seeds": (5,)})])
+    (mine,) = [unit for unit in again if unit.kind == "method"]
+    assert mine.id in {unit.id for unit in units} and mine.label != METHODS[1]
+    rows = [{line.row for line in lines_of_units(store, part) if line.run == mine.id} for part in (units, again)]
+    assert rows == [{METHODS[1]}, {"d2dgn:validate_every=2,epochs=4"}]
 
 
 def test_the_numbers_are_those_of_a_comparison(grid, units, store):

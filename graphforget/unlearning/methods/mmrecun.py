@@ -59,6 +59,9 @@ class MMRecUn(Method):
     interactions), or `gold_recall`. Training ends when that is reached and validation recall@20 is at least `tolerance`
     of the original's, or after `patience` epochs without a better margin.
 
+    An epoch of ten steps, the default, can push a hundred pairs far beyond what is asked before anything is looked at:
+    for so few there is the preset mmrecun-tiny, which looks after every step.
+
     Parameters
     ----------
     alpha: weight of the forgotten part; not published, 0.5 is ours.
@@ -90,7 +93,10 @@ class MMRecUn(Method):
     clears: ClassVar[bool] = False
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)
     revision: ClassVar[int] = 5
-    presets: ClassVar[dict[str, dict[str, Any]]] = {"mmrecun-weights-only": {"graph": "full"}}
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "mmrecun-weights-only": {"graph": "full"},
+        "mmrecun-tiny": {"min_steps": 1, "epochs": 200, "patience": 100},
+    }
     search: ClassVar[dict[str, tuple[Any, ...]]] = {
         "alpha": (0.1, 0.3, 0.5, 0.7, 0.9),
         "retain_per_forget": (1, 4),
