@@ -20,5 +20,10 @@ def is_integer(value: Any, low: float = -math.inf, high: float = math.inf) -> bo
 
 
 def is_number(value: Any) -> bool:
-    """Return whether `value` is a finite number, True and False aside."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    """Return whether `value` is a finite number that a float can hold, True and False aside."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond all floats
+        return False

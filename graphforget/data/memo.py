@@ -22,7 +22,10 @@ class Token:
 
 @dataclass(frozen=True, eq=False)
 class Memo:
-    """Base of the frozen data values: what is derived from one is kept in it, and a new value starts without any."""
+    """Base of the frozen data values: what is derived from one is kept in it; a new value starts without any.
+
+    But for what it is told to `inherit`: derived from parts that it shares with the value before.
+    """
 
     _memo: dict = field(default_factory=dict, repr=False, init=False)
 

@@ -14,14 +14,12 @@ from graphforget._core.errors import DataError, UsageError
 from graphforget._core.files import read_json
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
-from graphforget.data.interaction_parts import mask_of
 from graphforget.data.interactions import Interactions
 from graphforget.data.resolve_interactions import resolve_interactions
 from graphforget.experiments.own_task import Place, check_there, read_made_for, same_task, source_of
 from graphforget.experiments.retained_data import RETAINED, Arrays, arrays_of, read_retained, restored
 from graphforget.experiments.setup import Source, task_digest
 from graphforget.tasks.base import NO_NODES, Forgotten, Task
-from graphforget.tasks.recommend import Recommendation
 
 WANTED = {"deletion", "method", "data_digest"}
 
@@ -87,7 +85,7 @@ class Standing:
                 raise _forgotten_already(file, len(again), kind)
 
     def check_new(self, gone: Forgotten, file: Path) -> None:
-        """Raise DataError when a deletion names what has been forgotten already."""
+        """Raise DataError when a deletion names features or labels that are forgotten; `resolve` tells the rest."""
         if self.lost is not None and len(gone.features) and self.task.graph.features is not None:
             empty = int((abs(self.task.graph.features[gone.features]).sum(axis=1) == 0).sum())
             if empty:
@@ -95,10 +93,9 @@ class Standing:
                     f"{file}: {empty:,} of the nodes named have no features in the data that the model folder keeps: "
                     "they have been forgotten already, or there were none. Take them off the list."
                 )
-        for name in ("nodes", "features", "unlabelled"):
-            again = np.intersect1d(getattr(gone, name), self.nodes(name))
-            if len(again):
-                raise _forgotten_already(file, len(again), gone.kind)
+        again = np.intersect1d(gone.unlabelled, self.nodes("unlabelled"))
+        if len(again):
+            raise _forgotten_already(file, len(again), gone.kind)
 
 
 def _forgotten_already(file: Path, count: int, kind: str) -> DataError:
@@ -175,9 +172,7 @@ def _restored(folder: Path, kept: Any, records: Sequence[dict[str, Any]]) -> Sta
         raise DataError(
             f"{folder / RETAINED}: not the data that the folder speaks of. Unlearn again from the model before."
         )
-    if isinstance(task, Recommendation) and len(items := task.parted(lost)[1]):
-        task.withdrawn = mask_of(items, task.graph.n_items)
-    task.whole = False
+    task.holes, task.whole = {"nodes": lost}, False
     return Standing(data, task, tuple(records), lost=lost)
 
 

@@ -81,7 +81,7 @@ def table_of(
 
     Best and second best are looked for among the methods of each column; a metric whose target is gold's value counts
     by its distance to gold of the same seed. What over-forgets is marked in any case, and methods of one cell whose
-    models are the same byte for byte are named below.
+    weights are the same byte for byte are named below.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def _over_forgetting(
 
 
 def _twins(groups: Groups, rows: Sequence[str]) -> list[str]:
-    """Return sentences on methods whose models are the same, byte for byte, with every seed: one of them is idle."""
+    """Return sentences on methods whose weights are the same, byte for byte, with every seed."""
     found: dict[str, None] = {}
     for _, column in _columns(groups, rows):
         methods = [row for row, lines in column.items() if all(one.row_kind == "method" for one in lines.values())]
@@ -222,7 +222,7 @@ def _twins(groups: Groups, rows: Sequence[str]) -> list[str]:
             if first == second and all(first.values()):
                 names = (next(iter(column[row].values())).row for row in (one, other))
                 found[" and ".join(names)] = None
-    return [f"The same model, byte for byte, where their graphs are: {pair}." for pair in found]
+    return [f"The same weights, byte for byte: {pair}." for pair in found]
 
 
 def _losses(column: dict[Key, dict[int, Line]], metric: Metric) -> dict[Key, dict[int, float]]:

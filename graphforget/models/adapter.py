@@ -36,18 +36,18 @@ class Adapter(Model):
         super().__init__()
         if not isinstance(module, nn.Module):
             raise UsageError(f"Adapter: a torch.nn.Module is expected; got {type(module).__name__}.")
+        if isinstance(module, Model):
+            raise UsageError(f"Adapter: {type(module).__name__} is a model of the zoo already; use it as it is.")
         _refuse_caches(module)
         self.module = module
         self.layer_names = list(layers) if layers is not None else _message_passing(module)
-        if isinstance(module, Model):
-            raise UsageError(f"Adapter: {type(module).__name__} is a model of the zoo already; use it as it is.")
         known = dict(module.named_modules())
         missing = [name for name in self.layer_names if name not in known]
         if missing or not self.layer_names:
-            names = ", ".join(name for name in known if name)
+            names = ", ".join([*(name for name in known if name), "'' (itself)"])
             raise UsageError(
                 f"Adapter: {type(module).__name__} has no submodule {missing or 'of type MessagePassing'}; "
-                + (f"name its layers, of {names}, in layers=[...]." if names else "it has no submodules at all.")
+                f"name its layers, of {names}, in layers=[...]."
             )
 
     def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from graphforget._core.errors import DataError, UnsupportedError, UsageError
-from graphforget._core.numeric import is_integer, is_number
+from graphforget._core.numeric import is_integer, is_number, plain
 from graphforget._core.streams import Stream, Streams
 from graphforget._core.words import counted
 from graphforget.data.deletion import Deletion
@@ -278,10 +278,11 @@ def check_data(owner: str, data: object, kind: type, need: str) -> None:
         raise UsageError(f"{owner}: '{getattr(data, 'name', data)}' (type {type(data).__name__}) {need}")
 
 
-def check_seed(owner: str, seed: object) -> None:
-    """Raise UsageError unless `seed` is an integer."""
+def check_seed(owner: str, seed: Any) -> int:
+    """Return the seed, plain; raises UsageError unless it is an integer."""
     if not is_integer(seed):
         raise UsageError(f"{owner}: 'seed' must be an integer; got {seed!r}.")
+    return plain(seed)
 
 
 def check_share(owner: str, key: str, value: object, below: float, none: bool = False) -> None:

@@ -88,7 +88,7 @@ class LinkPrediction(Task):
         normalise: bool = True,
     ) -> None:
         check_data("LinkPrediction", graph, Graph, "is no graph of nodes and edges; give a Graph.")
-        check_seed("LinkPrediction", seed)
+        seed = check_seed("LinkPrediction", seed)
         check_share("LinkPrediction", "holdout", holdout, 0.5)
         self.seed = seed
         self.hop = _choose(

@@ -56,7 +56,7 @@ class NodeClassification(Task):
         normalise: bool = True,
     ) -> None:
         check_data("NodeClassification", graph, Graph, "has no nodes to classify; give a Graph.")
-        check_seed("NodeClassification", seed)
+        seed = check_seed("NodeClassification", seed)
         self.seed = seed
         self.class_mode = class_mode
         self.split_name = split

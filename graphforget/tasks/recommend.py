@@ -24,6 +24,7 @@ from graphforget.kernels.pairs import PairIndex, pair_scores
 from graphforget.kernels.ranked_metrics import MAP, NDCG
 from graphforget.kernels.row_sets import RowSets
 from graphforget.tasks.base import (
+    NO_NODES,
     Forgotten,
     Items,
     RowsOf,
@@ -77,8 +78,6 @@ class Recommendation(Task):
     selection: ClassVar[str] = "val_recall"
     selections: ClassVar[tuple[str, ...]] = ("val_recall", "val_ndcg")
     graph: Interactions
-    withdrawn: np.ndarray | None = None
-    """(n_items,) mask of the items that deletions took: they are no candidates on validation and test; None is none."""
 
     def __init__(
         self,
@@ -94,7 +93,7 @@ class Recommendation(Task):
         select_on: str = "valid",
     ) -> None:
         check_data("Recommendation", data, Interactions, "holds no users and items; give Interactions.")
-        check_seed("Recommendation", seed)
+        seed = check_seed("Recommendation", seed)
         check_share("Recommendation", "holdout", holdout, 1, none=True)
         self.seed, self.sampler, self.negatives, self.mask = seed, sampler, negatives, mask
         self.ndcg, self.map_at, self.select_on = ndcg, map_at, select_on
@@ -158,10 +157,13 @@ class Recommendation(Task):
         )
         if not retained.graph.n_edges:
             raise DataError("The deletion removes every training interaction; nothing is left to retain. Delete less.")
-        if len(items):
-            before = np.zeros(self.graph.n_items, dtype=bool) if self.withdrawn is None else self.withdrawn
-            retained.withdrawn = before | mask_of(items, self.graph.n_items)
         return retained
+
+    @property
+    def offered(self) -> np.ndarray | None:
+        """(n_items,) mask of the candidates on validation and test, all but those that deletions took; None is all."""
+        gone = self.parted(self.holes.get("nodes", NO_NODES))[1]
+        return ~mask_of(gone, self.graph.n_items) if len(gone) else None
 
     def _goes(self, gone: Forgotten) -> np.ndarray:
         """Return the mask of the training pairs that a deletion takes."""
@@ -279,7 +281,7 @@ class Recommendation(Task):
         pairs = truth_of(self.graph, part, self.mask, gone)
         if not pairs[0].nnz:
             raise DataError(f"'{self.graph.name}': no user has pairs in the {part} part, so nothing can be ranked.")
-        offered = None if self.withdrawn is None or part not in ("valid", "test") else ~self.withdrawn
+        offered = self.offered if part in ("valid", "test") else None
         conventions = {"ndcg": ndcg or self.ndcg, "map_at": map_at or self.map_at}
         return list_metrics(self.graph, z, *pairs, ks, **conventions, candidates=offered)
 

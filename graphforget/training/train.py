@@ -73,8 +73,7 @@ def train(
     require_model(backbone)
     check_data("train", task, Task, "is no task; give LinkPrediction(graph) or another.")
     check_serves(backbone, task.name)
-    seed = task.seed if seed is None else seed
-    check_seed("train", seed)
+    seed = check_seed("train", task.seed if seed is None else seed)
     recipe = changed(recipe or default_recipe(task.name, backbone.published), changes, "train")
     model = start(backbone, task, Streams(seed)).to(find_device(device))
     return run_training(model, task, recipe, seed, checkpoint=file_of(checkpoint, "train"), progress=progress)

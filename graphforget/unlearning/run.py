@@ -138,7 +138,7 @@ def unlearn(
     Raises DataError when the deletion names what is not there, UnsupportedError when the method does not serve the
     task or the kind of deletion, NoForgettingError when the result is an unchanged model.
     """
-    _check_given(model, task, deletion, seed, known)
+    _check_given(model, task, deletion, known)
     chosen = _chosen(method, changes)
     place, saved = find_device(device), file_of(checkpoint, "unlearn")
     gone = task.resolve(deletion)
@@ -146,7 +146,7 @@ def unlearn(
     began = time.perf_counter()
     retained = task.without(gone)
     dividing = time.perf_counter() - began
-    seed = starting_seed(model, task) if seed is None else seed
+    seed = check_seed("unlearn", starting_seed(model, task) if seed is None else seed)
     before = _original(model, chosen, task, gone, place)
     problem = Problem(before, seed, chosen.reads_now(), task, retained, gone, saved, progress)
     problem.map_shards, problem.known = map_shards, known
@@ -185,13 +185,11 @@ def unlearn(
     return result
 
 
-def _check_given(model: Any, task: Any, deletion: Any, seed: Any, known: Any) -> None:
+def _check_given(model: Any, task: Any, deletion: Any, known: Any) -> None:
     """Raise UsageError for arguments of another kind than `unlearn` takes, and for what does not fit together."""
     require_model(model)
     check_data("unlearn", task, Task, "is no task; give LinkPrediction(graph), Recommendation(data) or another.")
     check_data("unlearn", deletion, Deletion, "is no deletion; give Deletion(users=[12]) or another.")
-    if seed is not None:
-        check_seed("unlearn", seed)
     _refuse_earlier(model, task)
     if known is not None:
         check_data("unlearn", known, KnownLayers, "are no known layers; give KnownLayers.of(model, task).")

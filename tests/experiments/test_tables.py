@@ -68,7 +68,7 @@ def test_what_over_forgets_is_marked_whatever_is_tested(lines):
 def test_methods_that_made_the_same_model_are_named(lines):
     twins = [replace(one, row="twin", run=f"twin-{one.run}") for one in lines if one.row == "near"]
     table = table_of([*lines, *twins], metrics=("test_auc",))
-    assert "The same model, byte for byte, where their graphs are: near and twin." in table.notes
+    assert "The same weights, byte for byte: near and twin." in table.notes
     assert not any("byte for byte" in note for note in table_of([*lines, *twins[1:]]).notes), "with every seed alone"
     assert not any("byte for byte" in note for note in table_of(lines).notes)
 

@@ -161,7 +161,7 @@ def test_the_retained_part_hides_what_is_retained(store, z):
     retained = task.without(task.resolve(Deletion(users=[3], items=[1])))
     data = retained.graph
     assert not pairs_of(data, "test")[3] and not any(1 in items for items in pairs_of(data, "test").values())
-    retained.withdrawn = None
+    retained.holes = {}
     wanted = naive(z, pairs_of(data, "test"), pairs_of(data, "train", "valid"))
     assert retained.metrics(z, "test", ks=KS) == pytest.approx(wanted, abs=1e-9)
 
@@ -174,10 +174,10 @@ def test_deleted_items_are_no_candidates_where_epochs_are_selected(store, z):
     once = task.without(task.resolve(Deletion(items=[5])))
     gone = once.resolve(Deletion(items=[2]))
     twice = once.without(gone)
-    assert task.withdrawn is None and np.flatnonzero(twice.withdrawn).tolist() == [2, 5]
+    assert task.offered is None and np.flatnonzero(~twice.offered).tolist() == [2, 5]
     data = twice.graph
     barred = pairs_of(data, "train")
-    offered = ~twice.withdrawn
+    offered = twice.offered
     for part in ("valid", "test"):
         found = twice.metrics(z, part, ks=KS)
         wanted = naive(z, pairs_of(data, part), barred, offered=offered)

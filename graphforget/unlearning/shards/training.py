@@ -39,7 +39,7 @@ def shard_tasks(task: Recommendation, shard_map: ShardMap) -> list[Recommendatio
     found = []
     for data in shards_of(task.graph, shard_map, ("train", task.select_on)):
         one = copy.copy(task)
-        one.graph, one.withdrawn = data, None
+        one.graph, one.holes = data, {}
         found.append(one)
     return found
 
