@@ -11,58 +11,72 @@ from numba import njit
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-Rows = tuple[Tensor, Tensor, Tensor]
-"""Rows of the learned table, a target, and the rows of the target beside them: (k,), (m, d), (k,)."""
+Rows = tuple[float, Tensor, Tensor, Tensor]
+"""A weight, rows of the learned table, a target, and the rows of the target beside them: (k,), (m, d), (k,)."""
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
-def _squares(h: np.ndarray, rows: np.ndarray, target: np.ndarray, target_rows: np.ndarray) -> float:
-    total = 0.0
-    for k in range(len(rows)):
-        a, b = h[rows[k]], target[target_rows[k]]
-        row = h.dtype.type(0)
-        for j in range(len(a)):
-            row += (a[j] - b[j]) * (a[j] - b[j])
-        total += row
+def _square(a: np.ndarray, b: np.ndarray) -> float:
+    total = a.dtype.type(0)
+    for j in range(len(a)):
+        total += (a[j] - b[j]) * (a[j] - b[j])
     return total
 
 
 @njit(cache=True, nogil=True)
-def _gradient(
+def _squares(h: np.ndarray, rows: np.ndarray, target: np.ndarray, target_rows: np.ndarray) -> float:
+    total = 0.0
+    for k in range(len(rows)):
+        total += _square(h[rows[k]], target[target_rows[k]])
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _squares_and_gradient(
     h: np.ndarray,
     rows: np.ndarray,
     target: np.ndarray,
     target_rows: np.ndarray,
     scale: float,
-    grad: float,
+    weight: float,
     out: np.ndarray,
-) -> None:
+) -> float:
+    total = 0.0
     for k in range(len(rows)):
         a, b, to = h[rows[k]], target[target_rows[k]], out[rows[k]]
+        total += _square(a, b)
         for j in range(len(a)):
-            to[j] += scale * (a[j] - b[j]) * grad
+            to[j] += scale * (a[j] - b[j]) * weight
+    return total
 
 
 class _RowErrors(torch.autograd.Function):
+    """One pass gives value and gradient."""
+
     @staticmethod
-    def forward(ctx, h: Tensor, *flat: Tensor) -> tuple[Tensor, ...]:
-        ctx.h, *arrays = (part.detach().contiguous().numpy() for part in (h, *flat))
-        ctx.of = [arrays[k : k + 3] for k in range(0, len(arrays), 3)]
-        sums = (_squares(ctx.h, *parts) / max(1, len(parts[0]) * h.shape[1]) for parts in ctx.of)
-        return tuple(h.new_tensor(value) for value in sums)
+    def forward(ctx, h: Tensor, weights: tuple[float, ...], *flat: Tensor) -> Tensor:
+        table, *arrays = (part.detach().contiguous().numpy() for part in (h, *flat))
+        ctx.gradient = np.zeros_like(table) if ctx.needs_input_grad[0] else None
+        number, total = table.dtype.type, table.dtype.type(0)
+        ctx.others = [None] * (1 + len(flat))
+        for first, weight in zip(range(0, len(arrays), 3), weights, strict=True):
+            parts = arrays[first : first + 3]
+            count = max(1, len(parts[0]) * table.shape[1])
+            if ctx.gradient is None:
+                squares = _squares(table, *parts)
+            else:
+                squares = _squares_and_gradient(table, *parts, number(2.0 / count), number(weight), ctx.gradient)
+            total += number(weight) * number(squares / count)
+        return h.new_tensor(total)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        out, number = np.zeros_like(ctx.h), ctx.h.dtype.type
-        for (rows, target, target_rows), grad in zip(ctx.of, grads, strict=True):
-            scale = number(2.0 / max(1, len(rows) * out.shape[1]))
-            _gradient(ctx.h, rows, target, target_rows, scale, number(grad.item()), out)
-        return torch.from_numpy(out), *[None] * (3 * len(ctx.of))
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        return torch.from_numpy(ctx.gradient).mul_(grad), *ctx.others
 
 
-def row_errors(h: Tensor, of: Sequence[Rows]) -> tuple[Tensor, ...]:
-    """Return, for each (rows, target, target_rows), the mean of (h[rows] - target[target_rows])^2.
+def row_errors(h: Tensor, of: Sequence[Rows]) -> Tensor:
+    """Return the sum over (weight, rows, target, target_rows) of weight * mean of (h[rows] - target[target_rows])^2.
 
     Differentiable in h once. The gradient has the bytes of torch's `index_select` and `mse_loss` on one thread, where
     no two of `of` name the same row of h: a row that stands several times in `rows` sums its parts in that order. On
@@ -70,6 +84,10 @@ def row_errors(h: Tensor, of: Sequence[Rows]) -> tuple[Tensor, ...]:
 
     Shapes: h (n, d), rows (k,), target (m, d), target_rows (k,), rows of int64 -> ().
     """
-    if h.device.type != "cpu":
-        return tuple(F.mse_loss(h.index_select(0, rows), target.index_select(0, beside)) for rows, target, beside in of)
-    return _RowErrors.apply(h, *(tensor for parts in of for tensor in parts)) if of else ()
+    if h.device.type == "cpu":
+        weights, flat = tuple(weight for weight, *_ in of), [tensor for _, *tensors in of for tensor in tensors]
+        return _RowErrors.apply(h, weights, *flat)
+    total = h.new_zeros(())
+    for weight, rows, target, beside in of:
+        total = total + weight * F.mse_loss(h.index_select(0, rows), target.index_select(0, beside))
+    return total

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphforget.kernels.dense import plain_product
+
 NEVER = -1e9
 """A logit that adds nothing to a softmax, and no NaN to its gradient where there is no other."""
 
@@ -16,7 +18,7 @@ class _SharedSoftmax(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, user: Tensor, own: Tensor, others: Tensor, itself: bool) -> Tensor:
-        logits = user @ others.T
+        logits = plain_product(user, others.T)
         if itself:
             logits.fill_diagonal_(NEVER)
         top = torch.maximum(logits.amax(dim=1), own)
@@ -30,8 +32,8 @@ class _SharedSoftmax(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         user, others, shares, chosen, total = ctx.saved_tensors
         weight = (grads[0] / total)[:, None]
-        of_user = (shares @ others) * weight
-        of_others = shares.T @ (user * weight)
+        of_user = plain_product(shares, others) * weight
+        of_others = plain_product(shares.T, user * weight)
         return of_user, grads[0] * (chosen / total - 1), of_others, None
 
 

@@ -16,6 +16,7 @@ from graphforget._core.numeric import is_integer, plain
 from graphforget._core.streams import Streams
 from graphforget.data.graph import Graph
 from graphforget.data.neighbourhood import Neighbourhood
+from graphforget.kernels.dense import product
 from graphforget.kernels.propagate import linear_sparse
 
 Hook = Callable[[int, Tensor], Tensor]
@@ -309,11 +310,11 @@ def convolved(convolution: Convolution, graph: Graph, h: Tensor | None) -> Tenso
 def times_weight(graph: Graph, h: Tensor | None, weight: Tensor) -> Tensor:
     """Return `h @ weight`, or the graph's (sparse) features times `weight` when h is None."""
     if h is not None:
-        return h @ weight
+        return product(h, weight)
     if graph.feature_matrix is not None:
         return linear_sparse(graph.feature_matrix, weight)
     dense = graph.memo(f"features-{weight.device}", lambda: torch.from_numpy(graph.features.copy()).to(weight.device))
-    return dense @ weight
+    return product(dense, weight)
 
 
 def glorot(n_in: int, n_out: int, generator: torch.Generator) -> nn.Parameter:

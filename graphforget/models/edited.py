@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from graphforget.data.graph import Graph
+from graphforget.kernels.dense import product
 from graphforget.models.base import Hook, Model
 from graphforget.models.wrapped import Wrapped
 
@@ -31,8 +32,8 @@ class Operator(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         """Return (n_nodes, width) embeddings with the rows of the node set replaced; all rows without copying them."""
         if len(self.nodes) == len(h) and torch.equal(self.nodes, torch.arange(len(h), device=h.device)):
-            return h @ self.weight
-        return h.index_copy(0, self.nodes, h.index_select(0, self.nodes) @ self.weight)
+            return product(h, self.weight)
+        return h.index_copy(0, self.nodes, product(h.index_select(0, self.nodes), self.weight))
 
 
 class Edited(Wrapped):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from graphforget._core.errors import UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
+from graphforget.kernels.dense import product
 from graphforget.kernels.propagate import Sparse, propagate
 from graphforget.models.base import Hook, Steps
 from graphforget.models.kgat_attention import Attention
@@ -239,7 +240,7 @@ class KGAT(Recommender):
 
     def _aggregated(self, layer: int, h: Tensor, side: Tensor) -> Tensor:
         def linear(number: int, x: Tensor) -> Tensor:
-            return x @ self.weights[number] + self.biases[number]
+            return product(x, self.weights[number]) + self.biases[number]
 
         if self.aggregator == "graphsage":
             return F.relu(linear(layer, torch.cat([h, side], dim=1)))

@@ -14,6 +14,7 @@ from torch.autograd.function import once_differentiable
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.kernels.csr import CSR
+from graphforget.kernels.dense import plain_product, product
 from graphforget.kernels.mean_propagation import mean_propagation
 from graphforget.kernels.propagate import Sparse, propagate
 from graphforget.models.base import Hook, fan_in
@@ -39,7 +40,7 @@ class _InfoNCE(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, first: Tensor, second: Tensor, temperature: float) -> Tensor:
-        shares = (first / temperature) @ second.T
+        shares = plain_product(first / temperature, second.T)
         own, highest = shares.diagonal().clone(), shares.amax(dim=1, keepdim=True)
         total = shares.sub_(highest).exp_().sum(dim=1, keepdim=True)
         ctx.save_for_backward(first, second, shares.div_(total))
@@ -51,7 +52,8 @@ class _InfoNCE(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         first, second, shares = ctx.saved_tensors
         scale = grad * ctx.scale
-        return scale * (shares @ second - second), scale * (shares.T @ first - first), None
+        of_first, of_second = plain_product(shares, second) - second, plain_product(shares.T, first) - first
+        return scale * of_first, scale * of_second, None
 
 
 def info_nce(first: Tensor, second: Tensor, temperature: float) -> Tensor:
@@ -237,4 +239,4 @@ class Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (rows, n_out)."""
-        return x @ self.weight + self.bias
+        return product(x, self.weight) + self.bias

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.kernels.csr import mean_normalise, with_self_loops
+from graphforget.kernels.dense import product
 from graphforget.kernels.propagate import Sparse, propagate
 from graphforget.models.base import Hook
 from graphforget.models.mf import MF, with_entities
@@ -91,12 +92,13 @@ class NGCF(MF):
         for layer in range(len(self.widths)):
             h = found[-1]
             side = propagate(looped_mean(data), h)
-            total = F.leaky_relu(side @ self.weights[2 * layer] + self.biases[2 * layer], self.slope)
-            total = total + F.leaky_relu(
-                (h * side) @ self.weights[2 * layer + 1] + self.biases[2 * layer + 1], self.slope
-            )
+            total = F.leaky_relu(self._linear(2 * layer, side), self.slope)
+            total = total + F.leaky_relu(self._linear(2 * layer + 1, h * side), self.slope)
             found.append(hook(layer + 2, F.dropout(total, self.dropout, self.training)))
         return found
+
+    def _linear(self, number: int, x: Tensor) -> Tensor:
+        return product(x, self.weights[number]) + self.biases[number]
 
     def readout(self, layers: list[Tensor]) -> Tensor:
         """Return the first embeddings beside the row-normalised ones of every layer."""

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
+from graphforget.kernels.dense import product
 from graphforget.models.base import Hook, fan_in
 from graphforget.models.mf import INITS, embedding_table
 from graphforget.models.modality import (
@@ -110,7 +111,7 @@ class VBPR(Recommender):
         read = [SCALES[self.scale](data, name, block) for name, block in zip(widths, blocks, strict=True)]
         tables = [self.items, *read, *([self.item_bias] if self.biases else [])]
         own, *rest = tables if items is None else [table.index_select(0, items) for table in tables]
-        parts = [part @ block for part, block in zip(rest, blocks, strict=False)]
+        parts = [product(part, block) for part, block in zip(rest, blocks, strict=False)]
         seen = sum(parts[1:], parts[0])
         if not self.biases:
             return torch.cat([own, seen + self.bias], dim=1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from graphforget.kernels.dense import plain_product
+
 BLOCK = 512
 """Rows of one block; memory is BLOCK times the size of the set."""
 
@@ -19,13 +21,13 @@ class _SigmoidPairsMSE(torch.autograd.Function):
         z, grad, total = z.detach(), torch.zeros_like(z), z.new_zeros((), dtype=torch.float64)
         for start in range(0, len(z), BLOCK):
             stop = min(start + BLOCK, len(z))
-            p = torch.sigmoid(z[start:stop] @ z[start:].T)
-            difference = p - torch.sigmoid(target[start:stop] @ target[start:].T)
+            p = torch.sigmoid(plain_product(z[start:stop], z[start:].T))
+            difference = p - torch.sigmoid(plain_product(target[start:stop], target[start:].T))
             squares = difference.square().sum(dim=0).double()
             total += squares[: stop - start].sum() + 2 * squares[stop - start :].sum()
             slope = difference.mul_(p).mul_(1 - p)
-            grad[start:stop] += slope @ z[start:]
-            grad[stop:] += slope[:, stop - start :].T @ z[start:stop]
+            grad[start:stop] += plain_product(slope, z[start:])
+            grad[stop:] += plain_product(slope[:, stop - start :].T, z[start:stop])
         ctx.save_for_backward(grad)
         return (total / len(z) ** 2).to(z.dtype)
 

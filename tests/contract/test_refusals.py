@@ -61,7 +61,7 @@ def test_targets_of_a_class_deletion_are_not_of_that_class(problems, monkeypatch
     seen = []
     monkeypatch.setattr(
         "graphforget.unlearning.methods.gnndelete.row_errors",
-        lambda h, of: [seen.append((rows, target_rows)) or (h * 0).sum() for rows, _, target_rows in of],
+        lambda h, of: [seen.append((rows, target_rows)) for _, rows, _, target_rows in of] and (h * 0).sum(),
     )
     method, gone = GNNDelete(alpha=1.0, epochs=2), task.resolve(deletion)
     problem = Problem(model.frozen(), 0, method.reads, task, task.without(gone), gone)

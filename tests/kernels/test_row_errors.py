@@ -5,12 +5,12 @@ import torch.nn.functional as F
 from graphforget.kernels.row_errors import row_errors
 
 
-def one_error(h, rows, target, others):
-    return row_errors(h, [(rows, target, others)])[0]
+def one_error(h, rows, target, others, weight=0.3):
+    return row_errors(h, [(weight, rows, target, others)])
 
 
-def error_of_torch(h, rows, target, others):
-    return F.mse_loss(h.index_select(0, rows), target.index_select(0, others))
+def error_of_torch(h, rows, target, others, weight=0.3):
+    return weight * F.mse_loss(h.index_select(0, rows), target.index_select(0, others))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -24,17 +24,23 @@ def test_value_and_gradient_are_those_of_torch(dtype, width):
     for of in (one_error, error_of_torch):
         leaf = h.clone().requires_grad_(True)
         loss = of(leaf, rows, target, others)
-        (0.3 * loss).backward()
+        loss.backward()
         found.append((float(loss.detach()), leaf.grad))
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-6)
     assert torch.equal(found[0][1], found[1][1])
+
+
+def test_a_gradient_from_above_scales():
+    h, rows = torch.tensor([[1.0, 2.0], [5.0, 5.0]], requires_grad=True), torch.tensor([0])
+    (3 * one_error(h, rows, torch.zeros(1, 2), rows, weight=0.5)).backward()
+    assert h.grad.tolist() == [[1.5, 3.0], [0.0, 0.0]]
 
 
 def test_no_rows_give_no_gradient():
     h, none = torch.ones(3, 2, requires_grad=True), torch.zeros(0, dtype=torch.int64)
     one_error(h, none, torch.ones(3, 2), none).backward()
     assert torch.equal(h.grad, torch.zeros(3, 2))
-    assert row_errors(h, []) == ()
+    assert float(row_errors(h.detach(), [])) == 0
 
 
 @pytest.mark.parametrize("width", [3, 64, 128])
@@ -44,16 +50,17 @@ def test_errors_of_several_parts_are_those_of_each_for_any_number_of_threads(sam
     beside = torch.randint(90, (800,), generator=generator)
     low = torch.randint(200, (800,), generator=generator)  # most rows several times; none of them in the other part
     high = 200 + torch.randperm(300, generator=generator)
-    parts = [(low, target, beside), (high, target, beside[:300])]
+    parts = [(0.3, low, target, beside), (0.7, high, target, beside[:300])]
 
     def found(of):
         leaf = h.clone().requires_grad_(True)
-        errors = of(leaf, parts)
-        (0.3 * errors[0] + 0.7 * errors[1]).backward()
-        return torch.cat([torch.stack(list(errors)).detach(), leaf.grad.ravel()]).numpy()
+        total = of(leaf, parts)
+        total.backward()
+        return torch.cat([total.detach()[None], leaf.grad.ravel()]).numpy()
 
     assert same_for_any_threads(lambda: found(row_errors))
     ours = found(row_errors)
-    theirs = found(lambda h, of: [error_of_torch(h, *one) for one in of])
-    assert ours[:2] == pytest.approx(theirs[:2], rel=1e-6)
-    assert ours[2:].tobytes() == theirs[2:].tobytes()
+    theirs = found(lambda h, of: sum(error_of_torch(h, *one, weight) for weight, *one in of))
+    assert ours[0] == pytest.approx(theirs[0], rel=1e-6)
+    assert ours[0] == float(row_errors(h, parts))
+    assert ours[1:].tobytes() == theirs[1:].tobytes()

@@ -241,10 +241,8 @@ class GNNDelete(Method):
                 random = as_index(others_only[stream.integers(len(others_only), len(ends))], device)
             total = torch.zeros(())
             for h, target, (here, nodes) in zip(layers, targets, rest, strict=True):
-                both = ((self.alpha, (ends, target, random)), (1 - self.alpha, (here, target, nodes)))
-                read = [(weight, rows) for weight, rows in both if weight > 0 and len(rows[0])]
-                for (weight, _), error in zip(read, row_errors(h, [rows for _, rows in read]), strict=True):
-                    total = total + weight * error
+                both = ((self.alpha, ends, target, random), (1 - self.alpha, here, target, nodes))
+                total = total + row_errors(h, [part for part in both if part[0] > 0 and len(part[1])])
             return total
 
         return loss
