@@ -12,8 +12,8 @@ from graphforget._core.streams import GOLDEN
 from graphforget.kernels.csr import CSR
 from graphforget.kernels.lowlevel import chunk_start, count_parts
 
-BITS_EACH = 8
-"""Least number of filter bits per member of a row."""
+BITS_EACH = 16
+"""Least number of filter bits per member of a row. Half of that is asked in vain four times as often, each a search."""
 
 _S6, _S8, _SHIFT = np.uint64(6), np.uint64(8), np.uint64(255)
 _ZERO, _ONE, _WORD = np.uint64(0), np.uint64(1), np.uint64(63)
@@ -25,11 +25,11 @@ EXACT, DENSE = _ZERO, _ONE
 class RowSets(NamedTuple):
     """The rows of a matrix as sets: an adaptive bitmap per row. Works inside numba; see `has` and `free_column`.
 
-    A row of d members has the smallest power of two of at least max(64, 8 d) bits. Where that is below n_cols it is a
+    A row of d members has the smallest power of two of at least max(64, 16 d) bits. Where that is below n_cols it is a
     filter: two hashed bits of one word are set for every member, so a clear one means "not in", and two set ones are
     settled by binary search. Otherwise it is the exact bitmap of n_cols bits; a row with more than half of the columns
     has the others, its free columns, listed behind the bitmap, two in a word, so that one can be drawn by its rank. At
-    most two bytes per member (with such a list six), and 8 per row.
+    most four bytes per member (a fourth of one more with such a list), but 8 in all, and 8 per row.
 
     Shapes: indptr int64 (n_rows + 1,), indices int32 (nnz,) ascending within a row, words uint64 (n_words,), heads
     uint64 (n_rows,): first word times 256, plus `EXACT`, `DENSE` or the shift of the hash.
