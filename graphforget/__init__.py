@@ -18,43 +18,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from graphforget._core.errors import (
-        DataError,
-        DivergedError,
-        GraphforgetError,
-        NoForgettingError,
-        UnsupportedError,
-        UsageError,
-    )
-    from graphforget.data.deletion import Deletion
-    from graphforget.data.graph import Graph
-    from graphforget.data.interactions import Interactions
-    from graphforget.data.load import load
-    from graphforget.data.triples import TripleGraph
-    from graphforget.evaluation.report import Report, evaluate
-    from graphforget.models.adapter import Adapter
-    from graphforget.models.gat import GAT
-    from graphforget.models.gcn import GCN
-    from graphforget.models.gin import GIN
-    from graphforget.models.kgat import KGAT
-    from graphforget.models.lightgcn import LightGCN
-    from graphforget.models.mf import MF
-    from graphforget.models.mgcn import MGCN
-    from graphforget.models.ngcf import NGCF
-    from graphforget.models.pinsage import PinSage
-    from graphforget.models.sage import SAGE
-    from graphforget.models.vbpr import VBPR
-    from graphforget.models.zoo import save_model
-    from graphforget.tasks.link import LinkPrediction
-    from graphforget.tasks.node import NodeClassification
-    from graphforget.tasks.recommend import Recommendation
-    from graphforget.training.model_folder import load_model
-    from graphforget.training.recipe import Recipe
-    from graphforget.training.train import train
-    from graphforget.unlearning.known_layers import KnownLayers
-    from graphforget.unlearning.run import Result, methods, unlearn
-    from graphforget.unlearning.sampling import sample_deletion
-    from graphforget.unlearning.sampling_recommend import flip_labels
+    from graphforget._core.errors import DataError as DataError
+    from graphforget._core.errors import DivergedError as DivergedError
+    from graphforget._core.errors import GraphforgetError as GraphforgetError
+    from graphforget._core.errors import NoForgettingError as NoForgettingError
+    from graphforget._core.errors import UnsupportedError as UnsupportedError
+    from graphforget._core.errors import UsageError as UsageError
+    from graphforget.data.deletion import Deletion as Deletion
+    from graphforget.data.graph import Graph as Graph
+    from graphforget.data.interactions import Interactions as Interactions
+    from graphforget.data.load import load as load
+    from graphforget.data.triples import TripleGraph as TripleGraph
+    from graphforget.evaluation.report import Report as Report
+    from graphforget.evaluation.report import evaluate as evaluate
+    from graphforget.models.adapter import Adapter as Adapter
+    from graphforget.models.gat import GAT as GAT
+    from graphforget.models.gcn import GCN as GCN
+    from graphforget.models.gin import GIN as GIN
+    from graphforget.models.kgat import KGAT as KGAT
+    from graphforget.models.lightgcn import LightGCN as LightGCN
+    from graphforget.models.mf import MF as MF
+    from graphforget.models.mgcn import MGCN as MGCN
+    from graphforget.models.ngcf import NGCF as NGCF
+    from graphforget.models.pinsage import PinSage as PinSage
+    from graphforget.models.sage import SAGE as SAGE
+    from graphforget.models.vbpr import VBPR as VBPR
+    from graphforget.models.zoo import save_model as save_model
+    from graphforget.tasks.link import LinkPrediction as LinkPrediction
+    from graphforget.tasks.node import NodeClassification as NodeClassification
+    from graphforget.tasks.recommend import Recommendation as Recommendation
+    from graphforget.training.model_folder import load_model as load_model
+    from graphforget.training.recipe import Recipe as Recipe
+    from graphforget.training.train import train as train
+    from graphforget.unlearning.known_layers import KnownLayers as KnownLayers
+    from graphforget.unlearning.run import Result as Result
+    from graphforget.unlearning.run import methods as methods
+    from graphforget.unlearning.run import unlearn as unlearn
+    from graphforget.unlearning.sampling import sample_deletion as sample_deletion
+    from graphforget.unlearning.sampling_recommend import flip_labels as flip_labels
 
 _HOMES = {
     "Adapter": "models.adapter",
@@ -101,11 +102,13 @@ __all__ = list(_HOMES)
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name at its first use, so that `import graphforget` does not wait for torch."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'graphforget' has no attribute '{name}'")
-    return getattr(import_module(f"graphforget.{_HOMES[name]}"), name)
+if not TYPE_CHECKING:  # or no misspelt name would be found by a type checker
+
+    def __getattr__(name: str) -> Any:
+        """Import a public name at its first use, so that `import graphforget` does not wait for torch."""
+        if name not in _HOMES:
+            raise AttributeError(f"module 'graphforget' has no attribute '{name}'")
+        return getattr(import_module(f"graphforget.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

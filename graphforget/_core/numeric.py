@@ -9,14 +9,14 @@ from typing import Any
 
 def plain(value: Any) -> Any:
     """Return a number of another library, as one of `np.arange`, as an int or a float; anything else as it is."""
-    if isinstance(value, Real) and type(value) not in (bool, int, float):
+    if type(value) not in (bool, int, float) and isinstance(value, Real):
         return int(value) if isinstance(value, Integral) else float(value)
     return value
 
 
 def is_integer(value: Any, low: float = -math.inf, high: float = math.inf) -> bool:
     """Return whether `value` is an integer, True and False aside, in [low, high]."""
-    return isinstance(value, Integral) and not isinstance(value, bool) and low <= value <= high
+    return isinstance(value, Integral) and not isinstance(value, bool) and low <= int(value) <= high
 
 
 def is_number(value: Any) -> bool:

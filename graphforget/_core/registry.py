@@ -74,7 +74,9 @@ class Registry(Generic[T]):
                     self._add(entries, name, cls, values)
         return dict(sorted(entries.items()))
 
-    def _add(self, entries: dict, name: str, cls: type[T], values: Mapping[str, Any]) -> None:
+    def _add(
+        self, entries: dict[str, tuple[type[T], Mapping[str, Any]]], name: str, cls: type[T], values: Mapping[str, Any]
+    ) -> None:
         if name in entries:
             other = entries[name][0]
             raise RuntimeError(

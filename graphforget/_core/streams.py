@@ -10,9 +10,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import njit
+
+if TYPE_CHECKING:
+    from torch import Generator
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_A = np.uint64(0xBF58476D1CE4E5B9)
@@ -31,7 +35,7 @@ def draw_u64(key: np.uint64, counter: int) -> np.uint64:
 
 
 @njit(cache=True, inline="always")
-def draw_below(key: np.uint64, counter: int, n: int) -> int:
+def draw_below(key: np.uint64, counter: int, n: int) -> np.int64:
     """Return an integer in [0, n), n < 2^32: the high half of random32 * n (bias below n / 2^32)."""
     return np.int64(((draw_u64(key, counter) >> _S32) * np.uint64(n)) >> _S32)
 
@@ -83,7 +87,7 @@ class Stream:
         """Return a fresh numpy generator of this stream."""
         return np.random.Generator(np.random.Philox(key=self.key))
 
-    def torch(self):
+    def torch(self) -> Generator:
         """Return a fresh CPU torch generator of this stream."""
         import torch
 

@@ -12,6 +12,7 @@ from graphforget.cli.places import RENAMED as PLACES
 
 if TYPE_CHECKING:
     from graphforget.experiments.plan import Plan
+    from graphforget.experiments.request import Request
     from graphforget.experiments.setup import Setup
     from graphforget.experiments.sources import Found
 
@@ -57,11 +58,12 @@ def words_of(plan: Plan) -> list[str]:
     from graphforget.experiments.request import COMMANDS
 
     setup, request = plan.setup, plan.request
+    assert request is not None
     command = COMMANDS[request.kind]
     words = [command, setup.source.data, _backbone(setup)]
     if OWN_DEFAULTS.get(command, setup.task) != setup.task:
         words += ["--task", setup.task]
-    words += [word for pair in _request(plan) for word in pair]
+    words += [word for pair in _request(request) for word in pair]
     for label in plan.methods:
         words += ["--method", label]
     words += ["--seeds", ",".join(map(str, plan.seeds))]
@@ -71,13 +73,13 @@ def words_of(plan: Plan) -> list[str]:
     return [*words, *_settings(setup), *_source(setup)]
 
 
-def _request(plan: Plan) -> list[tuple[str, str]]:
+def _request(request: Request) -> list[tuple[str, str]]:
     from dataclasses import fields
 
     options = {field: option for option, field in AMOUNTS.items()} | {"classes": "class"}
     found = []
-    for field in fields(plan.request):
-        value = getattr(plan.request, field.name)
+    for field in fields(request):
+        value = getattr(request, field.name)
         if field.name == "kind" or value is None or value == ():
             continue
         option = f"--{options.get(field.name, field.name).replace('_', '-')}"

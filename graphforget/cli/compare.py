@@ -46,6 +46,7 @@ def _dry_run(plan: Plan, output: OutputOptions) -> int:
     if output.json:
         print_json({**_described(plan), "graph": repr(graph), "notes": list(graph.notes), "runs": seeds})
         return 0
+    assert plan.request is not None
     print_pairs(
         {
             "data": repr(graph),

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from graphforget._core.errors import UsageError
+from graphforget._core.registry import Registry
 from graphforget.cli.options import Flag
 from graphforget.cli.output import print_json, print_table
 
@@ -123,7 +124,7 @@ def formats() -> list[dict[str, Any]]:
     from graphforget.data.load import FORMATS
     from graphforget.data.load_interactions import INTERACTION_FORMATS
 
-    kinds = {"graph": FORMATS, "interactions": INTERACTION_FORMATS}
+    kinds: dict[str, Registry[Any]] = {"graph": FORMATS, "interactions": INTERACTION_FORMATS}
     return [
         {
             "name": cls.name,

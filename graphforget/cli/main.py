@@ -6,7 +6,8 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from cyclopts import App, CycloptsError
 
@@ -33,8 +34,9 @@ HELP = (
 )
 
 
-SETTINGS = {"help_format": "plaintext", "version": __version__, "suppress_keyboard_interrupt": False}
+SETTINGS: dict[str, Any] = {"help_format": "plaintext", "version": __version__, "suppress_keyboard_interrupt": False}
 app = App(name="graphforget", help=HELP, **SETTINGS)
+command: Callable[..., int] | App
 for command in (edges, nodes, features, node_class, users, items, interactions, triples, modality):
     app.command(command)
 app.command(users_and_items, name="users+items")

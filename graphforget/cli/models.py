@@ -64,8 +64,9 @@ def train(
     made = options, model.architecture(), model.recipe(), device
     setup = Setup(Source(data, **place), backbone, task_name, *made)
     if output.dry_run:
-        graph, made = prepare_training(setup, seed, output.out)
-        facts = {"data": repr(graph), "notes": list(graph.notes), "task": repr(made), "backbone": backbone}
+        graph, prepared = prepare_training(setup, seed, output.out)
+        facts: dict[str, Any] = {"data": repr(graph), "notes": list(graph.notes), "task": repr(prepared)}
+        facts["backbone"] = backbone
         facts |= {"architecture": setup.make_backbone().config(), "recipe": setup.make_recipe().as_dict()}
         return _say(output, {**facts, "out": text(output.out)})
     out = _needed(output.out)
@@ -115,6 +116,7 @@ def unlearn(
     case = prepare_unlearning(model, place, delete, method, out, forgotten, keep_data, device)
     if output.dry_run:
         return _say(output, {"task": repr(case.task), "deletion": case.gone.describe(), "method": case.method})
+    assert out is not None
     with shown(quiet=output.json, total=1) as listen:
         result, report = unlearn_model(
             case, out, listen, gold=gold, attack=attack is not False, threads=threads, keep_deletion=keep_deletion

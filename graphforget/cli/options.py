@@ -6,18 +6,21 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, dataclass_transform
 
 from cyclopts import Parameter, Token
 
 from graphforget._core.errors import UsageError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Flag = Parameter(negative="")
-Group = TypeVar("Group", bound=type)
+Group = TypeVar("Group")
 
 
 @dataclass_transform(frozen_default=True)
-def option_group(title: str | None = None) -> Callable[[Group], Group]:
+def option_group(title: str | None = None) -> Callable[[type[Group]], type[Group]]:
     """Return the decorator of a frozen dataclass whose fields are options of every command that takes it.
 
     title: heading of the options in --help, unless their own says another.
@@ -46,7 +49,7 @@ Device = Annotated[
 ]
 
 
-def given(options: object, *names: str, **renamed: str) -> dict[str, Any]:
+def given(options: DataclassInstance, *names: str, **renamed: str) -> dict[str, Any]:
     """Return the options that were given (are not None), of those named or of all, paths as text.
 
     renamed: new name of an option -> its own.

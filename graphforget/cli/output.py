@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from graphforget.evaluation.document import Report
@@ -51,7 +51,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for number, column in enumerate(columns):
-        side = "left" if number < left else "right"
+        side: Literal["left", "right"] = "left" if number < left else "right"
         word = max(map(len, column.split()), default=1)
         table.add_column(Text(column), no_wrap=number == 0, overflow="fold", justify=side, min_width=word)
     for row in rows:

@@ -115,7 +115,7 @@ class TrainingData(AnyData):
 
     split: Annotated[
         Rule | NodeSplit | None, Parameter(help=f"{SPLIT_HELP} For node tasks: the public split, or a random one.")
-    ] = None
+    ] = None  # type: ignore[assignment]  # the choices of every task
 
 
 def pairs(option: str, pieces: Sequence[str], example: str) -> dict[str, str]:

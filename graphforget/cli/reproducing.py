@@ -146,7 +146,7 @@ def _reproduce(preset: Preset, how: How) -> int:
 
 def _dry_run(plan: Reproduction, json: bool) -> int:
     left = {unit.id for unit in plan.left()}
-    known = [{"id": u.id, "part": u.kind, "what": u.title, "seed": u.seed} for u in plan.units]
+    known: list[dict[str, Any]] = [{"id": u.id, "part": u.kind, "what": u.title, "seed": u.seed} for u in plan.units]
     units = [{**unit, "finished": unit["id"] not in left} for unit in known]
     if json:
         print_json({"preset": plan.preset.name, "absent": plan.absent, "units": units})

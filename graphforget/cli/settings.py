@@ -5,6 +5,7 @@ A group that inherits another stands in its file: cyclopts looks for the types o
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -38,13 +39,18 @@ class Comparison:
 
 
 @option_group()
-class Setting:
+class Setting(ABC):
     """What goes, from which data, task and model; each kind of deletion has its own of these."""
 
     gone: Gone
     source: GraphData | InteractionData
     problem: TaskOptions
     model: ModelOptions
+
+    @property
+    @abstractmethod
+    def task(self) -> str:
+        """The name of the task."""
 
     def setup(self, data: str, backbone: str, device: str) -> Setup:
         """Return data, task, backbone and recipe."""
@@ -80,11 +86,13 @@ class NodeDeletion(GraphSetting):
 
 
 @option_group()
-class ClassDeletion(GraphSetting):
+class ClassDeletion(Setting):
     """Which classes go, and from what; only node classification has them."""
 
     gone: Classes = Classes()
+    source: GraphData = GraphData()
     problem: NodeTask = NodeTask()
+    model: GraphModel = GraphModel()
 
     @property
     def task(self) -> str:

@@ -103,7 +103,7 @@ class AnyTask(RecommendTask):
     negatives: Annotated[
         Literal["released", "strict", "uniform", "trained", "popularity"] | None,
         Parameter(help="Links: what held-out negatives must not hit. Recommenders: how other items are drawn."),
-    ] = None
+    ] = None  # type: ignore[assignment]  # the choices of every task
     hop: Hop = None
     pool_anchor: Anchor = None
     class_mode: ClassMode = None

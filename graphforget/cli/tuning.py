@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from graphforget.experiments.tuning import Search
     from graphforget.experiments.tuning_journal import Journal, Trial
 
-SUBJECTS: dict[str, tuple[str, type[Setting]]] = {
+SUBJECTS: dict[str, tuple[str, Callable[[], Setting]]] = {
     "edges": ("edges", EdgeDeletion),
     "nodes": ("nodes", NodeDeletion),
     "features": ("features", NodeDeletion),
@@ -92,7 +92,7 @@ DEFAULTS, KEPT = Tuning(), FolderOptions()
 EMPTY = {group: group() for _, group in SUBJECTS.values()}
 
 
-def _command(name: str, kind: str, group: type[Setting]) -> Callable[..., int]:
+def _command(name: str, kind: str, group: Callable[[], Setting]) -> Callable[..., int]:
     """Return the command that tunes for one kind of deletion."""
 
     def command(

@@ -80,7 +80,7 @@ def _those_that_are(names: str) -> str:
     return ", ".join(OPTIONS[name] for name in names.split(", ") if name in OPTIONS)
 
 
-def _option(found: re.Match) -> str:
+def _option(found: re.Match[str]) -> str:
     return OPTIONS.get(found[1], "")
 
 

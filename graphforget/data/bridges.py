@@ -33,21 +33,25 @@ def _dense(graph: Graph) -> np.ndarray | None:
     return None if x is None else np.array(x) if isinstance(x, np.ndarray) else x.toarray()
 
 
-def _array(value: Any) -> np.ndarray | None:
+def _array(value: Any) -> np.ndarray:
     """Return a tensor or array as a NumPy array."""
-    if value is None or isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray):
         return value
     value = value.to_dense() if getattr(value, "is_sparse", False) or "sparse" in str(value.layout) else value
     return value.detach().cpu().numpy()
 
 
+def _if_given(value: Any) -> np.ndarray | None:
+    return None if value is None else _array(value)
+
+
 def _labels(value: Any) -> np.ndarray | None:
-    labels = _array(value)
+    labels = _if_given(value)
     return labels[:, 0] if labels is not None and labels.ndim == 2 and labels.shape[1] == 1 else labels
 
 
 def _masks(get: Any) -> dict[str, np.ndarray]:
-    found = {name: _array(get(f"{name}_mask")) for name in _MASKS}
+    found = {name: _if_given(get(f"{name}_mask")) for name in _MASKS}
     wrong = next((name for name, mask in found.items() if mask is not None and mask.ndim != 1), None)
     if wrong is not None:
         raise DataError(f"'{wrong}_mask' must have one entry per node; choose one split, as mask[:, 0].")
@@ -72,9 +76,9 @@ def from_pyg(data: Any, name: str = "graph") -> Graph:
     return Graph.build(
         n_nodes=int(data.num_nodes),
         edges=_array(data.edge_index),
-        features=_array(data.x),
+        features=_if_given(data.x),
         labels=_labels(data.y),
-        ids=np.array(ids) if isinstance(ids, list) else _array(ids),
+        ids=np.array(ids) if isinstance(ids, list) else _if_given(ids),
         masks=_masks(lambda key: getattr(data, key, None)),
         name=name,
         notes=[f"'{key}' was not read" for key in weights],
@@ -211,9 +215,9 @@ def from_dgl(graph: Any, ids: Any = None, name: str = "graph") -> Graph:
     return Graph.build(
         n_nodes=graph.num_nodes(),
         edges=np.stack([_array(source), _array(target)]),
-        features=_array(graph.ndata.get("feat")),
+        features=_if_given(graph.ndata.get("feat")),
         labels=_labels(graph.ndata.get("label")),
-        ids=_array(graph.ndata.get("id")) if ids is None else ids,
+        ids=_if_given(graph.ndata.get("id")) if ids is None else ids,
         masks=_masks(graph.ndata.get),
         name=name,
     )

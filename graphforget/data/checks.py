@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from graphforget._core.errors import DataError
 from graphforget._core.words import counted
 
-Features = sp.csr_array | np.ndarray
+Features: TypeAlias = sp.csr_array | np.ndarray
 
 
 def frozen(array: np.ndarray) -> np.ndarray:
@@ -93,10 +93,8 @@ def check_features(features: Any, n_nodes: int, name: str) -> Features | None:
     return matrix
 
 
-def check_labels(labels: Any, n_nodes: int, name: str) -> np.ndarray | None:
+def check_labels(labels: Any, n_nodes: int, name: str) -> np.ndarray:
     """Return int64 labels, -1 where unknown; raises DataError otherwise."""
-    if labels is None:
-        return None
     labels = np.asarray(labels)
     if labels.shape != (n_nodes,) or not np.issubdtype(labels.dtype, np.integer):
         raise DataError(
@@ -117,11 +115,10 @@ def class_names(names: Sequence[str] | None, labels: Any) -> tuple[str, ...] | N
 
 def with_unknown(labels: np.ndarray | None, nodes: list[np.ndarray]) -> np.ndarray | None:
     """Return the labels with those of the given nodes unknown."""
-    gone = np.concatenate(nodes) if nodes else []
-    if labels is None or not len(gone):
+    if labels is None or not any(len(part) for part in nodes):
         return labels
     labels = labels.copy()
-    labels[gone] = -1
+    labels[np.concatenate(nodes)] = -1
     return frozen(labels)
 
 

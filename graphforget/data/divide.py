@@ -22,13 +22,15 @@ def _records(events: Events) -> Records:
     return Records(np.stack([events.users, events.items]), events.ratings, events.times)
 
 
+def _column(sides: list[np.ndarray | None]) -> np.ndarray | None:
+    there = [side for side in sides if side is not None]
+    return np.concatenate(there) if len(there) == len(sides) else None
+
+
 def _joined(raw: RawInteractions) -> RawInteractions:
     """Return the records of all parts as one log; ratings and times stay where every part has them."""
     parts = list(raw.parts.values())
-    ratings, times = (
-        None if any(side is None for side in sides) else np.concatenate(sides)
-        for sides in ([part.ratings for part in parts], [part.times for part in parts])
-    )
+    ratings, times = _column([part.ratings for part in parts]), _column([part.times for part in parts])
     whole = Records(np.concatenate([part.pairs for part in parts], axis=1), ratings, times)
     note = f"the parts of the files ({', '.join(raw.parts)}) were joined, to be divided anew"
     return replace(raw, parts={ALL: whole}, notes=(*raw.notes, note))

@@ -97,6 +97,7 @@ def from_pandas(
     if not len(frame):
         raise DataError(f"{name}: the frame has no rows. Give one record per row.")
     series = {role: frame.iloc[:, position] for role, position in at.items()}
-    ids = [_ids(series[role], name, chosen.ids == "text") for role in ROLES[:2]]
-    table = Table(*ids, *(_numbers(series[role], name) if role in series else None for role in ROLES[2:]))
+    users, items = (_ids(series[role], name, chosen.ids == "text") for role in ROLES[:2])
+    ratings, times = (_numbers(series[role], name) if role in series else None for role in ROLES[2:])
+    table = Table(users, items, ratings, times)
     return built(joined_tables({ALL: table}, name, []), chosen, name)

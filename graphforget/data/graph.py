@@ -240,11 +240,10 @@ class Graph(Memo):
         return graph._without_features(blank)
 
     def _without_features(self, nodes: list[np.ndarray]) -> Graph:
-        blank = np.concatenate(nodes) if nodes else []
-        if self.features is None or not len(blank):
+        if self.features is None or not any(len(part) for part in nodes):
             return self
         scale = np.ones(self.n_nodes, dtype=np.float32)
-        scale[blank] = 0.0
+        scale[np.concatenate(nodes)] = 0.0
         return replace(self, features=freeze_features(scale_rows(self.features, scale)))
 
     def index_of(self, user_ids: Sequence[Any] | np.ndarray) -> np.ndarray:

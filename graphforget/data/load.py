@@ -24,6 +24,7 @@ from graphforget.data.formats.node_table import (
     read_features,
     read_labels,
 )
+from graphforget.data.formats.raw_interactions import InteractionFormat
 from graphforget.data.frames import from_pandas
 from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
@@ -93,7 +94,7 @@ def _named(card: Card, data_dir: str | Path | None) -> tuple[RawGraph, Graph]:
 
 def _looks_like_path(text: str | Path) -> bool:
     """Return whether a path is meant; the name of a data set is one only with a folder in front or an ending."""
-    classes = [*FORMATS.classes(), *INTERACTION_FORMATS.classes()]
+    classes: list[type[GraphFormat | InteractionFormat]] = [*FORMATS.classes(), *INTERACTION_FORMATS.classes()]
     suffixes = {suffix for cls in classes for suffix in cls.suffixes}
     plain = str(text)
     if isinstance(text, Path) or os.sep in plain or Path(plain).suffix.lower() in suffixes:
@@ -171,8 +172,10 @@ def load(
     features: Any = None,
     labels: Any = None,
     **interactions: Any,
-) -> Graph | Interactions:
-    """Return a graph or interactions: a named data set, the user's own files, or a frame.
+) -> Any:
+    """Return a `Graph` or `Interactions`: a named data set, the user's own files, or a frame.
+
+    Which of both is for the name or the files to say, so type checkers take it for any.
 
     A path is read as interactions when it is a folder of adjacency lists, an atomic, MMRec or MovieLens file, a table
     whose header names a user and an item, or when one of the options of interactions is given; else as a graph.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -15,7 +15,7 @@ class Token:
     def __copy__(self) -> Token:
         return self
 
-    def __deepcopy__(self, memo: dict) -> Token:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Token:
         del memo
         return self
 
@@ -27,7 +27,7 @@ class Memo:
     But for what it is told to `inherit`: derived from parts that it shares with the value before.
     """
 
-    _memo: dict = field(default_factory=dict, repr=False, init=False)
+    _memo: dict[str, Any] = field(default_factory=dict, repr=False, init=False)
 
     def memo(self, key: str, build: Callable[[], T]) -> T:
         """Return the derived value `key`, computed once per value."""

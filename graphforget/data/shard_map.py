@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -103,8 +104,9 @@ def _owners(part: CSR | None, shard_map: ShardMap) -> np.ndarray | None:
 
 
 def _shard(data: Interactions, owners: dict[str, np.ndarray | None], number: int) -> Interactions:
-    found: dict[str, CSR | None] = {"valid": None, "test": None}
+    found: dict[str, Any] = {"valid": None, "test": None}
     for part, owner in owners.items():
-        rows = None if owner is None else kept(data.part(part), owner == number)
+        pairs = data.part(part)
+        rows = None if owner is None or pairs is None else kept(pairs, owner == number)
         found[part] = rows if part == "train" or rows is None or rows.nnz else None
     return replace(data, **found)

@@ -142,6 +142,7 @@ def _random(events: Events, draws: np.ndarray, valid: float, test: float) -> np.
 
 
 def _global_time(events: Events, draws: np.ndarray, valid: float, test: float) -> np.ndarray:
+    assert events.times is not None
     from_end, n = _ranked(np.zeros(len(events), dtype=np.int64), events.times, draws)
     return _labels(from_end, _share(n, valid), _share(n, test))
 
@@ -157,6 +158,7 @@ def _user(events: Events, draws: np.ndarray, valid: float, test: float) -> np.nd
 
 
 def _user_time(events: Events, draws: np.ndarray, valid: float, test: float) -> np.ndarray:
+    assert events.times is not None
     return _by_ratio(*_ranked(events.users, events.times, draws), valid, test)
 
 
@@ -167,6 +169,7 @@ def _one_each(from_end: np.ndarray, n: np.ndarray) -> np.ndarray:
 
 def _leave_one_out(events: Events, draws: np.ndarray, valid: float, test: float) -> np.ndarray:
     del valid, test
+    assert events.times is not None
     return _one_each(*_ranked(events.users, events.times, draws))
 
 
@@ -270,5 +273,6 @@ def hold_out(data: Interactions, share: float, stream: Stream, part: str = "vali
     users = row_ids(data.train).astype(np.int64)
     from_end, n = _ranked(users, stream.at(keys)) if len(keys) else (users, users)
     out = from_end < np.minimum(_share(n, share), n - 1)
-    moved = {"train": keys[~out], part: keys[out]}
-    return replace(data, **{name: rows_of(left, data.n_users, data.n_items) for name, left in moved.items()})
+    train, moved = (rows_of(left, data.n_users, data.n_items) for left in (keys[~out], keys[out]))
+    changes: dict[str, Any] = {"train": train, part: moved}
+    return replace(data, **changes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -78,7 +78,7 @@ class Thinned(Graph):
         lost = np.bincount(places[here], minlength=len(nodes))
         return csr_without(csr, places[:, here.all(axis=0)]), degrees - lost
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[type[Graph], tuple[Any, ...]]:
         """Copy and pickle a plain graph: what is missing here must not travel along."""
         return Graph, tuple(getattr(self, item.name) for item in fields(Graph) if item.init)
 

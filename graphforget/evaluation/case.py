@@ -14,6 +14,7 @@ from torch import Tensor
 from graphforget._core.errors import DivergedError, UnsupportedError
 from graphforget._core.threads import one_torch_thread
 from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
 from graphforget.evaluation.lists import Ranker, Round
 from graphforget.evaluation.recommend_case import preference_parts, rounds_of
 from graphforget.kernels.pairs import PairIndex
@@ -62,7 +63,7 @@ class Subject:
     row: str
     kind: Kind
     model: Model
-    graph: Graph
+    graph: Graph | Interactions
     seconds: float | None = None
     peak_memory: int | None = None
     caveats: Sequence[str] = ()

@@ -48,7 +48,8 @@ class Round:
     @property
     def hidden(self) -> list[CSR]:
         """All pairs that are left out."""
-        return [part for part in (self.wide and self.wide.hidden, self.barred) if part is not None]
+        shared = None if self.wide is None else self.wide.hidden
+        return [part for part in (shared, self.barred) if part is not None]
 
 
 @dataclass(eq=False)

@@ -11,7 +11,7 @@ from graphforget.evaluation.lists import Round, Wide
 from graphforget.kernels.csr import CSR, edges_to_csr
 from graphforget.kernels.item_negatives import sample_items
 from graphforget.kernels.row_sets import RowSets
-from graphforget.tasks.base import Forgotten, Items
+from graphforget.tasks.base import NO_NODES, Forgotten, Items
 from graphforget.tasks.recommend import CUTOFFS, Recommendation
 from graphforget.tasks.recommend_batches import Triples
 from graphforget.tasks.recommend_lists import list_length, rows_of
@@ -89,7 +89,7 @@ def rounds_of(task: Recommendation, retained: Recommendation, gone: Forgotten) -
     }
     if len(deleted):
         users = np.flatnonzero(active)
-        truth = edges_to_csr(*data.pairs("test"), data.n_users, data.n_items) if data.test is None else data.test
+        truth = edges_to_csr(NO_NODES, NO_NODES, data.n_users, data.n_items) if data.test is None else data.test
         found["open"] = Round(users, rows_of(truth, users), depth, wide, barred)
     return {name: one for name, one in found.items() if one is not None}
 

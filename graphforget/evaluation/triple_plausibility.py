@@ -59,6 +59,7 @@ def judged_triples(case: Case) -> tuple[np.ndarray, np.ndarray]:
 
 def _energies(subject: Subject, n_users: int, triples: np.ndarray) -> np.ndarray:
     model = under_operators(subject.model)
+    assert isinstance(model, KGAT)
     nodes = np.stack([triples[0] + n_users, forward_of(triples[1]), triples[2] + n_users])
     return energies(_first_table(subject), model.relations, model.transforms, nodes)
 

@@ -255,6 +255,8 @@ def _with_absolute_paths(unit: Unit) -> Unit:
     setup, request = replace(plan.setup, source=plan.setup.source.absolute()), plan.request
     if request is not None:
         files = {key: getattr(request, key) for key in ("file", "users_file", "items_file")}
-        found = {key: str(Path(file).expanduser().absolute()) for key, file in files.items() if file is not None}
+        found: dict[str, Any] = {
+            key: str(Path(file).expanduser().absolute()) for key, file in files.items() if file is not None
+        }
         request = replace(request, **found)
     return replace(unit, cell=replace(unit.cell, plan=replace(plan, setup=setup, request=request)))

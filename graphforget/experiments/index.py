@@ -91,7 +91,7 @@ def _add(index: sqlite3.Connection, run: Run, stamp: int) -> None:
     index.executemany("insert into numbers values (?, ?, ?, ?, ?, ?)", rows)
 
 
-def ask(root: Path, question: str, *values: Any) -> list[tuple]:
+def ask(root: Path, question: str, *values: Any) -> list[tuple[Any, ...]]:
     """Return the rows that an SQL question over the index gives.
 
     Example: ask(root, "select row, avg(value) from numbers where metric = 'test_auc' group by row")

@@ -64,9 +64,9 @@ def advise(
 
 def _refuse_placeholders(before: Standing, data: Interactions, users: Sequence[Id], numbers: np.ndarray) -> None:
     """Raise DataError for the id that stands for a forgotten user in kept data: it is nobody's."""
-    stand_in = data.user_ids is not None and before.lost is not None
+    lost = None if data.user_ids is None else before.lost
     for user, number in zip(users, numbers.tolist(), strict=True):
-        if stand_in and number in before.lost:
+        if lost is not None and number in lost:
             raise DataError(
                 f"Interactions '{data.name}' has no user with id '{user}': it stands for one who is forgotten. Take it "
                 "off the list."

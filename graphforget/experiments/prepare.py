@@ -101,7 +101,7 @@ def check_backbone(setup: Setup, task: Task) -> None:
 
 def check_reads(backbone: str, kind: str) -> None:
     """Raise UnsupportedError when side information is to be deleted that the backbone of that name does not read."""
-    if kind not in SIDE_KINDS or kind in backbones().find(backbone)[0].reads_side:
+    if kind not in SIDE_KINDS or kind in getattr(backbones().find(backbone)[0], "reads_side", ()):
         return
     others = [cls.name for cls in backbones().classes() if kind in getattr(cls, "reads_side", ())]
     raise UnsupportedError(
@@ -157,7 +157,8 @@ def _measured(task: Task) -> list[str]:
 def stage_digests(plan: Plan, task: Task, gone: Forgotten, seed: int) -> dict[str, str]:
     """Return stage -> digest of all that decides the stage's model."""
     original = original_digest(plan.setup, task, seed)
-    digests, case = {ORIGINAL: original}, [original, gone.digest]
+    digests = {ORIGINAL: original}
+    case: list[str | int] = [original, gone.digest]
     if isinstance(task, Recommendation) and (len(task.parted(gone.nodes)[1]) or gone.modalities):
         case.append(WITHOUT_ITEMS)
     for number in range(plan.gold_runs):
@@ -183,7 +184,8 @@ def check_store(prepared: Prepared, store: Store) -> list[str]:
 
 def outline(prepared: Prepared) -> dict[str, Any]:
     """Return what is known of a seed's run before it starts: sizes, pools, what is deleted."""
-    task, gone = prepared.task, prepared.gone
+    task, deletion, gone = prepared.task, prepared.deletion, prepared.gone
+    assert deletion is not None and gone is not None
     facts: dict[str, Any] = {
         "seed": prepared.seed,
         "task": repr(task),
@@ -196,7 +198,7 @@ def outline(prepared: Prepared) -> dict[str, Any]:
         facts["pool_in"], facts["pool_out"] = (len(task.pool(where)) for where in ("in", "out"))
     if isinstance(task, Recommendation):
         facts |= deleted_share(task, gone)
-        facts["notes"] = deletion_notes(task, prepared.deletion, gone)
+        facts["notes"] = deletion_notes(task, deletion, gone)
     return facts
 
 

@@ -112,12 +112,13 @@ class Preset(Strict):
         if not kept:
             raise UsageError(f"{self.name}: no grid has all that is named together. Name less.")
         chosen = [f"{key}={name}" for key, names in only.items() for name in names]
-        part = ", ".join([*chosen, *([f"seeds {','.join(map(str, seeds))}"] if seeds else [])])
-        return self.model_copy(update={"grids": tuple(kept), "part": part})
+        told = ", ".join([*chosen, *([f"seeds {','.join(map(str, seeds))}"] if seeds else [])])
+        return self.model_copy(update={"grids": tuple(kept), "part": told})
 
     def at_hand(self, data_dir: str | None = None) -> tuple[tuple[Grid, ...], dict[str, list[str]]]:
         """Return the grids over the data whose files are there, and the others: data -> files that are missing."""
-        kept, absent = [], {}
+        kept: list[Grid] = []
+        absent: dict[str, list[str]] = {}
         for grid in self.grids:
             missing = {name: missing_files(name, data_dir, grid.requires) for name in grid.data}
             absent |= {name: files for name, files in missing.items() if files}

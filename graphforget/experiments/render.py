@@ -6,6 +6,7 @@ import html
 from collections.abc import Callable, Sequence
 
 from graphforget._core.errors import UsageError, unknown
+from graphforget.evaluation.metrics import Metric
 from graphforget.evaluation.table import BLANK, as_latex, as_markdown, escaped
 from graphforget.evaluation.verdict import MARK
 from graphforget.experiments.comparison import HEADING, Compared, comparison_frame
@@ -14,6 +15,8 @@ from graphforget.experiments.tables import Entry, Table
 FORMATS = ("md", "latex", "csv", "html")
 Mark = Callable[[str, str], str]
 """Text and mark ("best", "second" or none) -> marked text."""
+Write = Callable[[Sequence[Sequence[str]], str, Sequence[str], int], str]
+"""Rows, title, notes and how many columns are set to the left -> a table."""
 LEFT = 7
 """Columns of a comparison that hold words."""
 
@@ -61,7 +64,7 @@ def _held(table: Table, col: tuple[str, ...], metric: str) -> bool:
     return any((row, col, metric) in table.entries for row in table.row_keys)
 
 
-def _shown(metric, entry: Entry | None) -> str:
+def _shown(metric: Metric, entry: Entry | None) -> str:
     if entry is None:
         return BLANK
     shown = metric.show(entry.mean, entry.spread)
@@ -83,7 +86,8 @@ def _html_mark(text: str, mark: str) -> str:
 
 
 def _written(form: str, rows: Sequence[Sequence[str]], title: str, notes: Sequence[str], left: int) -> str:
-    return {"md": as_markdown, "latex": as_latex, "html": _as_html}[form](rows, title, notes, left)
+    writers: dict[str, Write] = {"md": as_markdown, "latex": as_latex, "html": _as_html}
+    return writers[form](rows, title, notes, left)
 
 
 def _as_html(rows: Sequence[Sequence[str]], title: str, notes: Sequence[str], left: int) -> str:

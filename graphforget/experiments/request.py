@@ -138,6 +138,7 @@ class Request:
             return Deletion(users=read_deletion(self.users_file, "users", columns).users, items=items)
         if not isinstance(task, Recommendation):
             raise UnsupportedError(f"A {task.name} task has no modalities to delete.")
+        assert self.modality is not None
         return Deletion(modalities=[(self.modality, item) for item in items])
 
     def amount(self) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from graphforget._core.errors import DataError
+from graphforget.evaluation.case import Kind
 from graphforget.evaluation.metrics import METRICS
 from graphforget.evaluation.records import KINDS, RUN_DEPENDENT
 from graphforget.experiments.index import ask
@@ -36,7 +37,7 @@ class Line:
 
     fields: Mapping[str, Any]
     row: str
-    row_kind: str
+    row_kind: Kind
     seed: int
     run: str
     weights: str
@@ -130,7 +131,7 @@ def as_csv(lines: Sequence[Line], costs: bool = True) -> str:
     return buffer.getvalue()
 
 
-def _order(line: Line) -> tuple:
+def _order(line: Line) -> tuple[tuple[str, ...], int, str, int]:
     """Return what lines are sorted by: where they belong, then rows as tables have them, then seeds."""
     place = tuple(str(line.fields.get(name, "")) for name in FIELDS)
     return place, KINDS.index(line.row_kind), line.row, line.seed

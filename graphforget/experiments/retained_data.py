@@ -140,7 +140,7 @@ def nameless(ids: np.ndarray | None, lost: np.ndarray) -> np.ndarray | None:
 def write_retained(folder: Path, arrays: Arrays) -> None:
     """Write the file into a model folder."""
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
     atomic_write(folder / RETAINED, buffer.getvalue())
 
 
@@ -198,10 +198,13 @@ def _interactions(arrays: Arrays) -> Interactions:
         sizes = int(arrays["n_entities"]), int(arrays["n_relations"])
         ids = arrays.get("entity_ids"), arrays.get("relation_ids")
         facts = TripleGraph.build(*sizes, arrays["triples"], *ids, name=arrays["triples_name"].item())
+    train, valid, test = (arrays.get(part) for part in PARTS)
     return Interactions.build(
         int(arrays["n_users"]),
         int(arrays["n_items"]),
-        *(arrays.get(part) for part in PARTS),
+        train,
+        valid,
+        test,
         user_ids=arrays.get("user_ids"),
         item_ids=arrays.get("item_ids"),
         name=arrays["name"].item(),

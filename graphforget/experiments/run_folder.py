@@ -56,7 +56,7 @@ def facts_of(unit: Unit) -> dict[str, Any]:
     """Return what is known of a unit before it runs, for result.json."""
     plan = unit.cell.plan
     asked = {} if plan.request is None else plan.request.as_dict()
-    fields = {"data": unit.cell.data, "backbone": unit.cell.backbone, "task": plan.setup.task}
+    fields: dict[str, Any] = {"data": unit.cell.data, "backbone": unit.cell.backbone, "task": plan.setup.task}
     fields |= {"deletion": unit.cell.deletion, "kind": asked.get("kind", "")}
     fields |= {"method": unit.label, "seed": unit.seed}
     fields |= {name: asked[name] for name in NAMED if asked.get(name) is not None}

@@ -147,9 +147,10 @@ class Runner:
         bench = self._bench(unit, log)
         records = references(self._judge(unit, bench), self._golds(unit, bench))
         with atomic_folder(self.root / unit.id) as folder:
-            assert bench.prepared.deletion is not None and bench.prepared.gone is not None
-            bench.prepared.deletion.write(folder / "deletion.json")
-            told = {"deletion": {"digest": bench.prepared.gone.digest, "what": bench.prepared.gone.describe()}}
+            deletion, gone = bench.prepared.deletion, bench.prepared.gone
+            assert deletion is not None and gone is not None
+            deletion.write(folder / "deletion.json")
+            told: dict[str, Any] = {"deletion": {"digest": gone.digest, "what": gone.describe()}}
             told |= {"task_repr": repr(bench.prepared.task), "protocol": bench.prepared.task.protocol()}
             write_files(folder, unit, log.ended(), records=records, more=told)
 

@@ -27,7 +27,11 @@ from graphforget.tasks.node import NodeClassification
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.recipe import Recipe, changed, default_recipe
 
-TASKS: dict[str, type[Task]] = {"link": LinkPrediction, "node": NodeClassification, "recommend": Recommendation}
+TASKS: dict[str, Callable[..., Task]] = {
+    "link": LinkPrediction,
+    "node": NodeClassification,
+    "recommend": Recommendation,
+}
 
 
 @dataclass(frozen=True)
@@ -184,7 +188,7 @@ def _check_holdout(data: Interactions, select_on: str | None) -> None:
 
 def task_defaults(name: str) -> dict[str, Any]:
     """Return the options of a task and their defaults."""
-    parameters = inspect.signature(TASKS[name].__init__).parameters.values()
+    parameters = inspect.signature(TASKS[name]).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 

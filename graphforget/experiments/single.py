@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -95,7 +95,7 @@ def run_plan(plan: Plan, listen: Listen = silent, *, jobs: int = 1, threads: int
     return outcome
 
 
-def _held(out: Path):
+def _held(out: Path) -> AbstractContextManager[None]:
     """Hold the run folder for this process."""
     return file_lock(out / PLAN, timeout=0.0)
 
@@ -107,6 +107,7 @@ def run_seed(
     prepared = prepare(plan, graph, seed)
     bench = Stages(plan.setup, prepared, seed_store(plan, seed), listen)
     bench.keep_deletion()
+    assert prepared.deletion is not None and prepared.gone is not None
     for note in deletion_notes(prepared.task, prepared.deletion, prepared.gone):
         listen(Event(seed, f"seed {seed}: deletion", "told", note=note))
     bench.warm(plan)

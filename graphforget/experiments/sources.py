@@ -110,7 +110,7 @@ def read_one_source(place: str | os.PathLike[str]) -> Found:
 
 def read_sources(place: str | os.PathLike[str]) -> list[Found]:
     """Return what is in a source, or every table with a deletion in a folder of runs; errors as `read_source`'s."""
-    first = {}
+    first: dict[tuple[str, ...], Path] = {}
     for folder in run_folders(Path(place)):
         fields = read_run(folder).fields
         if fields.get("deletion"):

@@ -152,13 +152,15 @@ class Stages:
     def _restored(self, original: Model, stage: str, label: str, method: Method, seed: int) -> Result:
         """Return the result that a finished stage holds."""
         model, receipt = self.store.load(stage, self.setup.device)
+        deletion, gone = self.prepared.deletion, self.prepared.gone
+        assert deletion is not None and gone is not None
         return Result(
             model=model,
             original=original,
             task=self.prepared.task,
             retained=self.prepared.retained,
-            gone=self.prepared.gone,
-            deletion=self.prepared.deletion,
+            gone=gone,
+            deletion=deletion,
             method=method,
             label=label,
             seed=seed,

@@ -178,12 +178,19 @@ def _mean(number: int, label: str, fields: dict[str, Any], found: Sequence[tuple
     """Return the mean of what was found with every seed."""
 
     def mean(read: Callable[[Score], float | None]) -> float | None:
-        values = [read(score) for score, _ in found]
-        return None if None in values else float(np.mean(values))
+        values = [value for score, _ in found if (value := read(score)) is not None]
+        return float(np.mean(values)) if len(values) == len(found) else None
 
-    parts = {name: mean(lambda score, name=name: getattr(score, name)) for name in ("utility", "forgotten", "gap")}
-    seconds = float(np.mean([spent for _, spent in found]))
-    return Trial(number, label, fields, **parts, score=mean(lambda score: score.total), seconds=seconds)
+    return Trial(
+        number,
+        label,
+        fields,
+        utility=mean(lambda score: score.utility),
+        forgotten=mean(lambda score: score.forgotten),
+        gap=mean(lambda score: score.gap),
+        score=mean(lambda score: score.total),
+        seconds=float(np.mean([spent for _, spent in found])),
+    )
 
 
 class _Seed:
@@ -235,5 +242,5 @@ class _Seed:
         self.listen(Event(self.seed, f"trial {number}", "done", seconds=result.seconds, metrics=told))
         return score, result.seconds
 
-    def _score(self, model: Model, graph: Graph, label: str) -> Score:
+    def _score(self, model: Model, graph: Graph | Interactions, label: str) -> Score:
         return self.scorer.score(model, graph, label)

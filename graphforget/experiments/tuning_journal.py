@@ -95,6 +95,10 @@ class Journal:
 
     def ranked(self) -> list[Trial]:
         """Return the trials that gave a model, the best first; of equal ones the earlier, and equal choices once."""
-        there = [one for one in self.trials if one.score is not None]
-        found = {one.label: one for one in sorted(there, key=lambda one: (one.score, -one.number))}
-        return sorted(found.values(), key=lambda one: (-one.score, one.number))
+
+        def worth(one: Trial) -> tuple[float, int]:
+            assert one.score is not None
+            return one.score, -one.number
+
+        there = sorted((one for one in self.trials if one.score is not None), key=worth)
+        return sorted({one.label: one for one in there}.values(), key=worth, reverse=True)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from graphforget._core.errors import DataError, UsageError
 from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
 from graphforget.evaluation.case import Subject, logits, without_pairs
 from graphforget.experiments.prepare import Prepared
 from graphforget.models.base import Model
@@ -101,7 +102,7 @@ class Scorer:
         self.weight = weight
         self.gold = self._answers(self._embeddings(gold.model, gold.graph, "Gold"))
 
-    def score(self, model: Model, graph: Graph, label: str) -> Score:
+    def score(self, model: Model, graph: Graph | Interactions, label: str) -> Score:
         """Return the score of a model that answers from a graph; DivergedError for embeddings that are not finite."""
         z = self._embeddings(model, graph, label)
         utility = self.prepared.retained.validate(z)[UTILITY[self.prepared.task.name]]
@@ -110,7 +111,7 @@ class Scorer:
         side = self.prepared.gone is not None and self.prepared.gone.kind in SIDE_KINDS
         return Score(utility, None if side else float(answers[0]), gap, utility - self.weight * gap)
 
-    def _embeddings(self, model: Model, graph: Graph, label: str) -> Tensor:
+    def _embeddings(self, model: Model, graph: Graph | Interactions, label: str) -> Tensor:
         return Subject(label, "method", model, graph).z
 
     def _answers(self, z: Tensor) -> np.ndarray:

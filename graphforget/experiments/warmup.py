@@ -54,8 +54,10 @@ def _some(task: Task, kind: str) -> Deletion:
         return sample_deletion(task, **wanted)
     if kind == "edges":
         return Deletion(edges=task.graph.edges[:, :FEW].T.tolist())
-    return Deletion(**{kind: [0] if kind == "classes" else list(range(FEW))})
+    named: dict[str, Any] = {kind: [0] if kind == "classes" else list(range(FEW))}
+    return Deletion(**named)
 
 
 def _shortened(method: Method) -> Method:
-    return replace(method, epochs=1) if "epochs" in method.options() else method
+    once: dict[str, Any] = {"epochs": 1}
+    return replace(method, **once) if "epochs" in method.options() else method

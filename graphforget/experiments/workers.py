@@ -34,8 +34,9 @@ def check_threads(threads: int | None) -> None:
 
 def suited_threads(threads: int | None, graph: Graph | Interactions) -> int | None:
     """Return `threads`, or 1 where nothing is said and the graph is so small that threads only wait for each other."""
-    features = graph.features.nnz if sp.issparse(graph.features) else graph.n_nodes * graph.n_features
-    small = graph.n_nodes + 2 * graph.n_edges + features < SMALL
+    x = graph.features
+    stored = x.nnz if isinstance(x, sp.csr_array) else graph.n_nodes * graph.n_features
+    small = graph.n_nodes + 2 * graph.n_edges + stored < SMALL
     return 1 if threads is None and small else threads
 
 
@@ -94,7 +95,9 @@ def run_in_processes(plan: Plan, listen: Listen, jobs: int, threads: int | None)
     """
     jobs = min(jobs, len(plan.seeds))
     each = threads_each(threads, jobs)
-    waiting, running, done = list(plan.seeds), [], {}
+    waiting = list(plan.seeds)
+    running: list[Worker] = []
+    done: dict[int, Any] = {}
     try:
         while waiting or running:
             while waiting and len(running) < jobs:

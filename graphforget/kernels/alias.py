@@ -66,7 +66,7 @@ class AliasTable(NamedTuple):
 
 
 @njit(cache=True, inline="always")
-def draw_weighted(alias: AliasTable, key: np.uint64, counter: int) -> int:
+def draw_weighted(alias: AliasTable, key: np.uint64, counter: int) -> np.int64:
     """Return an item by its weight, from one draw (each probability within 2^-31). For use inside numba."""
     bits = draw_u64(key, counter)
     column = ((bits >> _S32) * np.uint64(len(alias.table))) >> _S32
@@ -75,7 +75,9 @@ def draw_weighted(alias: AliasTable, key: np.uint64, counter: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def draw_weighted_outside(alias: AliasTable, members: np.ndarray, free: int, key: np.uint64, counter: int) -> int:
+def draw_weighted_outside(
+    alias: AliasTable, members: np.ndarray, free: np.int64, key: np.uint64, counter: int
+) -> np.intp:
     """Return an item outside `members` (ascending) by its weight; `free` > 0 is the weight outside. Inside numba."""
     before = alias.before
     place = min(np.int64(draw_unit(key, counter) * free), free - 1)

@@ -168,7 +168,8 @@ def with_self_loops(csr: CSR) -> CSR:
 
     A row that already has a diagonal entry keeps it unchanged (as PyG's `add_remaining_self_loops`).
     """
-    return CSR(*_with_loops(csr.indptr, csr.indices, csr.values), csr.n_cols)
+    indptr, indices, values = _with_loops(csr.indptr, csr.indices, csr.values)
+    return CSR(indptr, indices, values, csr.n_cols)
 
 
 @njit(cache=True, nogil=True)

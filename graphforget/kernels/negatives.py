@@ -89,7 +89,7 @@ def _free_in_row(indptr: np.ndarray, indices: np.ndarray, u: int, rank: int) -> 
 
 
 @njit(cache=True, nogil=True)
-def _by_rank(indptr: np.ndarray, indices: np.ndarray, start: np.ndarray, rank: int) -> tuple[int, int]:
+def _by_rank(indptr: np.ndarray, indices: np.ndarray, start: np.ndarray, rank: int) -> tuple[np.intp, int]:
     """Return free pair number `rank` of all ordered free pairs."""
     u = np.searchsorted(start, rank, side="right") - 1
     return u, _free_in_row(indptr, indices, u, rank - start[u])
@@ -98,7 +98,7 @@ def _by_rank(indptr: np.ndarray, indices: np.ndarray, start: np.ndarray, rank: i
 @njit(cache=True, nogil=True)
 def _draw(
     indptr: np.ndarray, indices: np.ndarray, words: np.ndarray, shift: np.uint64, key: np.uint64, slot: int, tries: int
-) -> tuple[int, int]:
+) -> tuple[int | np.int64, int | np.int64]:
     """Draw one pair: uniform pairs until one is free; (-1, -1) when none of so many was."""
     n = np.uint64(len(indptr) - 1)
     for attempt in range(tries):

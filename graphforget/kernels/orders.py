@@ -140,7 +140,7 @@ def _pick(indptr: np.ndarray, indices: np.ndarray, rows: np.ndarray, key: np.uin
             out[slot] = indices[first + draw_below(key, slot, indptr[rows[slot] + 1] - first)]
 
 
-def pick_items(csr: CSR, rows: np.ndarray, key: int) -> np.ndarray:
+def pick_items(csr: CSR, rows: np.ndarray, key: int | np.uint64) -> np.ndarray:
     """Draw for each entry of `rows` one of the columns of that row, uniformly; int32 (m,).
 
     Raises

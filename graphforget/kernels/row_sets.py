@@ -134,25 +134,25 @@ def has(sets: RowSets, row: int, column: int) -> bool:
 
 
 @njit(cache=True, inline="always")
-def is_dense(head: np.uint64) -> bool:
+def is_dense(head: np.uint64) -> np.bool:
     """Return whether the row with this head holds more than half of the columns. For use inside numba."""
     return head & _SHIFT == DENSE
 
 
 @njit(cache=True, inline="always")
-def is_filter(head: np.uint64) -> bool:
+def is_filter(head: np.uint64) -> np.bool:
     """Return whether the row with this head has a filter, no exact bitmap. For use inside numba."""
     return head & _SHIFT > DENSE
 
 
 @njit(cache=True, inline="always")
-def in_bitmap(sets: RowSets, head: np.uint64, column: int) -> bool:
+def in_bitmap(sets: RowSets, head: np.uint64, column: int) -> np.bool:
     """Return whether `column` is in the row with this head, which has no filter. For use inside numba."""
     return (sets.words[(head >> _S8) + (np.uint64(column) >> _S6)] >> (np.uint64(column) & _WORD)) & _ONE != _ZERO
 
 
 @njit(cache=True, inline="always")
-def listed_free(sets: RowSets, head: np.uint64, rank: int) -> int:
+def listed_free(sets: RowSets, head: np.uint64, rank: int) -> np.int64:
     """Return free column number `rank`, from 0, of the dense row with this head. For use inside numba."""
     word = np.int64(head >> _S8) + (sets.n_cols + 63) // 64 + (rank >> 1)
     return np.int64((sets.words[word] >> (_S32 * np.uint64(rank & 1))) & _LOW)

@@ -71,7 +71,8 @@ def induced_csr(csr: CSR, nodes: np.ndarray) -> CSR:
         places = _by_search(csr.indptr, csr.indices, nodes)
     else:
         places = _by_table(csr.indptr, csr.indices, nodes, _places(nodes, csr.n_rows))
-    return CSR(*_kept(csr.indptr, csr.values, nodes, places), len(nodes))
+    indptr, indices, values = _kept(csr.indptr, csr.values, nodes, places)
+    return CSR(indptr, indices, values, len(nodes))
 
 
 @njit(cache=True, nogil=True)

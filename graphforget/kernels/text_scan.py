@@ -165,7 +165,7 @@ def table_cells(
 
 
 @njit(cache=True, inline="always")
-def _integer_at(text: np.ndarray, start: int, end: int) -> tuple[bool, int]:
+def _integer_at(text: np.ndarray, start: int, end: int) -> tuple[bool, int | np.int64]:
     """Return whether a cell is an integer of 64 bits without +, leading zeros or -0, and its value."""
     negative = end > start and text[start] == _MINUS
     at = start + negative

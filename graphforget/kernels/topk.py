@@ -54,7 +54,7 @@ class _Lists(NamedTuple):
 
 
 @njit(cache=True, inline="always")
-def _worse(score: np.float32, item: np.int32, other_score: np.float32, other_item: np.int32) -> bool:
+def _worse(score: np.float32, item: np.int32, other_score: np.float32, other_item: np.int32) -> bool | np.bool:
     return score < other_score or (score == other_score and item > other_item)
 
 

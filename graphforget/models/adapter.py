@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import numpy as np
@@ -16,7 +16,7 @@ from graphforget.data.graph import Graph
 from graphforget.models.base import Hook, Model
 
 
-class Adapter(Model):
+class Adapter(Model[Graph]):
     """A user's module behind the interface of the zoo.
 
     Parameters
@@ -54,7 +54,7 @@ class Adapter(Model):
         """Return the outputs of the named layers, and the module's own output as the last."""
         found: list[Tensor] = []
 
-        def through(number: int):
+        def through(number: int) -> Callable[[nn.Module, tuple, Tensor], Tensor]:
             def replace(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
                 del module, inputs  # the output is all that counts
                 h = first if number == 1 and first is not None else output
@@ -116,8 +116,9 @@ def _message_passing(module: nn.Module) -> list[str]:
 
 def _reset(module: nn.Module) -> None:
     """Reset `module` if it can, else its children; a module with parameters of its own must know how."""
-    if hasattr(module, "reset_parameters"):
-        module.reset_parameters()
+    reset = getattr(module, "reset_parameters", None)
+    if reset is not None:
+        reset()
         return
     own = [name for name, _ in module.named_parameters(recurse=False)]
     if own:
@@ -135,7 +136,9 @@ def pyg_inputs(graph: Graph, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def _pyg_inputs(graph: Graph, device: torch.device) -> tuple[Tensor, Tensor]:
-    x = graph.features if isinstance(graph.features, np.ndarray) else graph.features.toarray()
+    found = graph.features
+    assert found is not None
+    x = found if isinstance(found, np.ndarray) else found.toarray()
     rows = np.repeat(np.arange(graph.n_nodes), graph.degrees)
     edge_index = np.stack([graph.csr.indices.astype(np.int64), rows])
     return torch.from_numpy(np.array(x)).to(device), torch.from_numpy(edge_index).to(device)

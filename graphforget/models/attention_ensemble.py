@@ -10,11 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphforget._core.errors import UsageError
-from graphforget._core.streams import Streams
+from graphforget._core.streams import Stream, Streams
 from graphforget.data.interactions import Interactions
 from graphforget.data.shard_map import ShardMap
 from graphforget.models.base import Hook, Model
 from graphforget.models.ensemble import Ensemble
+from graphforget.models.recommender import added
 from graphforget.tasks.base import Items
 
 TABLES = ("users", "items")
@@ -46,7 +47,7 @@ class Attention(nn.Module):
         return (torch.softmax(scores, dim=0) * moved).sum(dim=0)
 
 
-def _truncated(shape: tuple[int, ...], deviation: float, stream) -> nn.Parameter:
+def _truncated(shape: tuple[int, ...], deviation: float, stream: Stream) -> nn.Parameter:
     values = torch.empty(*shape)
     nn.init.trunc_normal_(values, std=deviation, a=-2 * deviation, b=2 * deviation, generator=stream.torch())
     return nn.Parameter(values)
@@ -66,10 +67,12 @@ class AttentionEnsemble(Ensemble):
     """
 
     name = "attention-ensemble"
+    users_attention: Attention
+    items_attention: Attention
 
     def __init__(
         self,
-        shards: Sequence[Model],
+        shards: Sequence[Model[Interactions]],
         shard_map: ShardMap,
         keep: float = 0.7,
         reg: float = 1e-5,
@@ -115,14 +118,14 @@ class AttentionEnsemble(Ensemble):
         if self.reg == 0:
             return z.new_zeros(())
         sides = (self.users_attention, self.items_attention)
-        return 0.5 * self.reg * sum(side.transform.square().sum() + side.shift.square().sum() for side in sides)
+        return 0.5 * self.reg * added(side.transform.square().sum() + side.shift.square().sum() for side in sides)
 
     def flops(self, graph: Interactions) -> int:
         """Return the operations of the attentions and of one propagation."""
         found = self.shards[0].flops(graph)
         for part in TABLES:
-            k, rows, d = len(self.shards), *getattr(self.shards[0], part).shape
-            found += 2 * k * rows * (d * d + d * (d // 2) + d // 2 + d)
+            rows, d = getattr(self.shards[0], part).shape
+            found += 2 * len(self.shards) * rows * (d * d + d * (d // 2) + d // 2 + d)
         return found
 
 

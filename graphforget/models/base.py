@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
 
 import numpy as np
 import torch
@@ -15,9 +15,19 @@ from graphforget._core.errors import DataError, UsageError
 from graphforget._core.numeric import is_integer, plain
 from graphforget._core.streams import Streams
 from graphforget.data.graph import Graph
+from graphforget.data.id_lookup import Id
+from graphforget.data.kinds import G
+from graphforget.data.memo import Token
 from graphforget.data.neighbourhood import Neighbourhood
 from graphforget.kernels.dense import product
 from graphforget.kernels.propagate import linear_sparse
+from graphforget.models.containers import ModuleList
+from graphforget.tasks.base import Items
+
+if TYPE_CHECKING:
+    from graphforget.models.pretrained import Pretraining
+    from graphforget.models.recommending import Answers
+    from graphforget.tasks.recommend import Recommendation
 
 Hook = Callable[[int, Tensor], Tensor]
 Steps = Callable[[int], Iterable[Callable[[], Tensor]]]
@@ -29,7 +39,7 @@ _WAYS = ("at_rows", "propagated", "layers", "readout")
 """Functions of a model that must fit together."""
 
 
-class Model(nn.Module, ABC):
+class Model(nn.Module, ABC, Generic[G]):
     """Anything that maps a graph to node embeddings, layer by layer. It holds parameters, never a graph.
 
     published: how its authors trained it, where that differs from the task's default: fields of the recipe, and options
@@ -42,13 +52,13 @@ class Model(nn.Module, ABC):
     local: ClassVar[bool] = False
     published: ClassVar[Mapping[str, Any]] = {}
     tasks: ClassVar[tuple[str, ...]] = ("link", "node")
-    pretraining: Any = None
+    pretraining: Pretraining | None = None
     """What `run_training` has to train first, for this model to start from (`pretrained.Pretraining`), or None."""
     provenance: Any = None
     """How `train` made it (`training.train.Provenance`); None where that is unknown."""
-    answers: Any = None
+    answers: Answers | None = None
     """What an unlearned recommender may answer, and from what; None where it is what it is asked on."""
-    refused: tuple[Any, ...] = ()
+    refused: tuple[Token, ...] = ()
     """Tokens of the data that still hold what this model has forgotten: it must not learn from them again."""
 
     @property
@@ -58,7 +68,7 @@ class Model(nn.Module, ABC):
         return torch.device("cpu") if first is None else first.device
 
     @abstractmethod
-    def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
+    def layers(self, graph: G, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
         """Return the (n_nodes, width) embeddings after each layer, before the activation.
 
         `hook(layer, h)` may replace the embeddings of layer 1, 2, ... before the next layer sees them. `first` stands
@@ -66,18 +76,18 @@ class Model(nn.Module, ABC):
         """
 
     @abstractmethod
-    def fresh(self, streams: Streams) -> Self:
+    def fresh(self, streams: Streams) -> Model[G]:
         """Return a copy with newly initialised parameters, on the same device."""
 
     def readout(self, layers: list[Tensor]) -> Tensor:
         """Return what the task reads, given the embeddings after each layer: the last, unless a backbone mixes them."""
         return layers[-1]
 
-    def forward(self, graph: Graph, hook: Hook | None = None) -> Tensor:
+    def forward(self, graph: G, hook: Hook | None = None) -> Tensor:
         """Return the embeddings (or class logits) of all nodes that the task reads."""
         return self.readout(self.layers(graph, hook))
 
-    def ranking_loss(self, data: Any, z: Tensor, items: Any) -> Tensor | None:
+    def ranking_loss(self, data: G, z: Tensor, items: Items) -> Tensor | None:
         """Return a recommender's own ranking loss of a batch of triples; None to be trained with the task's.
 
         `items` number rows of `z`: nodes, or the rows of a batch alone (see `has_rows`).
@@ -88,6 +98,10 @@ class Model(nn.Module, ABC):
     def own_loss(self) -> str | None:
         """Return the name of a recommender's own ranking loss; None for one that has none and is trained with BPR."""
         return None
+
+    def extra_loss(self, data: G, layers: list[Tensor], z: Tensor, items: Items, epoch: int) -> Tensor:
+        """Return what a recommender adds to the ranking loss of a batch; here nothing."""
+        return z.new_zeros(())
 
     def has_rows(self) -> bool:
         """Return whether there is a shorter way to the rows of a batch, `at_rows`; without it every row is computed.
@@ -114,12 +128,16 @@ class Model(nn.Module, ABC):
     def check_data(self, data: Any) -> None:
         """Raise DataError when the model was made for other data; a recommender can tell."""
 
-    def side_phases(self, graph: Graph, streams: Streams) -> dict[str, Steps]:
+    def start_from(self, model: Model) -> None:
+        """Start from a trained model, in place, which only a model with a `pretraining` can."""
+        raise UsageError(f"{self.name} starts from no other model.")
+
+    def side_phases(self, graph: G, streams: Streams) -> dict[str, Steps]:
         """Return what is trained in every epoch beside the task's objective: name -> epoch -> losses; here nothing."""
         del graph, streams
         return {}
 
-    def embed(self, graph: Graph) -> Tensor:
+    def embed(self, graph: G) -> Tensor:
         """Return the readout without gradients, in evaluation mode."""
         was_training = self.training
         self.eval()
@@ -130,8 +148,8 @@ class Model(nn.Module, ABC):
             self.train(was_training)
 
     def recommend(
-        self, task: Any, users: Sequence[Any], k: int = 20, exclude: Sequence[Any] = ()
-    ) -> tuple[list[list[Any]], list[list[float]]]:
+        self, task: Recommendation, users: Sequence[Id], k: int = 20, exclude: Sequence[Id] = ()
+    ) -> tuple[list[list[Id]], list[list[float]]]:
         """Return the best items of each user and their scores; see `models.recommending.recommend`."""
         from graphforget.models.recommending import recommend
 
@@ -146,7 +164,7 @@ class Model(nn.Module, ABC):
         return copy.deepcopy(self).requires_grad_(False).eval()
 
     @abstractmethod
-    def flops(self, graph: Graph) -> int:
+    def flops(self, graph: G) -> int:
         """Return multiply-adds, counted as two operations each, of one forward pass."""
 
 
@@ -158,7 +176,7 @@ def require_model(model: object) -> None:
         )
 
 
-class Backbone(Model):
+class Backbone(Model[Graph]):
     """A message-passing network of the zoo: `layers` convolutions with ReLU between them, no dropout.
 
     Parameters
@@ -167,6 +185,8 @@ class Backbone(Model):
     out: width of the last layer; by default 64 for link prediction and the number of classes for node tasks.
     layers: number of convolutions, 1 to 8.
     """
+
+    convolutions: ModuleList[Convolution]
 
     def __init__(self, hidden: int = 128, out: int | None = None, layers: int = 2) -> None:
         super().__init__()
@@ -180,7 +200,7 @@ class Backbone(Model):
         """Return the constructor's arguments, so that two settings are never taken for one."""
         return ", ".join(f"{key}={value!r}" for key, value in self.config().items())
 
-    def config(self) -> dict[str, int | None]:
+    def config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {"hidden": self.hidden, "out": self.out, "layers": self.n_layers}
 
@@ -200,7 +220,7 @@ class Backbone(Model):
             )
         model = type(self)(**{**self.config(), "out": n_outputs or self.out})
         model.n_features = n_features
-        model.convolutions = nn.ModuleList(
+        model.convolutions = ModuleList(
             model.convolution(wide, narrow, streams("init", layer=number).torch())
             for number, (wide, narrow) in enumerate(model.widths, start=1)
         )
@@ -313,7 +333,9 @@ def times_weight(graph: Graph, h: Tensor | None, weight: Tensor) -> Tensor:
         return product(h, weight)
     if graph.feature_matrix is not None:
         return linear_sparse(graph.feature_matrix, weight)
-    dense = graph.memo(f"features-{weight.device}", lambda: torch.from_numpy(graph.features.copy()).to(weight.device))
+    found = graph.features
+    assert found is not None
+    dense = graph.memo(f"features-{weight.device}", lambda: torch.from_numpy(found.copy()).to(weight.device))
     return product(dense, weight)
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from graphforget.data.graph import Graph
+from graphforget.data.kinds import G
 from graphforget.kernels.dense import product
 from graphforget.models.base import Hook, Model
+from graphforget.models.containers import ModuleDict
 from graphforget.models.wrapped import Wrapped
 
 
@@ -23,6 +24,9 @@ class Operator(nn.Module):
     nodes: (k,) int64 numbers of the nodes it acts on.
     weight: (width, width) initial W.
     """
+
+    nodes: Tensor
+    weight: nn.Parameter
 
     def __init__(self, nodes: Tensor, weight: Tensor) -> None:
         super().__init__()
@@ -36,7 +40,7 @@ class Operator(nn.Module):
         return h.index_copy(0, self.nodes, product(h.index_select(0, self.nodes), self.weight))
 
 
-class Edited(Wrapped):
+class Edited(Wrapped[G]):
     """A model whose layers are followed by operators; the model underneath is frozen while they are learned.
 
     Parameters
@@ -47,11 +51,11 @@ class Edited(Wrapped):
 
     name = "edited"
 
-    def __init__(self, base: Model, operators: Mapping[int, Operator]) -> None:
+    def __init__(self, base: Model[G], operators: Mapping[int, Operator]) -> None:
         super().__init__(base)
-        self.operators = nn.ModuleDict({str(layer): operator for layer, operator in operators.items()})
+        self.operators = ModuleDict({str(layer): operator for layer, operator in operators.items()})
 
-    def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
+    def layers(self, graph: G, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
         """Return the embeddings after each layer and its operator; `first` is layer 1 under all operators."""
 
         def both(layer: int, h: Tensor) -> Tensor:
@@ -83,7 +87,7 @@ class Edited(Wrapped):
         """Return the nodes each operator acts on, by layer."""
         return {int(layer): operator.nodes.cpu().numpy() for layer, operator in self.operators.items()}
 
-    def flops(self, graph: Graph) -> int:
+    def flops(self, graph: G) -> int:
         """Return the operations of the model underneath and of the operators."""
         own = sum(2 * len(operator.nodes) * operator.weight.numel() for operator in self.operators.values())
         return self.base.flops(graph) + own

@@ -8,19 +8,21 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphforget._core.errors import UnsupportedError, UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.data.shard_map import ShardMap, shards_of
 from graphforget.models.base import Hook, Model
+from graphforget.models.containers import ModuleList
+from graphforget.models.recommender import Recommender
 from graphforget.tasks.base import Items, as_index
 
 VOTES = ("known", "all")
 
 
-class Ensemble(Model):
+class Ensemble(Model[Interactions]):
     """One model per shard of the interactions; each sees its own shard's graph, on the numbers of all users and items.
 
     Parameters
@@ -30,12 +32,13 @@ class Ensemble(Model):
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)
+    shards: ModuleList[Model[Interactions]]
 
-    def __init__(self, shards: Sequence[Model], shard_map: ShardMap) -> None:
+    def __init__(self, shards: Sequence[Model[Interactions]], shard_map: ShardMap) -> None:
         super().__init__()
         if len(shards) != shard_map.n_shards:
             raise UsageError(f"An ensemble of {shard_map.n_shards} shards needs as many models; got {len(shards)}.")
-        self.shards = nn.ModuleList(shard.frozen() for shard in shards)
+        self.shards = ModuleList(shard.frozen() for shard in shards)
         self.map_digest = shard_map.digest
         self.plan = {key: getattr(shard_map, key) for key in ("n_shards", "n_items", "unit", "key")}
         for key in ("table", "numbers"):
@@ -84,7 +87,7 @@ class Ensemble(Model):
         self.shards.eval()
         return self
 
-    def fresh(self, streams: Streams) -> Model:
+    def fresh(self, streams: Streams) -> Model[Interactions]:
         """Return one model of the shards' kind with new parameters: being sharded is no part of a fresh start."""
         return self.shards[0].fresh(streams)
 
@@ -111,7 +114,7 @@ class MeanEnsemble(Ensemble):
 
     name = "mean-ensemble"
 
-    def __init__(self, shards: Sequence[Model], shard_map: ShardMap, votes: str = "known") -> None:
+    def __init__(self, shards: Sequence[Model[Interactions]], shard_map: ShardMap, votes: str = "known") -> None:
         super().__init__(shards, shard_map)
         if votes not in VOTES:
             raise UsageError(f"MeanEnsemble: 'votes' must be one of {', '.join(VOTES)}; got {votes!r}.")
@@ -144,4 +147,6 @@ class MeanEnsemble(Ensemble):
     def extra_loss(self, data: Interactions, layers: list[Tensor], z: Tensor, items: Items, epoch: int) -> Tensor:
         """Return the regulariser of the shards' models on the joined embeddings of a batch."""
         del data, layers, epoch  # the joined embeddings are all there is
-        return self.shards[0].penalty(z, items)
+        first = self.shards[0]
+        assert isinstance(first, Recommender)
+        return first.penalty(z, items)

@@ -16,7 +16,7 @@ from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.kernels.dense import product
 from graphforget.kernels.propagate import Sparse, propagate
-from graphforget.models.base import Hook, Steps
+from graphforget.models.base import Hook, Model, Steps
 from graphforget.models.kgat_attention import Attention
 from graphforget.models.kgat_graph import (
     FactBatch,
@@ -105,6 +105,11 @@ class KGAT(Recommender):
         "kgat-gcn": {**PORT, "aggregator": "gcn"},
         "kgat-sage": {**PORT, "aggregator": "graphsage"},
     }
+    nodes: nn.Parameter
+    relations: nn.Parameter
+    transforms: nn.Parameter
+    weights: nn.ParameterList
+    biases: nn.ParameterList
 
     def __init__(
         self,
@@ -121,7 +126,7 @@ class KGAT(Recommender):
         kg_batch: int = 2048,
         kg_heads: int | None = None,
         kg_reg: float = 1e-5,
-        pretrained: MF | Path | str | dict | None = None,
+        pretrained: MF | Path | str | dict[str, Any] | None = None,
         reg: float = 1e-5,
         reg_form: str = "half_squared",
         reg_on: str = "final",
@@ -184,10 +189,10 @@ class KGAT(Recommender):
         model.pretraining = first
         return model
 
-    def start_from(self, model: MF) -> None:
+    def start_from(self, model: Model) -> None:
         """Let users and items start from the vectors of an MF, in place."""
         vectors = Vectors.of(model, self.name)
-        assert vectors is not None
+        assert vectors is not None and self.vectors is not None and self.sizes is not None
         vectors.write(self.nodes, self.sizes["n_users"], self.sizes["n_items"], self.name)
         if isinstance(self.vectors.record, dict):
             self.vectors = Vectors(vectors.record)

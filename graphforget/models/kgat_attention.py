@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphforget.data.interactions import Interactions
 from graphforget.kernels.pairs import PairIndex, pair_scores
 from graphforget.kernels.propagate import Sparse
 from graphforget.models.kgat_graph import RelationGraph
+
+if TYPE_CHECKING:
+    from graphforget.models.kgat import KGAT
 
 
 def segment_softmax(indptr: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -66,7 +70,7 @@ class Attention:
 
     def __init__(self, graph: RelationGraph) -> None:
         self.graph = graph
-        self._training: WeakKeyDictionary[nn.Module, Sparse] = WeakKeyDictionary()
+        self._training: WeakKeyDictionary[KGAT, Sparse] = WeakKeyDictionary()
         self._latest: tuple[str, Sparse] | None = None
 
     @classmethod
@@ -74,23 +78,23 @@ class Attention:
         """Return the attention on a data value."""
         return data.memo("attention", lambda: cls(RelationGraph.of(data)))
 
-    def of(self, model: nn.Module) -> Sparse:
-        """Return the matrix that a model with `nodes`, `relations` and `transforms` works with."""
+    def of(self, model: KGAT) -> Sparse:
+        """Return the matrix that a model works with."""
         if not model.training:
             self._training.pop(model, None)
             return self._present(model)
         return self._training[model] if model in self._training else self.refresh(model)
 
-    def refresh(self, model: nn.Module) -> Sparse:
+    def refresh(self, model: KGAT) -> Sparse:
         """Compute the matrix of the model's present parameters, to train with from here on."""
         self._training[model] = self._present(model)
         return self._training[model]
 
-    def _present(self, model: nn.Module) -> Sparse:
+    def _present(self, model: KGAT) -> Sparse:
         tables = [model.nodes, model.relations, model.transforms]
         sha = hashlib.sha256()
         for table in tables:
-            sha.update(table.detach().cpu().contiguous().numpy())
+            sha.update(table.detach().cpu().contiguous().numpy().data)
         if self._latest is None or self._latest[0] != sha.hexdigest():
             weights = segment_softmax(self.graph.indptr, attention_scores(self.graph, *tables))
             self._latest = sha.hexdigest(), self.graph.matrix(weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -29,6 +29,13 @@ LOSSES = {"bpr": None, "softmax": sampled_softmax, "ssm": cosine_softmax}
 """Ranking losses by name; BPR is the task's own."""
 
 
+class Tables(Protocol):
+    """A model with a learned table of users and one of items."""
+
+    users: nn.Parameter
+    items: nn.Parameter
+
+
 class MF(Recommender):
     """Matrix factorisation trained with BPR (Rendle et al. 2009): s(u, i) = e_u . e_i.
 
@@ -50,6 +57,8 @@ class MF(Recommender):
         "mf-lightgcn": {"init": "normal", "std": 1.0},
         "mf-mmrec": {"init": "xavier_normal", "reg_form": "norm"},
     }
+    users: nn.Parameter
+    items: nn.Parameter
 
     def __init__(
         self,
@@ -120,7 +129,7 @@ class MF(Recommender):
         return 0
 
 
-def propagated_layers(model: nn.Module, data: Interactions, layers: int, hook: Hook) -> list[Tensor]:
+def propagated_layers(model: Tables, data: Interactions, layers: int, hook: Hook) -> list[Tensor]:
     """Return E^(0) to E^(K) with E^(k+1) = A_hat E^(k) of LightGCN, each as it came from `hook`; E^(0) is learned."""
     found = [hook(1, with_entities(model, data))]
     for layer in range(2, layers + 2):
@@ -128,7 +137,7 @@ def propagated_layers(model: nn.Module, data: Interactions, layers: int, hook: H
     return found
 
 
-def with_entities(model: nn.Module, data: Interactions) -> Tensor:
+def with_entities(model: Tables, data: Interactions) -> Tensor:
     """Return users above items, and zero rows for entities that are no items, so that node numbers fit."""
     table = torch.cat([model.users, model.items])
     missing = data.n_nodes - table.shape[0]

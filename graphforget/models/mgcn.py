@@ -11,13 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from graphforget._core.streams import Streams
+from graphforget._core.streams import Stream, Streams
 from graphforget.data.interactions import Interactions
 from graphforget.kernels.csr import CSR
 from graphforget.kernels.dense import plain_product, product
 from graphforget.kernels.mean_propagation import mean_propagation
 from graphforget.kernels.propagate import Sparse, propagate
 from graphforget.models.base import Hook, fan_in
+from graphforget.models.containers import ModuleList
 from graphforget.models.mf import propagated_layers, with_entities
 from graphforget.models.modality import check_names, features, item_graph, modality_widths
 from graphforget.models.recommender import Recommender, triple_rows, xavier
@@ -103,6 +104,14 @@ class MGCN(Recommender):
         "validate_every": 1,
         "patience": 20,
     }
+    users: nn.Parameter
+    items: nn.Parameter
+    learned: nn.ParameterList
+    inputs: ModuleList[Linear]
+    purifiers: ModuleList[Linear]
+    gates: ModuleList[Linear]
+    attention: Linear
+    query: nn.Parameter
 
     def __init__(
         self,
@@ -147,11 +156,11 @@ class MGCN(Recommender):
         self.items = xavier((n_items, self.dim), streams("init-items").torch())
         count = len(widths)
         self.learned = nn.ParameterList(torch.zeros(n_items, width) for width in widths if self.train_features)
-        self.inputs = nn.ModuleList(
+        self.inputs = ModuleList(
             Linear(wide, self.dim, streams("init-input", modality=m)) for m, wide in enumerate(widths)
         )
         self.purifiers, self.gates = (
-            nn.ModuleList(Linear(self.dim, self.dim, streams(f"init-{part}", modality=m)) for m in range(count))
+            ModuleList(Linear(self.dim, self.dim, streams(f"init-{part}", modality=m)) for m in range(count))
             for part in ("purifier", "gate")
         )
         self.attention = Linear(self.dim, self.dim, streams("init-attention"))
@@ -159,6 +168,7 @@ class MGCN(Recommender):
 
     def purified(self, data: Interactions, items: Tensor) -> list[Tensor]:
         """Return P_m of every modality, (n_items, dim), before the item graph."""
+        assert self.sizes is not None
         found = []
         for m, name in enumerate(self.sizes["modalities"]):
             raw = features(data, name, items)
@@ -168,6 +178,7 @@ class MGCN(Recommender):
 
     def views(self, data: Interactions, items: Tensor) -> list[Tensor]:
         """Return H_m of every modality, (n_users + n_items, dim)."""
+        assert self.sizes is not None
         found = []
         for name, view in zip(self.sizes["modalities"], self.purified(data, items), strict=True):
             for _ in range(self.item_layers):
@@ -215,6 +226,7 @@ class MGCN(Recommender):
 
     def clear_features(self, rows: Mapping[str, np.ndarray]) -> None:
         """Set what training added to the raw features of some items to zero, where it starts."""
+        assert self.sizes is not None
         with torch.no_grad():
             for name, table in zip(self.sizes["modalities"], self.learned, strict=False):
                 table[as_index(np.flatnonzero(rows[name]), table.device)] = 0.0
@@ -231,7 +243,7 @@ class MGCN(Recommender):
 class Linear(nn.Module):
     """x W + b, W (n_in, n_out) and b drawn from a stream as a torch linear layer starts."""
 
-    def __init__(self, n_in: int, n_out: int, stream: Any) -> None:
+    def __init__(self, n_in: int, n_out: int, stream: Stream) -> None:
         super().__init__()
         generator = stream.torch()
         self.weight = fan_in(n_in, (n_in, n_out), generator)

@@ -44,6 +44,8 @@ class NGCF(MF):
 
     name = "ngcf"
     published: ClassVar[dict[str, Any]] = {"lr": 1e-4, "batch": 1024, "epochs": 400}
+    weights: nn.ParameterList
+    biases: nn.ParameterList
 
     def __init__(
         self,

@@ -58,6 +58,14 @@ class PinSage(Recommender):
     name: ClassVar[str] = "pinsage"
     reads_side: ClassVar[tuple[str, ...]] = ("modalities",)
     published: ClassVar[dict[str, Any]] = {"lr": 3e-5, "batch": 32}
+    items: nn.Parameter
+    item_bias: nn.Parameter
+    inputs: nn.ParameterList
+    shift: nn.Parameter
+    queries: nn.ParameterList
+    weights: nn.ParameterList
+    query_shifts: nn.ParameterList
+    weight_shifts: nn.ParameterList
 
     def __init__(
         self,
@@ -120,7 +128,7 @@ class PinSage(Recommender):
 
     def neighbour_means(self, data: Interactions) -> Sparse:
         """Return the (n_items, n_items) weights of every item's neighbours; rows sum to 1, or 0 without neighbours."""
-        plan = {"top": self.neighbours, "walks": self.walks, "hops": self.hops, "restart": self.restart}
+        plan: dict[str, Any] = {"top": self.neighbours, "walks": self.walks, "hops": self.hops, "restart": self.restart}
 
         def build() -> Sparse:
             starts = data.nodes_of_items(np.arange(data.n_items))

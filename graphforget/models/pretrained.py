@@ -122,6 +122,7 @@ def _check_record(source: dict[str, Any], owner: str) -> None:
             f"{owner}: the record of the pre-trained vectors has a wrong entry ({wrong}). It must hold "
             f"{', '.join(RECORD_KEYS)}: a text that starts with {RECORD}, options of MF, and a recipe or null."
         )
+    assert arguments is not None
     MF(**arguments)
 
 

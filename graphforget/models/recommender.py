@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
 import torch
@@ -13,7 +14,6 @@ from torch import Tensor
 from graphforget._core.errors import DataError, UsageError
 from graphforget._core.numeric import is_integer, is_number, plain
 from graphforget._core.streams import Streams
-from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
 from graphforget.models.base import Hook, Model
 from graphforget.tasks.base import Items
@@ -22,7 +22,7 @@ FORMS = ("half_squared", "norm")
 PLACES = ("layer0", "final")
 
 
-class Recommender(Model):
+class Recommender(Model[Interactions]):
     """Maps interactions to (n_nodes, width) embeddings: users first, then items, then the other entities.
 
     A user and an item score the inner product of their final embeddings.
@@ -134,7 +134,7 @@ class Recommender(Model):
     def propagated(self, data: Interactions, hook: Hook) -> list[Tensor]:
         """Return the embeddings after each layer, the learned ones first; each has gone through `hook`."""
 
-    def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
+    def layers(self, graph: Interactions, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
         """Return the (n_nodes, width) embeddings after each layer; the learned ones are layer 1."""
         self.check_data(graph)
 
@@ -180,9 +180,9 @@ class Recommender(Model):
         if items.weights is not None:
             blocks = [block * items.weights.to(block).sqrt().unsqueeze(1) for block in blocks]
         if self.reg_form == "half_squared":
-            total = 0.5 * sum(block.square().sum() for block in blocks)
+            total = 0.5 * added(block.square().sum() for block in blocks)
         else:
-            total = sum(block.norm() for block in blocks)
+            total = added(block.norm() for block in blocks)
         return self.reg * total / (len(items) if self.reg_per_batch else 1)
 
 
@@ -195,6 +195,12 @@ def triple_rows(items: Items, device: torch.device) -> tuple[Tensor, Tensor, Ten
     m = len(items)
     user, item = items.pairs[0].on(device)
     return user[:m], item[:m], item[m:]
+
+
+def added(parts: Iterable[Tensor]) -> Tensor:
+    """Return the sum of one tensor or more."""
+    first, *others = parts
+    return sum(others, first)
 
 
 def joined_units(layers: list[Tensor]) -> Tensor:

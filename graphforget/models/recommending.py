@@ -36,7 +36,7 @@ class Answers:
     graph: Interactions
     offered: np.ndarray
 
-    def __deepcopy__(self, memo: dict) -> Self:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return the same value: copies of the model answer from the same data."""
         del memo
         return self
@@ -109,6 +109,6 @@ def _same_items(one: Interactions, other: Interactions) -> bool:
 
 def _with_options(retained: Recommendation, asked: Recommendation) -> Recommendation:
     """Return the retained task with the mask of the task that was asked."""
-    task: Any = copy.copy(retained)
+    task = copy.copy(retained)
     task.mask = asked.mask
     return task

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from graphforget._core.errors import DataError
-from graphforget.data.graph import Graph
+from graphforget.data.kinds import G
 from graphforget.models.base import Hook, Model
 from graphforget.models.wrapped import Wrapped
 
 
-class Shifted(Wrapped):
+class Shifted(Wrapped[G]):
     """The embeddings of a model underneath plus a constant row for every node.
 
     Parameters
@@ -22,11 +22,11 @@ class Shifted(Wrapped):
 
     name = "shifted"
 
-    def __init__(self, base: Model, shift: Tensor) -> None:
+    def __init__(self, base: Model[G], shift: Tensor) -> None:
         super().__init__(base)
         self.shift = nn.Parameter(shift.detach().clone())
 
-    def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
+    def layers(self, graph: G, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
         """Return the layers of the model underneath."""
         return self.base.layers(graph, hook, first)
 
@@ -40,7 +40,7 @@ class Shifted(Wrapped):
             )
         return z + self.shift
 
-    def flops(self, graph: Graph) -> int:
+    def flops(self, graph: G) -> int:
         """Return the operations of the model underneath and of the sum."""
         return self.base.flops(graph) + self.shift.numel()
 

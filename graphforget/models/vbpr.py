@@ -57,6 +57,12 @@ class VBPR(Recommender):
         "vbpr-mmrec": {"scale": "raw"},
         "vbpr-paper": {"biases": True, "reg_form": "half_squared"},
     }
+    users: nn.Parameter
+    items: nn.Parameter
+    weight: nn.Parameter
+    bias: nn.Parameter
+    item_bias: nn.Parameter
+    feature_bias: nn.Parameter
 
     def __init__(
         self,

@@ -29,7 +29,7 @@ FORMAT = "graphforget-model/1"
 
 
 @cache
-def backbones() -> Registry:
+def backbones() -> Registry[Backbone | Recommender]:
     """Return the registry of all backbones; each says by `tasks` what it serves."""
     return Registry("graphforget.models", Backbone | Recommender, kind="backbone")
 
@@ -72,7 +72,7 @@ def check_serves(model: Model | type[Model], task: str) -> None:
         )
 
 
-def save_model(model: Model, folder: Path, extra: dict[str, Any] | None = None) -> None:
+def save_model(model: Model, folder: Path | str, extra: dict[str, Any] | None = None) -> None:
     """Write `model.safetensors` and `model.json` into `folder`, which appears whole.
 
     What an unlearned model keeps in memory, the retained data that it answers from, is not written: the model that is
@@ -110,7 +110,7 @@ def describe(model: Model) -> dict[str, Any]:
     )
 
 
-def read_model(folder: Path, device: str = AUTO) -> Model:
+def read_model(folder: Path | str, device: str = AUTO) -> Model:
     """Return the model a folder holds, without its provenance (for that see `training.model_folder`), on a device.
 
     Raises DataError when the folder is not a whole, readable model, UsageError for a device that is not there.
@@ -173,7 +173,9 @@ def _ensemble(description: dict[str, Any], tensors: dict[str, Tensor], prefix: s
     """Return an ensemble; it takes its map of shards at once."""
     kinds = {cls.name: cls for cls in (MeanEnsemble, AttentionEnsemble)}
     plan = description["plan"]
-    tables = {key: tensors[prefix + key].numpy() for key in ("table", "numbers") if prefix + key in tensors}
+    tables: dict[str, Any] = {
+        key: tensors[prefix + key].numpy() for key in ("table", "numbers") if prefix + key in tensors
+    }
     count = range(min(int(plan["n_shards"]), len(tensors) + 1))  # one more than there can be is enough to be refused
     if any(table.dtype != "int64" or table.ndim != 1 for table in tables.values()):
         raise ValueError(f"{prefix}table and {prefix}numbers must be lists of integers")

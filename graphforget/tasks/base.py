@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
 
 import numpy as np
 import torch
@@ -19,13 +19,16 @@ from graphforget._core.streams import Stream, Streams
 from graphforget._core.words import counted
 from graphforget.data.deletion import Deletion
 from graphforget.data.deletion_files import RECOMMENDER_KINDS
-from graphforget.data.graph import Graph
+from graphforget.data.kinds import G
 from graphforget.data.resolve import NO_EDGES
 from graphforget.kernels.khop import k_hop_nodes
 from graphforget.kernels.negatives import sample_non_edges
 from graphforget.kernels.pairs import PairIndex
 from graphforget.kernels.ranking import auc
 from graphforget.kernels.subgraph import edges_among
+
+if TYPE_CHECKING:
+    from graphforget.tasks.batches import Batch
 
 RowsOf = Callable[[Any, np.ndarray], tuple[list[Tensor], Tensor]]
 """(data, ascending nodes) -> these rows of the layers that a backbone's own losses read, and of the readout."""
@@ -116,7 +119,7 @@ class Forgotten:
         return " and ".join(filter(None, (", ".join(phrases[:-1]), *phrases[-1:])))
 
 
-class Task(ABC):
+class Task(ABC, Generic[G]):
     """Data, split, training objective, scores and metrics of one problem.
 
     A task never changes; `without` gives the retained task. Everything that an unlearning method needs to know about
@@ -126,7 +129,7 @@ class Task(ABC):
     name: ClassVar[str]
     selection: ClassVar[str]
     selections: ClassVar[tuple[str, ...]]
-    graph: Graph
+    graph: G
     seed: int
     holes: Mapping[str, np.ndarray] = MappingProxyType({})
     """What earlier deletions took whole, ascending: "nodes" (users and items), and nodes that lost their "features"."""
@@ -224,7 +227,7 @@ class Task(ABC):
         return weighted_mean(self.item_losses(self.responses(z, items), items), items.weights)
 
     def steps(
-        self, model: Callable[[Any], Tensor], streams: Streams, epoch: int, batch: int | None
+        self, model: Callable[[G], Tensor], streams: Streams, epoch: int, batch: int | None
     ) -> Sequence[Callable[[], Tensor]]:
         """Return the losses of an epoch, one step of the optimiser each; here one, over everything.
 
@@ -238,8 +241,8 @@ class Task(ABC):
         return (lambda: self.objective(model(self.graph), streams("negatives", epoch=epoch)),)
 
     @abstractmethod
-    def batches(self, streams: Streams, epoch: int, batch: int) -> Sequence[Any]:
-        """Return the batches of an epoch (`tasks.batches.Batch`), `batch` training edges, nodes or triples each."""
+    def batches(self, streams: Streams, epoch: int, batch: int) -> Sequence[Batch]:
+        """Return the batches of an epoch, `batch` training edges, nodes or triples each."""
 
     def batch_loss(self, model: Any, items: Items, epoch: int, at_rows: RowsOf) -> Tensor:
         """Return the (weighted) mean of the losses of a batch's items; `at_rows` gives the rows of its nodes."""
@@ -252,7 +255,7 @@ class Task(ABC):
 
     def non_edges(self, count: int, stream: Stream) -> np.ndarray:
         """Return (2, count) random pairs of nodes that no training edge joins."""
-        return sample_non_edges(self.graph.csr, count, np.uint64(stream.key))
+        return sample_non_edges(self.graph.csr, count, stream.key)
 
     def affected(self, gone: Forgotten, hops: int, hop: str | None = None) -> np.ndarray:
         """Return the (n_nodes,) mask of nodes within `hops` hops of what the deletion touches.
@@ -285,7 +288,7 @@ def check_seed(owner: str, seed: Any) -> int:
     return plain(seed)
 
 
-def check_share(owner: str, key: str, value: object, below: float, none: bool = False) -> None:
+def check_share(owner: str, key: str, value: Any, below: float, none: bool = False) -> None:
     """Raise UsageError unless `value` is a number above 0 (or, where `none` may be held out, 0) and below `below`."""
     if not is_number(value) or not 0 <= value < below or (value == 0 and not none):
         low = "at least 0" if none else "above 0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -39,8 +40,12 @@ def node_batches(
     nodes: np.ndarray, items: Callable[[np.ndarray], Items], streams: Streams, epoch: int, batch: int
 ) -> list[Batch]:
     """Return every node once, in random order; `items` makes the items of some nodes."""
+
+    def draw(part: np.ndarray, first: int, last: int) -> Items:
+        return items(part[first:last])
+
     parts = [nodes[part] for part in shuffled(len(nodes), batch, streams, epoch)]
-    return [Batch(len(part), lambda first, last, part=part: items(part[first:last])) for part in parts]
+    return [Batch(len(part), partial(draw, part)) for part in parts]
 
 
 def edge_batches(
@@ -68,9 +73,7 @@ def edge_batches(
     found = []
     for step, positions in enumerate(shuffled(edges.shape[1], batch, streams, epoch)):
         key = streams("negatives", epoch=epoch, step=step).key
-        found.append(
-            Batch(len(positions), lambda first, last, at=positions, key=key: draw(at, key, first, last)),
-        )
+        found.append(Batch(len(positions), partial(draw, positions, key)))
     return found
 
 

@@ -43,7 +43,7 @@ def _choose(name: str, value: str | None, default: str, allowed: tuple[str, ...]
     return chosen
 
 
-class LinkPrediction(Task):
+class LinkPrediction(Task[Graph]):
     """Link prediction with held-out edges, the protocol of GNNDelete (Cheng et al. 2023).
 
     One permutation of the undirected edges gives test, validation and training edges; messages pass over the
@@ -297,4 +297,4 @@ def _non_edges(csr: CSR, count: int, stream: Stream, name: str) -> np.ndarray:
     n = len(csr.indptr) - 1
     if n * (n - 1) - len(csr.indices) <= 0:
         raise DataError(f"Graph '{name}' is complete: every pair of nodes is an edge, so no negatives exist.")
-    return sample_non_edges(csr, count, np.uint64(stream.key))
+    return sample_non_edges(csr, count, stream.key)

@@ -24,7 +24,7 @@ ClassMode = Literal["label", "entity"]
 PARTS = ("train", "val", "test")
 
 
-class NodeClassification(Task):
+class NodeClassification(Task[Graph]):
     """Classification of nodes in one graph, transductive: the graph holds all nodes, the loss the training nodes.
 
     Parameters
@@ -111,9 +111,9 @@ class NodeClassification(Task):
         """Return the task without the deleted parts; deleted nodes and classes leave training and validation."""
         retained = copy.copy(self)
         graph = self.graph.without_edges(gone.edges)
-        more = len(gone.nodes) or len(gone.features) or len(gone.unlabelled)
-        parts = {"nodes": gone.nodes, "features": gone.features, "labels": gone.unlabelled}
-        retained.graph = graph.without(**parts) if more else graph
+        if len(gone.nodes) or len(gone.features) or len(gone.unlabelled):
+            graph = graph.without(nodes=gone.nodes, features=gone.features, labels=gone.unlabelled)
+        retained.graph = graph
         left = np.concatenate([gone.nodes, gone.unlabelled])
         retained.train_nodes = np.setdiff1d(self.train_nodes, left)
         keep = ~np.isin(self.val_nodes, left) & ~np.isin(self.labels[self.val_nodes], gone.classes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -50,7 +51,7 @@ CHOICES = {
 """What the options of the task may be."""
 
 
-class Recommendation(Task):
+class Recommendation(Task[Interactions]):
     """Ranking of items for users, learned from pairs of an item chosen and one that was not (BPR).
 
     Node numbers: users 0 to n_users - 1, then the items, then the other entities of a triple graph.
@@ -77,7 +78,6 @@ class Recommendation(Task):
     name: ClassVar[str] = "recommend"
     selection: ClassVar[str] = "val_recall"
     selections: ClassVar[tuple[str, ...]] = ("val_recall", "val_ndcg")
-    graph: Interactions
 
     def __init__(
         self,
@@ -177,15 +177,22 @@ class Recommendation(Task):
 
     def steps(self, model: Any, streams: Streams, epoch: int, batch: int | None) -> Sequence[Callable[[], Tensor]]:
         """Return the losses of the batches of an epoch: BPR and what the backbone adds to it."""
-        found = self.batches(streams, epoch, batch)
-        return [lambda one=one: self.batch_loss(model, one.draw(0, one.size), epoch) for one in found]
+
+        def loss(one: Batch) -> Tensor:
+            return self.batch_loss(model, one.draw(0, one.size), epoch)
+
+        return [partial(loss, one) for one in self.batches(streams, epoch, batch)]
 
     def batches(self, streams: Streams, epoch: int, batch: int | None) -> list[Batch]:
         """Return the batches of triples of an epoch, in the order of the `sampler`; None makes one of them all."""
         drawn = epoch_triples(self.graph, self.chosen, self.sampler, self.negatives, streams, epoch, batch)
         size = len(drawn) if batch is None else batch
         parts = [drawn.part(at, at + size) for at in range(0, len(drawn), size)]
-        return [Batch(len(part), lambda first, last, part=part: self.items(part.part(first, last))) for part in parts]
+
+        def draw(part: Triples, first: int, last: int) -> Items:
+            return self.items(part.part(first, last))
+
+        return [Batch(len(part), partial(draw, part)) for part in parts]
 
     def batch_loss(self, model: Any, items: Items, epoch: int, at_rows: RowsOf | None = None) -> Tensor:
         """Return mean BPR of a batch (or the backbone's own ranking loss) and what the backbone adds to it.
@@ -282,11 +289,16 @@ class Recommendation(Task):
         if not pairs[0].nnz:
             raise DataError(f"'{self.graph.name}': no user has pairs in the {part} part, so nothing can be ranked.")
         offered = self.offered if part in ("valid", "test") else None
-        conventions = {"ndcg": ndcg or self.ndcg, "map_at": map_at or self.map_at}
-        return list_metrics(self.graph, z, *pairs, ks, **conventions, candidates=offered)
+        ndcg, map_at = ndcg or self.ndcg, map_at or self.map_at
+        return list_metrics(self.graph, z, *pairs, ks, ndcg=ndcg, map_at=map_at, candidates=offered)
 
     def rank(
-        self, z: Tensor, users: np.ndarray, k: int, hidden: Sequence[CSR] | None = None, candidates: Any = None
+        self,
+        z: Tensor,
+        users: np.ndarray,
+        k: int,
+        hidden: Sequence[CSR] | None = None,
+        candidates: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the (m, k) best items of each user and their scores, best first; -1 where there are fewer.
 

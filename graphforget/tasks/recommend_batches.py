@@ -51,7 +51,7 @@ def epoch_triples(
     """
     order, others = streams("order", epoch=epoch), streams("negatives", epoch=epoch)
     if sampler == "edges":
-        users, items = shuffled_pairs(*data.edges, order.key)
+        users, items = shuffled_pairs(data.edges[0], data.edges[1], order.key)
         items -= np.int32(data.n_users)
     elif sampler == "users":
         users, items = user_draws(data.train, data.n_edges, order.key)

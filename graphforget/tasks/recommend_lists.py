@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -52,8 +51,7 @@ def rows_of(csr: CSR, rows: np.ndarray) -> CSR:
 
 def masked(data: Interactions, mask: str) -> list[CSR]:
     """Return the pairs that the lists leave out on test: those of train, and of valid where the mask names it."""
-    valid = mask == "train+valid" and data.valid is not None
-    return [data.train, data.valid] if valid else [data.train]
+    return [data.train, data.valid] if mask == "train+valid" and data.valid is not None else [data.train]
 
 
 def truth_of(data: Interactions, part: str, mask: str, gone: Forgotten | None) -> tuple[CSR, list[CSR]]:
@@ -81,7 +79,12 @@ def truth_of(data: Interactions, part: str, mask: str, gone: Forgotten | None) -
 
 
 def best_items(
-    data: Interactions, z: Tensor, users: np.ndarray, k: int, hidden: Sequence[CSR], candidates: Any = None
+    data: Interactions,
+    z: Tensor,
+    users: np.ndarray,
+    k: int,
+    hidden: Sequence[CSR],
+    candidates: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the (m, k) best items of each user and their scores, best first; -1 where there are fewer.
 

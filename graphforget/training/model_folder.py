@@ -14,7 +14,7 @@ from graphforget.training.recipe import Recipe
 from graphforget.training.train import Provenance
 
 
-def load_model(folder: Path, device: str = AUTO) -> Model:
+def load_model(folder: Path | str, device: str = AUTO) -> Model:
     """Return the model a folder holds, on a device as `train` names them, with its provenance where the folder has one.
 
     Provenance decides how gold is trained: by the recipe and from the seed of the original. The folder of an unlearned

@@ -91,7 +91,7 @@ class Recipe:
                 f"Recipe: 'selection' must be the name of a validation metric, or 'last'; got {self.selection!r}."
             )
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         """Return the fields, for JSON; without `neighbours` where none are drawn, so that older digests hold."""
         return {key: value for key, value in asdict(self).items() if key != "neighbours" or value is not None}
 

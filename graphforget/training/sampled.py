@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 from torch import Tensor
 
 from graphforget._core.errors import UnsupportedError, UsageError
@@ -17,10 +18,18 @@ from graphforget.training.recipe import Recipe
 from graphforget.training.workers import ALONE, Workers, nothing
 
 
+@runtime_checkable
+class Sampled(Protocol):
+    """A model whose rows can be computed from drawn neighbours."""
+
+    def sampled_rows(self, data: Any, rows: np.ndarray, hops: Sequence[tuple[int, int]]) -> tuple[list[Tensor], Tensor]:
+        """Return rows of the layers and of the readout; see `Backbone.sampled_rows`."""
+
+
 def check_sampling(model: Model, recipe: Recipe) -> None:
     """Raise UnsupportedError or UsageError unless a model can be trained as a recipe with `neighbours` says."""
     layers = getattr(model, "n_layers", None)
-    if not callable(getattr(model, "sampled_rows", None)):
+    if not isinstance(model, Sampled):
         raise UnsupportedError(
             f"neighbours='{recipe.neighbours}': a {model.name} is not computed from drawn neighbours; gcn, sage, gat, "
             "gin and lightgcn are. Leave 'neighbours' out."
@@ -34,7 +43,7 @@ def check_sampling(model: Model, recipe: Recipe) -> None:
         raise UsageError(f"neighbours='{recipe.neighbours}' draws for mini-batches; give their size ('batch'), too.")
 
 
-def check_divisible(model: Any, workers: Workers) -> None:
+def check_divisible(model: Model, workers: Workers) -> None:
     """Raise UnsupportedError where parts of a batch, computed by several workers, do not add up to its loss."""
     reason = None if workers.count == 1 else model.indivisible()
     if reason is not None:
@@ -48,7 +57,7 @@ def sampled_steps(
 
     What is drawn is a function of seed, epoch and step (and, for neighbours, of the node), never of the worker.
     """
-    assert recipe.batch is not None
+    assert recipe.batch is not None and isinstance(model, Sampled)
     batches = task.batches(streams, epoch, recipe.batch * workers.count)
 
     def loss(step: int, batch: Batch) -> Tensor:

@@ -108,12 +108,12 @@ def run_training(
         model.start_from(pretrained(model.pretraining, task, seed, str(model.device)))
     workers = ALONE if recipe.neighbours is None else Workers.joined(next(model.parameters()).device)
     check_divisible(model, workers)
-    saved = None
+    saved: Checkpoint | None = None
     if checkpoint is not None or workers.count > 1:
         digest = _run_digest(model, task, recipe, seed)
         workers.check_agree(digest, next(model.parameters()).device)
         digest = digest if workers.count == 1 else digest_of(digest, workers.count)
-        saved = checkpoint and Checkpoint(checkpoint, digest)
+        saved = None if checkpoint is None else Checkpoint(checkpoint, digest)
     with one_torch_thread():
         state = fit(
             model,
@@ -137,7 +137,9 @@ def pretrained(first: Pretraining, task: Task, seed: int, device: str = "cpu") -
     )
     if not task.validates:  # a shard may hold no validation pair
         recipe = replace(recipe, selection="last")
-    return train(MF(**first.arguments), task, seed=seed, recipe=recipe, device=device)
+    model = train(MF(**first.arguments), task, seed=seed, recipe=recipe, device=device)
+    assert isinstance(model, MF)
+    return model
 
 
 def phases(model: Model, task: Task, recipe: Recipe, streams: Streams, workers: Workers = ALONE) -> list[Phase]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -13,7 +15,7 @@ BLOCK = 512
 
 class _SigmoidPairsMSE(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, z: Tensor, target: Tensor) -> Tensor:
+    def forward(ctx: Any, z: Tensor, target: Tensor) -> Tensor:
         """One pass gives loss and gradient: with P = sigmoid(z z^T), dL/dz = (4 / m^2) ((P - T) P (1 - P)) z.
 
         P and T are symmetric: of each block row only the part from the diagonal on is computed.
@@ -32,7 +34,7 @@ class _SigmoidPairsMSE(torch.autograd.Function):
         return (total / len(z) ** 2).to(z.dtype)
 
     @staticmethod
-    def backward(ctx, upstream: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
         (grad,) = ctx.saved_tensors
         return upstream * grad * (4.0 / len(grad) ** 2), None
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from graphforget._core.errors import UnsupportedError, UsageError
 from graphforget._core.streams import Stream, Streams
@@ -61,7 +61,8 @@ def renew_rows(model: Model, nodes: np.ndarray, task: Recommendation, streams: S
             "on a single recommender."
         )
     _drop_shifts(model, nodes)
-    data, tables, pairless, fresh = task.graph, dict(base.named_parameters()), _pairless(task), {}
+    data, tables, pairless = task.graph, dict(base.named_parameters()), _pairless(task)
+    fresh: dict[str, nn.Parameter] = {}
     for side, few in enumerate(np.split(nodes, [np.searchsorted(nodes, data.n_users)])):
         like = table_rows(base, pairless[side], data.n_users, LEARNED) if len(pairless[side]) >= ENOUGH else {}
         rows = table_rows(base, few, data.n_users, LEARNED)
@@ -101,6 +102,7 @@ def _untrained(base: Recommender, streams: Streams) -> Recommender:
     except UsageError as error:
         raise UnsupportedError(f"Rows without retained pairs cannot be drawn anew; use reset=false. {error}") from error
     if fresh.pretraining is not None:
+        assert fresh.sizes is not None
         sizes = {key: fresh.sizes[key] for key in ("n_users", "n_items")}
         fresh.start_from(MF(**fresh.pretraining.arguments).with_sizes(sizes, streams.child("pretraining")))
     return fresh

@@ -18,13 +18,13 @@ from graphforget.tasks.recommend import Recommendation
 from graphforget.tasks.recommend_batches import Triples
 from graphforget.unlearning.embedding_rows import EmbeddingRows, RankingLoss
 from graphforget.unlearning.linear_solve import Solution, conjugate_gradients
-from graphforget.unlearning.method import Problem, count, not_negative, positive
+from graphforget.unlearning.method import Problem, Rule, count, not_negative, positive
 
 BLOCKS = ("users+items", "users", "items")
 CURVATURES = ("gauss_newton", "hessian")
 
 
-STEP_RULES = {
+STEP_RULES: dict[str, Rule] = {
     "curvature": CURVATURES,
     "damping": not_negative,
     "iterations": count,
@@ -87,14 +87,14 @@ class FixedTriples:
         return self.task.items(t if chosen is None else Triples(t.users[chosen], t.items[chosen], t.others[chosen]))
 
 
-def passes_messages(problem: Problem) -> bool:
+def passes_messages(problem: Problem[Recommendation]) -> bool:
     """Return whether the deletion changes what the original answers, before any weight moves."""
     before, after = (problem.original.embed(task.graph) for task in (problem.full, problem.retained))
     return not before.equal(after)
 
 
 def removal_gradient(
-    problem: Problem, rows: EmbeddingRows, triples: FixedTriples, weights: Tensor | None = None
+    problem: Problem[Recommendation], rows: EmbeddingRows, triples: FixedTriples, weights: Tensor | None = None
 ) -> Tensor:
     """Return the gradient in the rows of what leaves the summed training loss with a deletion.
 
@@ -112,7 +112,11 @@ def removal_gradient(
 
 
 def removal_step(
-    problem: Problem, rows: EmbeddingRows, triples: FixedTriples, settings: Any, weights: Tensor | None = None
+    problem: Problem[Recommendation],
+    rows: EmbeddingRows,
+    triples: FixedTriples,
+    settings: Any,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Return the step that takes a deletion's share out of the rows: (C + damping I)^-1 `removal_gradient`.
 
@@ -126,7 +130,7 @@ def removal_step(
 
 
 def influence_step(
-    problem: Problem, curvature: RankingLoss, kind: str, g: Tensor, damping: float, iterations: int
+    problem: Problem[Recommendation], curvature: RankingLoss, kind: str, g: Tensor, damping: float, iterations: int
 ) -> Tensor:
     """Return (C + damping I)^-1 g by conjugate gradients, C the curvature of a kind; how it went enters the details."""
     product = curvature.gauss_newton() if kind == "gauss_newton" else curvature.hessian()

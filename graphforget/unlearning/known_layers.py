@@ -12,6 +12,7 @@ from torch import Tensor
 from graphforget._core.errors import UsageError
 from graphforget._core.threads import one_torch_thread
 from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
 from graphforget.data.thinned import Thinned
 from graphforget.models.base import Model, require_model
 from graphforget.models.edited import Edited, under_operators
@@ -50,7 +51,7 @@ class KnownLayers:
     """
 
     model: Model
-    graph: Graph
+    graph: Graph | Interactions
     layers: list[Tensor]
 
     @classmethod
@@ -107,6 +108,7 @@ class KnownLayers:
             if rows is None:
                 self.layers = model.layers(graph)
             elif len(rows):
+                assert isinstance(graph, Graph)
                 self._write(rows, model, graph)
         self.model, self.graph = model, graph
         return np.arange(graph.n_nodes) if rows is None else rows
@@ -125,6 +127,7 @@ class KnownLayers:
         same = isinstance(model, Edited) and weights_digest(model.base) == weights_digest(self.model)
         if not (same or weights_digest(model) == weights_digest(self.model)) or not self.model.local:
             return None
+        assert isinstance(self.graph, Graph)
         if graph is self.graph:
             seeds: list[tuple[np.ndarray, int]] = []
         elif isinstance(graph, Thinned) and graph.whole is self.graph:
@@ -132,20 +135,20 @@ class KnownLayers:
         else:
             return None
         if same:
+            assert isinstance(model, Edited)
             seeds += [(nodes, depth - layer) for layer, nodes in model.node_sets().items()]
         reached = [self.graph.around(nodes, hops) for nodes, hops in seeds if len(nodes)]
         return np.unique(np.concatenate(reached)) if reached else np.empty(0, np.int64)
 
 
 def opened(
-    rows: np.ndarray, graph: Graph, model: Model, layers: int, known: KnownLayers | None
+    rows: np.ndarray, graph: Graph | Interactions, model: Model, layers: int, known: KnownLayers | None
 ) -> tuple[Region, Tensor]:
     """Return the region that `layers` layers of a model need for the nodes `rows`, and layer 1 there, not yet edited.
 
     Where that layer is known of a graph that has but a few edges more, a hop less is opened.
     """
-    thinned = known is not None and isinstance(graph, Thinned) and graph.whole is known.graph
-    if thinned and model.local and layers > 1:
+    if known is not None and isinstance(graph, Thinned) and graph.whole is known.graph and model.local and layers > 1:
         region = Region.around(rows, graph, model, layers - 1)
         return region, known.first(region, graph).to(model.device)
     region = Region.around(rows, graph, model, layers)

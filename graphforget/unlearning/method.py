@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from graphforget._core.numeric import is_integer, is_number, plain
 from graphforget._core.streams import Streams
 from graphforget.data.deletion_files import GRAPH_KINDS
 from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
 from graphforget.models.base import Model
 from graphforget.models.edited import under_operators
 from graphforget.tasks.base import Forgotten, Task
@@ -39,13 +40,17 @@ SIDE_KINDS = ("triples", "modalities")
 
 KINDS = (*GRAPH_KINDS, *PAIR_KINDS, *SIDE_KINDS)
 
+T = TypeVar("T", bound=Task)
+Rule = Callable[[Any], bool] | tuple[Any, ...]
+"""What a field of a method may be: a predicate, or a tuple of allowed values."""
+
 
 class UndeclaredRead(RuntimeError):
     """A method touched data that its `reads` does not declare: a defect of the method, not of the input."""
 
 
 @dataclass(eq=False)
-class Problem:
+class Problem(Generic[T]):
     """One deletion to carry out. Reading `full`, `retained` or `gone` without declaring it in `reads` is an error.
 
     Attributes
@@ -65,8 +70,8 @@ class Problem:
     original: Model
     seed: int
     reads: frozenset[str]
-    _full: Task
-    _retained: Task
+    _full: T
+    _retained: T
     _gone: Forgotten
     checkpoint: Path | None = None
     progress: Progress | None = None
@@ -80,7 +85,7 @@ class Problem:
     peak_elsewhere: int = 0
 
     @property
-    def full(self) -> Task:
+    def full(self) -> T:
         """The task the original was trained on, whole (declare "forgotten" and "retained")."""
         self._declared("forgotten")
         self._declared("retained")
@@ -93,7 +98,7 @@ class Problem:
         return self._gone
 
     @property
-    def retained(self) -> Task:
+    def retained(self) -> T:
         """The retained task (declare "retained")."""
         self._declared("retained")
         return self._retained
@@ -161,13 +166,15 @@ class Problem:
         validate: other metrics, from data that the method declares to read.
         enough: says of the metrics of a validation whether training may end there.
         """
+        path = self.checkpoint
+        saved = None if path is None else Checkpoint(path, self._run_digest(model, method))
         state = fit(
             model,
             work,
             validate or validator(model, self._retained, self.selection_deletion(recipe)),
             recipe,
             noise=self.streams.child(method.name),
-            checkpoint=self.checkpoint and Checkpoint(self.checkpoint, self._run_digest(model, method)),
+            checkpoint=saved,
             progress=self.progress,
             enough=enough,
         )
@@ -182,7 +189,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Method(ABC):
+class Method(ABC, Generic[T]):
     """An unlearning method: a frozen value of hyper-parameters with one function.
 
     Class attributes
@@ -216,16 +223,16 @@ class Method(ABC):
         leaks = getattr(self, "selection", None) == "val_released"
         return self.reads | {"forgotten"} if leaks else self.reads
 
-    def answers_from(self, task: Task, retained: Task) -> Graph:
+    def answers_from(self, task: T, retained: T) -> Graph | Interactions:
         """Return the graph that the unlearned model answers from: the retained one, unless the weights alone forget."""
         del task  # the graph before the deletion
         return retained.graph
 
     @abstractmethod
-    def unlearn(self, problem: Problem) -> Model:
+    def unlearn(self, problem: Problem[T]) -> Model:
         """Return a model that has forgotten; `problem.original` stays as it is."""
 
-    def refusal(self, task: Task, gone: Forgotten) -> str | None:
+    def refusal(self, task: T, gone: Forgotten) -> str | None:
         """Return why these settings cannot serve this deletion on this task, in a sentence, or None if they can."""
         del task, gone
         return None
@@ -234,7 +241,7 @@ class Method(ABC):
         """Return name and hyper-parameters, for JSON, digests and receipts."""
         return {"method": self.name, **asdict(self)}
 
-    def check(self, **rules: Callable[[Any], bool] | tuple[Any, ...]) -> None:
+    def check(self, **rules: Rule) -> None:
         """Raise UsageError for the first field that breaks its rule: a predicate, or a tuple of allowed values.
 
         Numbers of NumPy become Python's. Every field has a rule; a TypeError says which has none.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch.nn.functional as F
@@ -92,7 +93,7 @@ class PairBatches:
 
 
 def pair_batches(
-    problem: Problem,
+    problem: Problem[Recommendation],
     name: str,
     batch: int,
     retain_per_forget: int = 1,
@@ -126,7 +127,7 @@ def reverse_phase(
         lose = reverse_bpr(batches.full.responses(model(data), items)).mean()
         return lose if added is None else lose + added()
 
-    return Phase("forget", lambda epoch: [lambda items=items: loss(items) for items in batches.forgotten(epoch)])
+    return Phase("forget", lambda epoch: [partial(loss, items) for items in batches.forgotten(epoch)])
 
 
 def regulariser(model: Model, layers: list[Tensor], z: Tensor, items: Items) -> Tensor:

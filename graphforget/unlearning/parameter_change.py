@@ -27,6 +27,7 @@ def parameter_change(before: Model, after: Model) -> float:
     if _edits(after) > _edits(before) and isinstance(after, Shifted):
         return after.size() / max(_norm(before), 1e-30)
     if _edits(after) > _edits(before):
+        assert isinstance(after, Edited)
         acting = [o.weight for o in after.operators.values() if len(o.nodes)]
         moved = sum(float((w - torch.eye(len(w), device=w.device)).double().square().sum()) for w in acting)
         return (moved / max(sum(len(w) for w in acting), 1)) ** 0.5

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
 from graphforget.kernels.csr import gcn_normalise
 from graphforget.kernels.propagate import Sparse
 from graphforget.kernels.subgraph import edges_among
@@ -29,25 +30,27 @@ class Region:
     nodes: ascending numbers that its nodes have in the whole graph; None for the whole.
     """
 
-    graph: Graph
+    graph: Graph | Interactions
     nodes: np.ndarray | None = None
 
     @classmethod
-    def around(cls, rows: np.ndarray, graph: Graph, model: Model, layers: int) -> Self:
+    def around(cls, rows: np.ndarray, graph: Graph | Interactions, model: Model, layers: int) -> Self:
         """Return what `layers` layers of `model` need for the nodes `rows`; the whole graph where it is not local."""
         if not model.local:
             return cls(graph)
+        assert isinstance(graph, Graph)
         nodes = graph.around(rows, layers)
         return cls(part(graph, nodes), nodes)
 
     @classmethod
-    def of_edges(cls, edges: np.ndarray, rows: np.ndarray, graph: Graph, model: Model) -> Self:
+    def of_edges(cls, edges: np.ndarray, rows: np.ndarray, graph: Graph | Interactions, model: Model) -> Self:
         """Return the same for a graph that has the nodes of `graph` and only the (2, k) canonical `edges`.
 
         Every end of these edges is in it, so that all its rows are right; the whole where the model is not local.
         """
         if not model.local:
             return cls(graph.with_edges(edges))
+        assert isinstance(graph, Graph)
         nodes = np.unique(np.concatenate([rows, edges.ravel()]))
         return cls(_of_nodes(graph, nodes).with_edges(np.searchsorted(nodes, edges)), nodes)
 

@@ -79,7 +79,7 @@ class Result:
         )
 
     @cached_property
-    def graph(self) -> Graph:
+    def graph(self) -> Graph | Interactions:
         """The graph that the unlearned model answers from: the retained one, unless the weights alone forget."""
         return self.method.answers_from(self.task, self.retained)
 

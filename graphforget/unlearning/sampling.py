@@ -17,6 +17,8 @@ from graphforget.tasks.node import NodeClassification
 from graphforget.tasks.recommend import Recommendation
 from graphforget.unlearning.sampling_recommend import RANDOM, Amount, Pool, count_of, named, pool_of
 
+Where = Literal["in", "out", "any"]
+
 
 def sample_deletion(
     task: Task,
@@ -29,7 +31,7 @@ def sample_deletion(
     interactions: Amount | None = None,
     triples: Amount | None = None,
     modality: str | None = None,
-    where: Literal["in", "out", "any"] = "any",
+    where: Where = "any",
     pool: Literal["train", "all"] = "train",
     sampling: str = RANDOM,
     on_small_pool: Literal["error", "cap"] = "error",
@@ -71,11 +73,12 @@ def sample_deletion(
     _check_kinds(task, given, modality)
     _refuse_idle(task, given, {"where": where, "pool": pool, "sampling": sampling, "on_small_pool": on_small_pool})
     seed = task.seed if seed is None else seed
-    if modality is not None and not given:
-        return named(task, {}, modality)
     chosen = {}
     for kind, amount in given.items():
-        found = pool_of(task, kind, sampling, seed) if kind not in GRAPH_KINDS else _graph_pool(task, kind, where, pool)
+        if isinstance(task, Recommendation):
+            found = pool_of(task, kind, sampling, seed)
+        else:
+            found = _graph_pool(task, kind, where, pool)
         chosen[kind] = _taken(found, amount, kind, on_small_pool, _order(task, kind, found, seed))
     if isinstance(task, Recommendation):
         return named(task, chosen, modality)
@@ -134,14 +137,14 @@ def _order(task: Task, kind: str, found: Pool, seed: int) -> np.ndarray:
     return found.members[torch.randperm(len(found.members), generator=generator).numpy()]
 
 
-def _graph_pool(task: Task, kind: str, where: str, pool: str) -> Pool:
+def _graph_pool(task: Task, kind: str, where: Where, pool: str) -> Pool:
     if kind == "edges":
         return Pool(where, _edge_pool(task, where), task.graph.n_edges)
     nodes = _node_pool(task, pool)
     return Pool(pool, nodes, len(nodes))
 
 
-def _edge_pool(task: Task, where: str) -> np.ndarray:
+def _edge_pool(task: Task, where: Where) -> np.ndarray:
     if isinstance(task, LinkPrediction):
         return task.pool(where)
     if where != "any":

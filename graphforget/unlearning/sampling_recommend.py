@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -122,13 +123,13 @@ def named(task: Recommendation, chosen: Mapping[str, np.ndarray], modality: str 
             raise DataError(f"Interactions '{data.name}': {unknown('modality', modality, data.modalities or ['none'])}")
         items = data.item_ids_of(chosen["items"]) if "items" in chosen else [EVERY_ITEM]
         return Deletion(modalities=[(modality, item) for item in items])
-    parts: dict[str, list] = {}
+    parts: dict[str, list[Any]] = {}
     for kind, numbers in chosen.items():
         parts[kind] = _ids(data, kind, numbers)
     return Deletion(**parts)
 
 
-def _ids(data: Interactions, kind: str, numbers: np.ndarray) -> list:
+def _ids(data: Interactions, kind: str, numbers: np.ndarray) -> list[Any]:
     if kind == "users":
         return data.user_ids_of(numbers)
     if kind == "items":

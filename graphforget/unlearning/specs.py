@@ -17,7 +17,7 @@ _NOT = object()
 
 
 @cache
-def methods() -> Registry:
+def methods() -> Registry[Method]:
     """Return the registry of unlearning methods and presets."""
     return Registry("graphforget.unlearning.methods", Method, kind="method")
 

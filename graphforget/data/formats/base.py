@@ -6,14 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 
 from graphforget._core.errors import DataError
 
-Features = sp.csr_array | np.ndarray
+Features: TypeAlias = sp.csr_array | np.ndarray
 _GZIP = b"\x1f\x8b"
 
 

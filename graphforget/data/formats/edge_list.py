@@ -92,9 +92,9 @@ def read_edges(path: Path) -> tuple[np.ndarray, Ids, tuple[str, ...]]:
         pairs.append(code(row, columns[0]))
         pairs.append(code(row, columns[1]))
     edges = np.frombuffer(pairs, dtype=np.int64).reshape(-1, 2).T
-    unknown = header is not None and named_columns(header.cells) is None
     notes = [f"{len(first.cells) - 2} further column(s) of {path.name} not read"] if len(first.cells) > 2 else []
-    notes += [f"{path.name}: the first line ({', '.join(header.cells)}) was read as a header"] if unknown else []
+    if header is not None and named_columns(header.cells) is None:
+        notes.append(f"{path.name}: the first line ({', '.join(header.cells)}) was read as a header")
     if not header and ids.text:
         notes.append(f"{path.name} has no header that is known; its first line was read as an edge")
     return edges, ids, (*notes, *(text_note(list(ids.codes), "node") if ids.text else ()))

@@ -101,7 +101,7 @@ def _scan(data: bytes) -> None:
             module, _, name = str(argument).partition(" ")
             if (module, name) not in ADMITTED:
                 raise _Refused(f"{module}.{name}")
-        if opcode.name in ("PUT", "LONG_BINPUT") and argument > _MAX_MEMO:
+        if opcode.name in ("PUT", "LONG_BINPUT") and argument is not None and argument > _MAX_MEMO:
             raise ValueError(f"memo number {argument}")
 
 

@@ -18,6 +18,7 @@ from graphforget._core.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
 BLACK, GREY, LIGHT = "#000000", "#6b6b6b", "#d9d9d9"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A6A00")
@@ -31,7 +32,7 @@ WIDE_RANGE = 20.0
 """Largest over smallest value from which an axis that may be logarithmic is."""
 LABEL_WIDTH = 38
 """Letters after which a name in a legend goes on in the next line."""
-STYLE = {
+STYLE: dict[RcKeyType, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
     "axes.titlesize": 9,

@@ -211,6 +211,7 @@ def _draw_gold(ax: Any, panel: Panel) -> None:
         ax.axvline(gold.x, color=LIGHT, linewidth=1.0, zorder=1)
         ax.axhline(gold.y, color=LIGHT, linewidth=1.0, zorder=1)
         if panel.has_ellipse:
+            assert x.noise is not None and y.noise is not None
             ax.add_patch(
                 Ellipse((gold.x, gold.y), 2 * x.noise, 2 * y.noise, facecolor=LIGHT, edgecolor=GREY, zorder=1.5)
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,9 +14,12 @@ from torch import Tensor
 
 from graphforget._core.errors import UnsupportedError
 from graphforget.data.graph import Graph
-from graphforget.models.base import Model
+from graphforget.data.interactions import Interactions
+from graphforget.models.base import Backbone, Model
 from graphforget.models.edited import Edited, identity_operator, operators_on
 from graphforget.tasks.base import Forgotten, Items, Task, as_index, weighted_mean
+from graphforget.tasks.link import LinkPrediction
+from graphforget.training.loop import Validate
 from graphforget.training.train import run_training
 from graphforget.unlearning.known_layers import opened
 from graphforget.unlearning.method import (
@@ -35,6 +38,9 @@ from graphforget.unlearning.region import Region, part
 DEFAULT_ALPHA = {"link": 0.9875, "node": 0.5, "recommend": 0.5}
 DEFAULT_TEMPERATURE = {"link": 0.7, "node": 1.0, "recommend": 1.0}
 
+_Loss = Callable[[Model, list[Tensor], int], Tensor]
+"""(student, its layers, epoch) -> the loss."""
+
 
 @dataclass(frozen=True)
 class _Scope:
@@ -47,7 +53,7 @@ class _Scope:
 
     task: Task
     gone: Forgotten
-    graph: Graph
+    graph: Graph | Interactions
     embed: Callable[[Model], Tensor]
     nodes: Tensor | None = None
     first: Tensor | None = None
@@ -58,7 +64,7 @@ class _Scope:
 
 
 @dataclass(frozen=True)
-class D2DGN(Method):
+class D2DGN(Method[Task]):
     """Deletion by distillation (Sinha, Mandal and Kankanhalli 2023, arXiv 2309.16173), reconstructed.
 
     No official code and no hyper-parameters are public; this follows the abstract, the re-implementation in OpenGU
@@ -105,7 +111,7 @@ class D2DGN(Method):
     title: ClassVar[str] = "D2DGN (reconstructed)"
     source: ClassVar[str] = "Sinha et al. 2023, arXiv 2309.16173, reconstructed"
     reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
-    presets: ClassVar[dict] = {
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
         "d2dgn-spec": {"alpha": 0.5, "temperature": 1.0, "lr": 1e-3, "epochs": 1500, "selection": "auto"},
         "d2dgn-fast": {"alpha": 0.985, "epochs": 150},
         "d2dgn-local": {"scope": "local", "alpha": 0.97, "epochs": 100},
@@ -123,7 +129,11 @@ class D2DGN(Method):
             "selection": "auto",
         },
     }
-    search: ClassVar[dict] = {"alpha": (0.5, 0.9, 0.998), "lr": (1e-3, 3e-3, 1e-2), "epochs": (50, 100, 400)}
+    search: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "alpha": (0.5, 0.9, 0.998),
+        "lr": (1e-3, 3e-3, 1e-2),
+        "epochs": (50, 100, 400),
+    }
 
     knowledge: str = "response"
     destroyer: str = "random"
@@ -174,13 +184,15 @@ class D2DGN(Method):
             return None
         return "destroyer 'negatives' is trained on non-edges and works on link prediction only; use destroyer=random."
 
-    def unlearn(self, problem: Problem) -> Model:
+    def unlearn(self, problem: Problem[Task]) -> Model:
         """Return the student."""
         full, retained = problem.full, problem.retained
         streams = problem.streams
         graph = retained.graph if self.graph == "retained" else full.graph
-        unseen = {"validate": dict} if self.scope != "full" and self.selection == "last" else {}
+        unseen: Validate | None = dict if self.scope != "full" and self.selection == "last" else None
         recipe = problem.recipe_for(self, self.validate_every)
+        student: Model
+        learner: Model
         if self.scope == "operators":
             student, learner, scope = self._edited(problem, graph)
         else:
@@ -189,17 +201,17 @@ class D2DGN(Method):
             learner = student
         loss = self._response_loss(problem, scope) if self.knowledge == "response" else self._feature_loss(problem)
         layers = lambda: learner.layers(scope.graph, first=scope.first)  # noqa: E731
-        problem.fit(student, lambda epoch: loss(learner, layers(), epoch), recipe, self, **unseen)
+        problem.fit(student, lambda epoch: loss(learner, layers(), epoch), recipe, self, validate=unseen)
         return student
 
-    def _whole(self, problem: Problem, graph: Graph) -> _Scope:
+    def _whole(self, problem: Problem[Task], graph: Graph | Interactions) -> _Scope:
         full = problem.full
         return _Scope(full, problem.gone, graph, lambda model: model.embed(full.graph))
 
-    def _local(self, problem: Problem, graph: Graph) -> _Scope:
+    def _local(self, problem: Problem[Task], graph: Graph | Interactions) -> _Scope:
         """Return the deletion's ends and those of some retained edges, with all that their embeddings depend on."""
         full, gone, model = problem.full, problem.gone, problem.original
-        if not model.local:
+        if not (isinstance(model, Backbone) and model.local):
             raise UnsupportedError(f"a {model.name} cannot be computed on a part of the graph; use scope=full.")
         edges = problem.retained.graph.edges
         drawn = problem.streams.child(self.name)("local-edges").integers(edges.shape[1], self.sample)
@@ -209,7 +221,7 @@ class D2DGN(Method):
         read = as_index(inner.at(rows), model.device)
         return _Scope(_among(full, rows), here, inner.graph, lambda teacher: before.embed(teacher, rows), read)
 
-    def _edited(self, problem: Problem, graph: Graph) -> tuple[Edited, Edited, _Scope]:
+    def _edited(self, problem: Problem[Task], graph: Graph | Interactions) -> tuple[Edited, Edited, _Scope]:
         """Return the original with operators, the same on the part of the graph that is read, and what is distilled."""
         full, gone, model = problem.full, problem.gone, problem.original
         if not model.local:
@@ -234,25 +246,26 @@ class D2DGN(Method):
         read = as_index(inner.at(rows), model.device)
         return student, student.within(inner.at), _Scope(_among(full, rows), here, inner.graph, embed, read, first)
 
-    def _alpha(self, problem: Problem) -> float:
+    def _alpha(self, problem: Problem[Task]) -> float:
         return DEFAULT_ALPHA[problem.full.name] if self.alpha is None else self.alpha
 
-    def _temperature(self, problem: Problem) -> float:
+    def _temperature(self, problem: Problem[Task]) -> float:
         return DEFAULT_TEMPERATURE[problem.full.name] if self.temperature is None else self.temperature
 
-    def _destroyer(self, problem: Problem) -> Model:
+    def _destroyer(self, problem: Problem[Task]) -> Model:
         destroyer = problem.original.fresh(problem.streams.child("destroyer"))
         if self.destroyer == "negatives":
             self._teach_non_edges(destroyer, problem)
         return destroyer.eval()
 
-    def _teach_non_edges(self, destroyer: Model, problem: Problem) -> None:
+    def _teach_non_edges(self, destroyer: Model, problem: Problem[Task]) -> None:
         """Train the destroyer, in place, on a graph of as many random non-edges as the task has edges."""
         task = problem.full
+        assert isinstance(task, LinkPrediction)
         blind = replace(problem.recipe, selection="last", patience=None)
         run_training(destroyer, task.scrambled(problem.streams("destroyer-graph")), blind, problem.seed)
 
-    def _response_loss(self, problem: Problem, scope: _Scope):
+    def _response_loss(self, problem: Problem[Task], scope: _Scope) -> _Loss:
         task, gone, streams = scope.task, scope.gone, problem.streams.child(self.name)
         z_keep = scope.embed(problem.original)
         forgotten = task.forgotten_items(gone)
@@ -272,7 +285,7 @@ class D2DGN(Method):
 
         return loss
 
-    def _feature_loss(self, problem: Problem):
+    def _feature_loss(self, problem: Problem[Task]) -> _Loss:
         destroyer = self._destroyer(problem)
         with torch.no_grad():
             keep = problem.original.layers(problem.full.graph)
@@ -283,7 +296,8 @@ class D2DGN(Method):
 
         def distance(layers: list[Tensor], targets: list[Tensor], nodes: Tensor) -> Tensor:
             pairs = zip(layers, targets, strict=True)
-            return sum(F.mse_loss(h.index_select(0, nodes), t.index_select(0, nodes)) for h, t in pairs)
+            errors = (F.mse_loss(h.index_select(0, nodes), t.index_select(0, nodes)) for h, t in pairs)
+            return sum(errors, torch.zeros(()))
 
         def loss(student: Model, layers: list[Tensor], epoch: int) -> Tensor:
             del student, epoch  # the layers say it all, and nothing is sampled

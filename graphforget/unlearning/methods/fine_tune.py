@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from graphforget.models.base import Model
+from graphforget.tasks.base import Task
 from graphforget.training.train import phases
 from graphforget.unlearning.method import KINDS, Method, Problem, count, count_or_none, metric_name, positive
 
@@ -13,7 +14,7 @@ DEFAULT_EPOCHS = {"link": 100, "node": 100, "recommend": 10}
 
 
 @dataclass(frozen=True)
-class FineTune(Method):
+class FineTune(Method[Task]):
     """Continue training the original on the retained task, with the forgotten part gone from graph and loss.
 
     A recommender is trained as it was before: in batches of the original's recipe, with the backbone's own losses.
@@ -31,7 +32,7 @@ class FineTune(Method):
     source: ClassVar[str] = "baseline"
     reads: ClassVar[frozenset[str]] = frozenset({"retained"})
     kinds: ClassVar[tuple[str, ...]] = KINDS
-    search: ClassVar[dict] = {"epochs": (5, 10, 50, 100, 200), "lr": (1e-4, 1e-3)}
+    search: ClassVar[dict[str, tuple[Any, ...]]] = {"epochs": (5, 10, 50, 100, 200), "lr": (1e-4, 1e-3)}
 
     epochs: int | None = None
     lr: float = 1e-3
@@ -41,7 +42,7 @@ class FineTune(Method):
     def __post_init__(self) -> None:
         self.check(epochs=count_or_none, lr=positive, validate_every=count, selection=metric_name)
 
-    def unlearn(self, problem: Problem) -> Model:
+    def unlearn(self, problem: Problem[Task]) -> Model:
         """Return the fine-tuned model."""
         task, model, streams = problem.retained, problem.original.clone(), problem.streams.child(self.name)
         epochs = DEFAULT_EPOCHS[task.name] if self.epochs is None else self.epochs

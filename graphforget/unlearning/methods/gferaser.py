@@ -4,31 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from functools import partial
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphforget._core.streams import Streams
-from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
 from graphforget.models.base import Hook, Model, fan_in
 from graphforget.models.mgcn import info_nce
 from graphforget.models.recommender import triple_rows
 from graphforget.models.shifted import Shifted
 from graphforget.tasks.base import Items
+from graphforget.tasks.recommend import Recommendation
 from graphforget.training.loop import Phase
 from graphforget.unlearning.method import PAIR_KINDS, Method, Problem, count, metric_name, not_negative, positive
 from graphforget.unlearning.pair_batches import pair_batches, reverse_bpr
 
 
-class _Filtered(Model):
+class _Filtered(Model[Interactions]):
     """Trainable embeddings E and N; answers are the attention fusion of E and filter(E).
 
     E starts from the original on the retained graph, N, the negative model, from the original on the full one.
     """
 
-    def __init__(self, base: Model, kept: Tensor, full: Tensor, streams: Streams) -> None:
+    def __init__(self, base: Model[Interactions], kept: Tensor, full: Tensor, streams: Streams) -> None:
         super().__init__()
         self.base, width = base, kept.shape[1]
         self.kept, self.negative = nn.Parameter(kept.clone()), nn.Parameter(full.clone())
@@ -41,7 +43,7 @@ class _Filtered(Model):
         generator = streams("init-attention").torch()
         self.mix, self.query = fan_in(width, (width, width), generator), fan_in(width, (width, 1), generator)
 
-    def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
+    def layers(self, graph: Interactions, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
         """Return the fused embeddings; they were taken from the graph once and for all."""
         del graph, hook, first
         both = torch.stack([self.kept, self.filtered()])
@@ -55,18 +57,18 @@ class _Filtered(Model):
             h = (torch.relu(h) if number else h) @ weight + bias
         return self.kept + h
 
-    def fresh(self, streams: Streams) -> Self:
+    def fresh(self, streams: Streams) -> Model[Interactions]:
         """Return the model underneath with new parameters."""
         return self.base.fresh(streams)
 
-    def flops(self, graph: Graph) -> int:
+    def flops(self, graph: Interactions) -> int:
         """Return the operations of filter and attention, and of the model underneath."""
         width = self.kept.shape[1]
         return self.base.flops(graph) + 2 * len(self.kept) * (8 * width**2 + 2 * width**2)
 
 
 @dataclass(frozen=True)
-class GFEraser(Method):
+class GFEraser(Method[Recommendation]):
     """GFEraser, the guided filtering eraser (TOIS 2024, doi 10.1145/3706633), reconstructed from a summary of its code.
 
         Z = attention over (E, E + MLP(E)),   MLP of widths d - 2d - 2d - d
@@ -127,7 +129,7 @@ class GFEraser(Method):
             selection=metric_name,
         )
 
-    def unlearn(self, problem: Problem) -> Model:
+    def unlearn(self, problem: Problem[Recommendation]) -> Model:
         """Return the original with shifted embeddings."""
         full, retained = problem.full, problem.retained
         start = problem.original.embed(retained.graph)
@@ -138,7 +140,9 @@ class GFEraser(Method):
         with torch.no_grad():
             return Shifted(problem.original, model(retained.graph) - start)
 
-    def steps(self, problem: Problem, model: _Filtered, start: Tensor) -> Callable[[int], list[Callable[[], Tensor]]]:
+    def steps(
+        self, problem: Problem[Recommendation], model: _Filtered, start: Tensor
+    ) -> Callable[[int], list[Callable[[], Tensor]]]:
         """Return epoch -> the losses of its steps."""
         task, batches = problem.full, pair_batches(problem, self.name, self.batch)
 
@@ -152,7 +156,7 @@ class GFEraser(Method):
             negative = model.negative.detach().index_select(0, far)
             return total - self.divergence * js_divergence(z.index_select(0, far), negative)
 
-        return lambda epoch: [lambda pair=pair: loss(*pair) for pair in batches.both(epoch)]
+        return lambda epoch: [partial(loss, *pair) for pair in batches.both(epoch)]
 
 
 def _named(items: Items, device: torch.device) -> Tensor:

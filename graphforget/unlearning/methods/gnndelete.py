@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -13,12 +14,14 @@ from torch import Tensor
 from graphforget._core.errors import UnsupportedError
 from graphforget._core.streams import Stream
 from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
 from graphforget.kernels.khop import k_hop_nodes
 from graphforget.kernels.pairs import PairIndex
 from graphforget.kernels.row_errors import row_errors
 from graphforget.models.base import Model
 from graphforget.models.edited import Edited, identity_operator, ones_operator, operators_on, under_operators
 from graphforget.tasks.base import Forgotten, Task, as_index
+from graphforget.training.loop import Validate
 from graphforget.unlearning.block_pairs import sigmoid_pairs_mse
 from graphforget.unlearning.known_layers import opened
 from graphforget.unlearning.method import (
@@ -34,9 +37,12 @@ from graphforget.unlearning.method import (
 )
 from graphforget.unlearning.region import Region
 
+_Loss = Callable[[list[Tensor], int], Tensor]
+"""(layers, epoch) -> the loss."""
+
 
 @dataclass(frozen=True)
-class GNNDelete(Method):
+class GNNDelete(Method[Task]):
     """GNNDelete (Cheng et al. 2023, arXiv 2302.13406, eqs. 3 to 6) on any backbone, through the hook between layers.
 
     After layer l, the nodes S^l within l hops of the deletion pass through a matrix W^l; all else is frozen. For each
@@ -76,7 +82,7 @@ class GNNDelete(Method):
     title: ClassVar[str] = "GNNDelete"
     source: ClassVar[str] = "Cheng et al. 2023, arXiv 2302.13406"
     reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
-    presets: ClassVar[dict] = {
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
         "gnndelete-identity": {
             "targets": "retained",
             "resample_negatives": False,
@@ -102,7 +108,11 @@ class GNNDelete(Method):
             "epochs": 2000,
         },
     }
-    search: ClassVar[dict] = {"alpha": (0.25, 0.5, 0.75), "lr": (1e-3, 3e-3), "epochs": (500, 1500)}
+    search: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "alpha": (0.25, 0.5, 0.75),
+        "lr": (1e-3, 3e-3),
+        "epochs": (500, 1500),
+    }
 
     alpha: float = 0.5
     objective: str = "embedding"
@@ -149,7 +159,7 @@ class GNNDelete(Method):
             "objective=embedding for other tasks."
         )
 
-    def unlearn(self, problem: Problem) -> Model:
+    def unlearn(self, problem: Problem[Task]) -> Model:
         """Return the original with learned operators after its layers."""
         task, gone = problem.full, problem.gone
         targets = problem.layers_before() if self.targets == "full" else _no_grad_layers(problem)
@@ -169,7 +179,9 @@ class GNNDelete(Method):
         problem.fit(model, objective, recipe, self, validate=validate)
         return model
 
-    def _validation(self, problem: Problem, model: Edited, target: Tensor, leaked: Forgotten | None):
+    def _validation(
+        self, problem: Problem[Task], model: Edited, target: Tensor, leaked: Forgotten | None
+    ) -> Validate | None:
         """Return the validation that computes again what operators change alone; None where the model is not local.
 
         Nothing is validated where no epoch is selected.
@@ -192,7 +204,7 @@ class GNNDelete(Method):
 
         return validate
 
-    def _region(self, problem: Problem, sets: list[np.ndarray]) -> tuple[Region, Tensor]:
+    def _region(self, problem: Problem[Task], sets: list[np.ndarray]) -> tuple[Region, Tensor]:
         """Return the part of the training graph that the losses read, S^l and the ends of the pairs, and layer 1 there.
 
         The edges within 2 hops of the deletion are a graph of their own: nothing else of the graph is looked at.
@@ -206,7 +218,7 @@ class GNNDelete(Method):
         with torch.no_grad():
             return region, under_operators(original).layers(region.graph)[0]
 
-    def _layers(self, model: Edited, graph: Graph, first: Tensor) -> list[Tensor]:
+    def _layers(self, model: Edited, graph: Graph | Interactions, first: Tensor) -> list[Tensor]:
         """Return the embeddings after each operator; the next layer sees them detached when gradients are "own"."""
         if self.layer_gradient == "shared":
             return model.layers(graph, first=first)
@@ -220,7 +232,9 @@ class GNNDelete(Method):
         model.layers(graph, keep, first)
         return seen
 
-    def _embedding_loss(self, problem: Problem, targets: list[Tensor], sets: list[np.ndarray], region: Region):
+    def _embedding_loss(
+        self, problem: Problem[Task], targets: list[Tensor], sets: list[np.ndarray], region: Region
+    ) -> _Loss:
         task, gone, streams, device = problem.full, problem.gone, problem.streams, problem.original.device
         pairs = consistency_pairs(task, gone)
         ends = as_index(region.at(np.concatenate([pairs, pairs[::-1]], axis=1).ravel()), device)
@@ -247,7 +261,9 @@ class GNNDelete(Method):
 
         return loss
 
-    def _probability_loss(self, problem: Problem, targets: list[Tensor], sets: list[np.ndarray], region: Region):
+    def _probability_loss(
+        self, problem: Problem[Task], targets: list[Tensor], sets: list[np.ndarray], region: Region
+    ) -> _Loss:
         task, gone, streams = problem.full, problem.gone, problem.streams
         forgotten, target, n_pairs = task.forgotten_items(gone), targets[-1], float(len(sets[1])) ** 2
         inside, whole = (as_index(nodes, target.device) for nodes in (region.at(sets[1]), sets[1]))
@@ -292,6 +308,6 @@ def consistency_pairs(task: Task, gone: Forgotten) -> np.ndarray:
     return incident if incident.shape[1] else np.stack([named, named])
 
 
-def _no_grad_layers(problem: Problem) -> list[Tensor]:
+def _no_grad_layers(problem: Problem[Task]) -> list[Tensor]:
     with torch.no_grad():
         return problem.original.layers(problem.retained.graph)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -13,7 +13,7 @@ from graphforget.unlearning.method import Method, Problem, count, metric_name, p
 
 
 @dataclass(frozen=True)
-class GradientAscent(Method):
+class GradientAscent(Method[Task]):
     """Maximise the training loss of the forgotten items, with messages passing over the whole graph.
 
     Source: the baseline of GNNDelete's released code (10 epochs, Adam 1e-3, message passing over the full graph).
@@ -30,7 +30,7 @@ class GradientAscent(Method):
     title: ClassVar[str] = "Gradient ascent"
     source: ClassVar[str] = "baseline of Cheng et al. 2023, arXiv 2302.13406"
     reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
-    search: ClassVar[dict] = {"epochs": (5, 10, 20), "lr": (1e-4, 1e-3)}
+    search: ClassVar[dict[str, tuple[Any, ...]]] = {"epochs": (5, 10, 20), "lr": (1e-4, 1e-3)}
 
     epochs: int = 10
     lr: float = 1e-3
@@ -40,7 +40,7 @@ class GradientAscent(Method):
     def __post_init__(self) -> None:
         self.check(epochs=count, lr=positive, max_grad_norm=positive_or_none, selection=metric_name)
 
-    def unlearn(self, problem: Problem) -> Model:
+    def unlearn(self, problem: Problem[Task]) -> Model:
         """Return the ascended model."""
         task, gone, model = problem.full, problem.gone, problem.original.clone()
         recipe = problem.recipe_for(self, 1, max_grad_norm=self.max_grad_norm)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphforget._core.streams import Streams
-from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
 from graphforget.kernels.orders import epoch_order
 from graphforget.kernels.pairs import PairIndex, pair_scores
 from graphforget.models.base import Hook, Model, fan_in
@@ -31,10 +31,12 @@ from graphforget.unlearning.method import (
 )
 
 
-class _Residual(Model):
+class _Residual(Model[Interactions]):
     """Fixed embeddings z; the rows of some nodes become z + strength * W2 relu(W1 z + b1) + b2, one network a side."""
 
-    def __init__(self, base: Model, z: Tensor, sides: list[Tensor], strength: float, streams: Streams) -> None:
+    def __init__(
+        self, base: Model[Interactions], z: Tensor, sides: list[Tensor], strength: float, streams: Streams
+    ) -> None:
         super().__init__()
         self.base, self.z, self.sides, self.strength = base, z, sides, strength
         width = z.shape[1]
@@ -44,7 +46,7 @@ class _Residual(Model):
             self.weights.append(fan_in(width, (width, width), generator))
             self.biases.append(fan_in(width, (1, width), generator))
 
-    def layers(self, graph: Graph, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
+    def layers(self, graph: Interactions, hook: Hook | None = None, first: Tensor | None = None) -> list[Tensor]:
         """Return the moved embeddings; they were taken from the graph once and for all."""
         del graph, hook, first
         return [self.z + self.shift()]
@@ -62,18 +64,18 @@ class _Residual(Model):
         """Return half the squared norm of the networks' weights and biases."""
         return 0.5 * sum(value.square().sum() for value in (*self.weights, *self.biases))
 
-    def fresh(self, streams: Streams) -> Self:
+    def fresh(self, streams: Streams) -> Model[Interactions]:
         """Return the model underneath with new parameters."""
         return self.base.fresh(streams)
 
-    def flops(self, graph: Graph) -> int:
+    def flops(self, graph: Interactions) -> int:
         """Return the operations of the networks, and of the model underneath."""
         rows = sum(len(nodes) for nodes in self.sides)
         return self.base.flops(graph) + 4 * rows * self.z.shape[1] ** 2
 
 
 @dataclass(frozen=True)
-class GSGCFRU(Method):
+class GSGCFRU(Method[Recommendation]):
     """GSGCF-RU, GNNDelete's idea for collaborative filtering, after the port in L2UnRank's code; rewritten.
 
         z'_v = z_v + strength * MLP(z_v)   for v within `hops` hops of the deletion, an MLP for users and one for items
@@ -137,7 +139,7 @@ class GSGCFRU(Method):
             selection=metric_name,
         )
 
-    def unlearn(self, problem: Problem) -> Model:
+    def unlearn(self, problem: Problem[Recommendation]) -> Model:
         """Return the original with shifted embeddings."""
         full, retained, n_users = problem.full, problem.retained, problem.full.graph.n_users
         z = problem.original.embed(retained.graph)

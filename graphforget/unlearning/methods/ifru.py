@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from graphforget.models.base import Model
-from graphforget.tasks.base import Forgotten, Task
+from graphforget.tasks.base import Forgotten
+from graphforget.tasks.recommend import Recommendation
 from graphforget.unlearning.embedding_rows import EmbeddingRows
 from graphforget.unlearning.influence import (
     BLOCKS,
@@ -20,7 +21,7 @@ from graphforget.unlearning.method import PAIR_KINDS, Method, Problem, count_or_
 
 
 @dataclass(frozen=True)
-class IFRU(Method):
+class IFRU(Method[Recommendation]):
     """Influence functions for recommendation unlearning (Zhang et al. 2023, arXiv 2307.02147), for pairwise losses.
 
         theta_S <- theta_S + scale (C + damping I)^-1 g
@@ -74,7 +75,7 @@ class IFRU(Method):
     def __post_init__(self) -> None:
         self.check(hops=count_or_zero, clip=share, block=BLOCKS, **STEP_RULES)
 
-    def unlearn(self, problem: Problem) -> Model:
+    def unlearn(self, problem: Problem[Recommendation]) -> Model:
         """Return the original, one influence step on."""
         full, gone = problem.full, problem.gone
         nodes = chosen_nodes(spread(full.graph, gone, self.hops), self.clip, self.block, full.graph.n_users)
@@ -82,7 +83,7 @@ class IFRU(Method):
         triples = FixedTriples.of(full, gone, self.negatives, problem.streams.child(self.name)("negatives"))
         return rows.write(self.scale * removal_step(problem, rows, triples, self))
 
-    def refusal(self, task: Task, gone: Forgotten) -> str | None:
+    def refusal(self, task: Recommendation, gone: Forgotten) -> str | None:
         """Return why a deletion on one side does not move the other side's rows."""
         reached = spread(task.graph, gone, self.hops)
         if len(chosen_nodes(reached, self.clip, self.block, task.graph.n_users)):

@@ -30,7 +30,7 @@ USERS = 512
 
 
 @dataclass(frozen=True)
-class L2UnRank(Method):
+class L2UnRank(Method[Recommendation]):
     """L2UnRank ("Learning to fast unrank in collaborative filtering recommendation"), reconstructed from its abstract.
 
         theta_v <- theta_v + scale * m_v [ (C + damping I)^-1 g ]_v   for v within `hops` hops of the deletion
@@ -91,7 +91,7 @@ class L2UnRank(Method):
         if self.repair_epochs == 0:
             self.refuse_idle("with repair_epochs=0", "repair_rate")
 
-    def unlearn(self, problem: Problem) -> Model:
+    def unlearn(self, problem: Problem[Recommendation]) -> Model:
         """Return the original, one weighted step on, and repaired."""
         full, gone, streams = problem.full, problem.gone, problem.streams.child(self.name)
         structural = spread(full.graph, gone, self.hops)
@@ -107,7 +107,7 @@ class L2UnRank(Method):
             self._repair(problem, model)
         return model
 
-    def _repair(self, problem: Problem, model: Model) -> None:
+    def _repair(self, problem: Problem[Recommendation], model: Model) -> None:
         """Train on the retained part for a few epochs, in place."""
         task, made = problem.retained, problem.recipe
         lr = self.repair_rate * made.lr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import torch.nn.functional as F
@@ -11,7 +12,8 @@ from torch import Tensor
 
 from graphforget.data.interactions import Interactions
 from graphforget.models.base import Model
-from graphforget.tasks.base import Forgotten, Items, Task
+from graphforget.tasks.base import Forgotten, Items
+from graphforget.tasks.recommend import Recommendation
 from graphforget.training.loop import Phase
 from graphforget.training.recipe import Recipe
 from graphforget.unlearning.forgetting_watch import ForgettingWatch
@@ -36,7 +38,7 @@ from graphforget.unlearning.pair_batches import (
 
 
 @dataclass(frozen=True)
-class MMRecUn(Method):
+class MMRecUn(Method[Recommendation]):
     """MMRecUn (Sinha, Mandal and Kankanhalli 2025, AAAI, arXiv 2405.15328), reconstructed.
 
     Published are the idea (fine-tune a trained multi-modal recommender with reverse BPR on the forgotten and BPR on
@@ -144,18 +146,18 @@ class MMRecUn(Method):
             if self.stop == "never":
                 self.refuse_idle("with stop=never and keep=last", "gold_recall")
 
-    def refusal(self, task: Task, gone: Forgotten) -> str | None:
+    def refusal(self, task: Recommendation, gone: Forgotten) -> str | None:
         """Return why data without validation pairs are not for it."""
         del gone
         if task.select_on == "test" or task.graph.valid is not None:
             return None
         return "it looks at validation recall after every epoch, and there are no validation pairs; use holdout=0.1."
 
-    def answers_from(self, task: Task, retained: Task) -> Interactions:
+    def answers_from(self, task: Recommendation, retained: Recommendation) -> Interactions:
         """Return the data that the messages passed over while learning."""
         return learning_graph(task, retained, self.graph)
 
-    def unlearn(self, problem: Problem) -> Model:
+    def unlearn(self, problem: Problem[Recommendation]) -> Model:
         """Return the fine-tuned model."""
         model, data = problem.original.clone(), self.answers_from(problem.full, problem.retained)
         if self.clear_features:
@@ -168,7 +170,7 @@ class MMRecUn(Method):
         problem.fit(model, [steps], recipe, self, validate=watch, enough=enough)
         return model
 
-    def _watched(self, problem: Problem, model: Model, data: Interactions) -> ForgettingWatch:
+    def _watched(self, problem: Problem[Recommendation], model: Model, data: Interactions) -> ForgettingWatch:
         """Draw loose rows anew, in place, and return the watch over the pairs that are left to forget."""
         full, retained, pushed, fresh = problem.full, problem.retained, problem.gone, None
         loose = loose_nodes(retained, pushed)
@@ -183,7 +185,7 @@ class MMRecUn(Method):
         return ForgettingWatch(model, problem.original, full, retained, pushed, data, *limits, fresh)
 
     def steps(
-        self, problem: Problem, model: Model, data: Interactions, watch: ForgettingWatch
+        self, problem: Problem[Recommendation], model: Model, data: Interactions, watch: ForgettingWatch
     ) -> Callable[[int], list[Callable[[], Tensor]]]:
         """Return epoch -> the losses of its steps."""
         task = problem.full
@@ -201,7 +203,7 @@ class MMRecUn(Method):
 
         def losses(epoch: int) -> list[Callable[[], Tensor]]:
             if self.stop == "forgotten" and watch.forgotten():
-                return [lambda kept=kept: learning.batch_loss(model, kept, epoch) for kept in batches.kept(epoch)]
-            return [lambda pair=pair: loss(*pair, epoch) for pair in pushed.both(epoch)]
+                return [partial(learning.batch_loss, model, kept, epoch) for kept in batches.kept(epoch)]
+            return [partial(loss, *pair, epoch) for pair in pushed.both(epoch)]
 
         return losses

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -27,7 +28,7 @@ from graphforget.unlearning.pair_batches import pair_batches
 
 
 @dataclass(frozen=True)
-class NegGradPlus(Method):
+class NegGradPlus(Method[Task]):
     """Fine-tune on the retained part while the loss of the forgotten part is driven up.
 
         L = beta * loss(retained) - (1 - beta) * loss(forgotten)
@@ -84,7 +85,7 @@ class NegGradPlus(Method):
         problem.fit(model, [Phase("both", make(problem, model))], recipe, self)
         return model
 
-    def _whole_step(self, problem: Problem, model: Model) -> Callable[[int], list[Callable[[], Tensor]]]:
+    def _whole_step(self, problem: Problem[Task], model: Model) -> Callable[[int], list[Callable[[], Tensor]]]:
         full, retained, streams = problem.full, problem.retained, problem.streams.child(self.name)
         items = full.forgotten_items(problem.gone)
 
@@ -94,7 +95,9 @@ class NegGradPlus(Method):
 
         return lambda epoch: [lambda: loss(epoch)]
 
-    def _pair_steps(self, problem: Problem, model: Model) -> Callable[[int], list[Callable[[], Tensor]]]:
+    def _pair_steps(
+        self, problem: Problem[Recommendation], model: Model
+    ) -> Callable[[int], list[Callable[[], Tensor]]]:
         full, retained = problem.full, problem.retained
         batch = self.batch or problem.recipe.batch or problem.gone.count
         batches = pair_batches(problem, self.name, batch)
@@ -103,4 +106,4 @@ class NegGradPlus(Method):
             keep = retained.batch_loss(model, kept, epoch)
             return self.beta * keep - (1 - self.beta) * mean_loss(full, model(full.graph), forgotten)
 
-        return lambda epoch: [lambda pair=pair: loss(*pair, epoch) for pair in batches.both(epoch)]
+        return lambda epoch: [partial(loss, *pair, epoch) for pair in batches.both(epoch)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from graphforget._core.errors import UnsupportedError
 from graphforget.data.interactions import Interactions
@@ -12,6 +12,7 @@ from graphforget.models.attention_ensemble import AttentionEnsemble, join_refusa
 from graphforget.models.base import Model
 from graphforget.models.edited import under_operators
 from graphforget.models.ensemble import Ensemble
+from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import phases
 from graphforget.unlearning.method import (
     PAIR_KINDS,
@@ -34,7 +35,7 @@ UNITS = {"inbp": "interaction", "ubp": "user", "ibp": "item", "random": "interac
 
 
 @dataclass(frozen=True)
-class RecEraser(Method):
+class RecEraser(Method[Recommendation]):
     """RecEraser (Chen et al. 2022, arXiv 2201.06820): balanced clustering into shards, attention over their embeddings.
 
     1. Vectors of users and items by weighted matrix factorisation. 2. Shards of at most slack * N / k similar units.
@@ -73,12 +74,12 @@ class RecEraser(Method):
     kinds: ClassVar[tuple[str, ...]] = PAIR_KINDS
     clears: ClassVar[bool] = False
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)
-    presets: ClassVar[dict] = {
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
         "receraser-ubp": {"partition": "ubp"},
         "receraser-ibp": {"partition": "ibp"},
         "receraser-random": {"partition": "random"},
     }
-    search: ClassVar[dict] = {"shards": (5, 10, 20), "lr": (1e-3, 1e-2), "weight": (0.05, 0.2)}
+    search: ClassVar[dict[str, tuple[Any, ...]]] = {"shards": (5, 10, 20), "lr": (1e-3, 1e-2), "weight": (0.05, 0.2)}
 
     shards: int = 10
     partition: str = "inbp"
@@ -115,7 +116,7 @@ class RecEraser(Method):
         if self.partition == "random":
             self.refuse_idle("with partition=random, which draws shards", "slack", "iterations", "dim", "weight")
 
-    def unlearn(self, problem: Problem) -> Model:
+    def unlearn(self, problem: Problem[Recommendation]) -> Model:
         """Return the joined shards, the touched ones and the attention trained anew."""
         original = under_operators(problem.original)
         refused = join_refusal(original.shards[0] if isinstance(original, Ensemble) else original)
@@ -133,7 +134,7 @@ class RecEraser(Method):
         problem.fit(model, phases(model, problem.retained, recipe, streams), recipe, self)
         return with_provenance(model, problem)
 
-    def _map(self, problem: Problem, data: Interactions) -> ShardMap:
+    def _map(self, problem: Problem[Recommendation], data: Interactions) -> ShardMap:
         streams, unit = problem.streams.child(self.name), UNITS[self.partition]
         if self.partition == "random":
             return drawn_map(data, self.shards, unit, streams("partition"))

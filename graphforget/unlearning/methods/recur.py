@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from graphforget.models.base import Model
 from graphforget.tasks.base import Items, as_index
+from graphforget.tasks.recommend import Recommendation
 from graphforget.training.loop import Phase
 from graphforget.unlearning.method import (
     PAIR_KINDS,
@@ -28,7 +30,7 @@ from graphforget.unlearning.pair_batches import pair_batches
 
 
 @dataclass(frozen=True)
-class ReCUR(Method):
+class ReCUR(Method[Recommendation]):
     """ReCUR (recommendation contrastive unlearning), reconstructed from a summary of its code.
 
         L = bpr * BPR(B_r) + (1 - bpr) * (-log P / (P + N))
@@ -79,19 +81,20 @@ class ReCUR(Method):
             selection=metric_name,
         )
 
-    def unlearn(self, problem: Problem) -> Model:
+    def unlearn(self, problem: Problem[Recommendation]) -> Model:
         """Return the fine-tuned model."""
         model = problem.original.clone()
         recipe = problem.recipe_for(self, self.validate_every)
         problem.fit(model, [Phase("both", self.steps(problem, model))], recipe, self)
         return model
 
-    def steps(self, problem: Problem, model: Model) -> Callable[[int], list[Callable[[], Tensor]]]:
+    def steps(self, problem: Problem[Recommendation], model: Model) -> Callable[[int], list[Callable[[], Tensor]]]:
         """Return epoch -> the losses of its steps."""
         full, retained, gone = problem.full, problem.retained, problem.gone
         batches = pair_batches(problem, self.name, self.batch, min_steps=self.min_steps)
-        ends, near = np.unique(gone.edges), np.flatnonzero(full.affected(gone, 1))
-        ends, near = (as_index(nodes, model.device) for nodes in (ends, np.setdiff1d(near, ends)))
+        named = np.unique(gone.edges)
+        beside = np.setdiff1d(np.flatnonzero(full.affected(gone, 1)), named)
+        ends, near = as_index(named, model.device), as_index(beside, model.device)
         before, dead = problem.original.embed(full.graph), full.graph.with_edges(gone.edges)
 
         def loss(kept: Items) -> Tensor:
@@ -101,7 +104,7 @@ class ReCUR(Method):
             lead = _closeness(model(dead), before, ends, self.temperature)
             return self.bpr * rank - (1 - self.bpr) * torch.log(stay / (stay + lead))
 
-        return lambda epoch: [lambda items=items: loss(items) for items in batches.kept(epoch)]
+        return lambda epoch: [partial(loss, items) for items in batches.kept(epoch)]
 
 
 def _closeness(z: Tensor, before: Tensor, nodes: Tensor, temperature: float) -> Tensor:

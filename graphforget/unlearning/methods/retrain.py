@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from graphforget.models.base import Model
+from graphforget.tasks.base import Task
 from graphforget.training.train import run_training
 from graphforget.unlearning.method import KINDS, Method, Problem, metric_name
 
 
 @dataclass(frozen=True)
-class Retrain(Method):
+class Retrain(Method[Task]):
     """Train a fresh model on the retained task with the original's recipe: exact, and the gold of every table.
 
     Parameters
@@ -27,14 +28,14 @@ class Retrain(Method):
     kinds: ClassVar[tuple[str, ...]] = KINDS
     exact: ClassVar[bool] = True
     clears: ClassVar[bool] = False
-    presets: ClassVar[dict] = {"retrain-released": {"selection": "val_released"}}
+    presets: ClassVar[dict[str, dict[str, Any]]] = {"retrain-released": {"selection": "val_released"}}
 
     selection: str = "auto"
 
     def __post_init__(self) -> None:
         self.check(selection=metric_name)
 
-    def unlearn(self, problem: Problem) -> Model:
+    def unlearn(self, problem: Problem[Task]) -> Model:
         """Return the retrained model."""
         recipe = problem.recipe
         if self.selection != "auto":

@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 from graphforget.data.interactions import Interactions
 from graphforget.models.base import Model
-from graphforget.tasks.base import Task
+from graphforget.tasks.recommend import Recommendation
 from graphforget.unlearning.method import PAIR_KINDS, Method, Problem, count, metric_name, positive_or_none
 from graphforget.unlearning.pair_batches import learning_graph, pair_batches, reverse_phase
 
 
 @dataclass(frozen=True)
-class ReverseBPR(Method):
+class ReverseBPR(Method[Recommendation]):
     """Minimise softplus(s(u, forgotten) - s(u, other)) over the forgotten pairs, and nothing else.
 
         L = mean softplus(d),   d = s(u, i) - s(u, j),   j none of the items the user keeps
@@ -60,11 +60,11 @@ class ReverseBPR(Method):
             selection=metric_name,
         )
 
-    def answers_from(self, task: Task, retained: Task) -> Interactions:
+    def answers_from(self, task: Recommendation, retained: Recommendation) -> Interactions:
         """Return the data that the messages passed over while learning."""
         return learning_graph(task, retained, self.graph)
 
-    def unlearn(self, problem: Problem) -> Model:
+    def unlearn(self, problem: Problem[Recommendation]) -> Model:
         """Return the model that learned the reverse."""
         model, data = problem.original.clone(), self.answers_from(problem.full, problem.retained)
         batches = pair_batches(problem, self.name, self.batch, min_steps=self.min_steps)

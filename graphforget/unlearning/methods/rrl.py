@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from graphforget.data.interactions import Interactions
 from graphforget.models.base import Model
-from graphforget.tasks.base import Task
+from graphforget.tasks.recommend import Recommendation
 from graphforget.unlearning.fisher import diagonal_fisher, training_batches
 from graphforget.unlearning.method import (
     PAIR_KINDS,
@@ -26,7 +27,7 @@ from graphforget.unlearning.pair_batches import learning_graph, pair_batches, re
 
 
 @dataclass(frozen=True)
-class RRL(Method):
+class RRL(Method[Recommendation]):
     """Recommendation unlearning by reverse learning (You et al. 2024, AAAI); details reconstructed.
 
         L = mean softplus(d) over B_f + (weight / 2) sum_p F_p (theta_p - theta0_p)^2
@@ -94,11 +95,11 @@ class RRL(Method):
         if self.weight == 0:
             self.refuse_idle("with weight=0", "fisher_scale", "fisher_batch", "fisher_batches")
 
-    def answers_from(self, task: Task, retained: Task) -> Interactions:
+    def answers_from(self, task: Recommendation, retained: Recommendation) -> Interactions:
         """Return the data that the messages passed over while learning."""
         return learning_graph(task, retained, self.graph)
 
-    def unlearn(self, problem: Problem) -> Model:
+    def unlearn(self, problem: Problem[Recommendation]) -> Model:
         """Return the model that learned the reverse, near the original where that matters."""
         model, data = problem.original.clone(), self.answers_from(problem.full, problem.retained)
         batches = pair_batches(problem, self.name, self.batch, min_steps=self.min_steps)
@@ -106,18 +107,19 @@ class RRL(Method):
         problem.fit(model, [phase], problem.recipe_for(self, self.validate_every), self)
         return model
 
-    def _pull(self, problem: Problem, model: Model, data: Interactions) -> Callable[[], Tensor]:
+    def _pull(self, problem: Problem[Recommendation], model: Model, data: Interactions) -> Callable[[], Tensor]:
         """Return the function that gives (weight / 2) sum_p F_p (theta_p - theta0_p)^2."""
         importance = self._importance(problem, model, data)
         start = {name: value.detach() for name, value in problem.original.named_parameters()}
 
         def distance() -> Tensor:
             named = dict(model.named_parameters())
-            return sum((f * (named[name] - start[name]).square()).sum() for name, f in importance.items())
+            parts = ((f * (named[name] - start[name]).square()).sum() for name, f in importance.items())
+            return sum(parts, torch.zeros(()))
 
         return lambda: self.weight / 2 * distance()
 
-    def _importance(self, problem: Problem, model: Model, data: Interactions) -> dict[str, Tensor]:
+    def _importance(self, problem: Problem[Recommendation], model: Model, data: Interactions) -> dict[str, Tensor]:
         """Return the (scaled) Fisher information of every parameter."""
         task, streams = problem.retained, problem.streams.child(f"{self.name}-fisher")
         batches = training_batches(task, streams, self.fisher_batch, self.fisher_batches)

@@ -11,7 +11,8 @@ import torch
 from graphforget._core.streams import Stream
 from graphforget.kernels.orders import epoch_order
 from graphforget.models.base import Model
-from graphforget.tasks.base import Forgotten, Task
+from graphforget.tasks.base import Forgotten
+from graphforget.tasks.recommend import Recommendation
 from graphforget.unlearning.embedding_rows import EmbeddingRows, RankingLoss
 from graphforget.unlearning.influence import (
     BLOCKS,
@@ -31,7 +32,7 @@ from graphforget.unlearning.method import (
 
 
 @dataclass(frozen=True)
-class SCIF(Method):
+class SCIF(Method[Recommendation]):
     """Selective and collaborative influence function (Li et al. 2023, arXiv 2304.10199), for pairwise losses.
 
         theta_S <- theta_S - scale (C + damping I)^-1 g
@@ -96,14 +97,14 @@ class SCIF(Method):
             **STEP_RULES,
         )
 
-    def refusal(self, task: Task, gone: Forgotten) -> str | None:
+    def refusal(self, task: Recommendation, gone: Forgotten) -> str | None:
         """Return why a label of 1 and no Newton step leave nothing to do."""
         del task, gone
         if self.newton or self.counterfactual < 1:
             return None
         return "a counterfactual of 1 is the label a pair has already; lower it, or set newton=true."
 
-    def unlearn(self, problem: Problem) -> Model:
+    def unlearn(self, problem: Problem[Recommendation]) -> Model:
         """Return the original, one step on."""
         full, gone, streams = problem.full, problem.gone, problem.streams.child(self.name)
         nodes = chosen_nodes(spread(full.graph, gone, 0), 0.0, self.block, full.graph.n_users)

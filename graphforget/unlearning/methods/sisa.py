@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from graphforget.models.base import Model
 from graphforget.models.ensemble import VOTES, MeanEnsemble
+from graphforget.tasks.recommend import Recommendation
 from graphforget.unlearning.method import PAIR_KINDS, Method, Problem, several
 from graphforget.unlearning.shards.partition import drawn_map
 from graphforget.unlearning.shards.training import prepared, retrained, with_provenance
@@ -15,7 +16,7 @@ PARTITIONS = ("user", "interaction")
 
 
 @dataclass(frozen=True)
-class SISA(Method):
+class SISA(Method[Recommendation]):
     """SISA (Bourtoule et al. 2021, arXiv 1912.03817) for recommenders: exact for every shard, aggregated by mean score.
 
     The interactions are divided into shards by numbers drawn for users or for interactions, never by content, and a
@@ -47,8 +48,8 @@ class SISA(Method):
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)
     exact: ClassVar[bool] = True
     clears: ClassVar[bool] = False
-    presets: ClassVar[dict] = {"sisa-interaction": {"partition": "interaction"}}
-    search: ClassVar[dict] = {"shards": (5, 10, 20)}
+    presets: ClassVar[dict[str, dict[str, Any]]] = {"sisa-interaction": {"partition": "interaction"}}
+    search: ClassVar[dict[str, tuple[Any, ...]]] = {"shards": (5, 10, 20)}
 
     shards: int = 10
     partition: str = "user"
@@ -57,7 +58,7 @@ class SISA(Method):
     def __post_init__(self) -> None:
         self.check(shards=several, partition=PARTITIONS, votes=VOTES)
 
-    def unlearn(self, problem: Problem) -> Model:
+    def unlearn(self, problem: Problem[Recommendation]) -> Model:
         """Return the ensemble whose touched shards were trained anew."""
         stream = problem.streams.child(self.name)("partition")
         before = prepared(

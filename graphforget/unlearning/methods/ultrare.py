@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from graphforget.data.interactions import Interactions
 from graphforget.data.shard_map import ShardMap
 from graphforget.models.base import Model
 from graphforget.models.ensemble import MeanEnsemble
+from graphforget.tasks.recommend import Recommendation
 from graphforget.unlearning.method import (
     PAIR_KINDS,
     Method,
@@ -25,7 +26,7 @@ from graphforget.unlearning.shards.vectors import weighted_factors
 
 
 @dataclass(frozen=True)
-class UltraRE(Method):
+class UltraRE(Method[Recommendation]):
     """UltraRE (Li et al., NeurIPS 2023), reconstructed: users are clustered by optimal transport with equal shards.
 
     Vectors of users by weighted matrix factorisation; in at most `rounds` rounds an entropic transport plan with
@@ -58,7 +59,7 @@ class UltraRE(Method):
     kinds: ClassVar[tuple[str, ...]] = PAIR_KINDS
     clears: ClassVar[bool] = False
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)
-    search: ClassVar[dict] = {"shards": (5, 10, 20), "eps": (0.02, 0.05, 0.1)}
+    search: ClassVar[dict[str, tuple[Any, ...]]] = {"shards": (5, 10, 20), "eps": (0.02, 0.05, 0.1)}
 
     shards: int = 10
     slack: float = 1.2
@@ -79,7 +80,7 @@ class UltraRE(Method):
             weight=positive_share,
         )
 
-    def unlearn(self, problem: Problem) -> Model:
+    def unlearn(self, problem: Problem[Recommendation]) -> Model:
         """Return the ensemble whose touched shards were trained anew."""
         before = prepared(
             problem, self.name, self.shards, "user", lambda data: self._map(problem, data), MeanEnsemble, drawn=False
@@ -87,7 +88,7 @@ class UltraRE(Method):
         models, shard_map = retrained(problem, self.name, before)
         return with_provenance(MeanEnsemble(models, shard_map, "known"), problem)
 
-    def _map(self, problem: Problem, data: Interactions) -> ShardMap:
+    def _map(self, problem: Problem[Recommendation], data: Interactions) -> ShardMap:
         streams = problem.streams.child(self.name)
         vectors = weighted_factors(data.train, self.dim, streams("vectors"), self.weight)
         options = (self.shards, self.slack, self.rounds, streams("partition"), self.eps, self.iterations)

@@ -11,7 +11,7 @@ from graphforget.unlearning.method import KINDS, Method, Problem
 
 
 @dataclass(frozen=True)
-class Unlink(Method):
+class Unlink(Method[Task]):
     """Drop the forgotten part from the graph and keep the weights (UtU, Tan et al. 2024).
 
     The control of every experiment: utility of the original, forgetting by the graph alone. The weights still hold
@@ -38,6 +38,6 @@ class Unlink(Method):
             "method that changes weights."
         )
 
-    def unlearn(self, problem: Problem) -> Model:
+    def unlearn(self, problem: Problem[Task]) -> Model:
         """Return the original's weights; the caller drops the forgotten part from the graph."""
         return problem.original

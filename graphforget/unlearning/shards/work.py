@@ -49,8 +49,10 @@ class ShardWork:
                     value.zero_()
             return ShardModel(self.model, False)
         resumed = self.checkpoint is not None and self.checkpoint.exists()
-        saved = {"checkpoint": self.checkpoint, "progress": progress}
-        return ShardModel(run_training(self.model, self.task, self.recipe, self.seed, **saved), resumed)
+        model = run_training(
+            self.model, self.task, self.recipe, self.seed, checkpoint=self.checkpoint, progress=progress
+        )
+        return ShardModel(model, resumed)
 
 
 MapShards = Callable[[Sequence[ShardWork], Progress | None], list[ShardModel]]
