@@ -66,7 +66,8 @@ def test_the_wheel_holds_the_package_the_cards_and_the_samples(built):
     assert {f"graphforget/{name}" for name in SHIPPED} <= names
     presets = {path.relative_to(ROOT).as_posix() for path in (ROOT / "graphforget").rglob("presets/*.toml")}
     assert presets and presets <= names
-    assert {"graphforget/__init__.py", "graphforget/cli/main.py", "graphforget/evaluation/page.html.jinja"} <= names
+    assert {"graphforget/__init__.py", "graphforget/py.typed", "graphforget/cli/main.py"} <= names
+    assert "graphforget/evaluation/page.html.jinja" in names
     tops = {name.split("/")[0] for name in names}
     assert tops == {"graphforget", "graphforget-0.1.0.dist-info"}
     assert not [name for name in names if "__pycache__" in name]
