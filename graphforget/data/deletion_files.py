@@ -159,14 +159,15 @@ def table_parts(path: Path, columns: Mapping[str, str | int] | None = None) -> d
     return _edge_parts(path, first)
 
 
-def _header(kind: str) -> Sequence[str]:
+def header_of(kind: str) -> Sequence[str]:
+    """Return the columns of a table that names things of a kind."""
     single = {part: (name,) for name, part in HEADERS.items()}
     return {"edges": ("source", "target"), **COLUMNS, **single}[kind]
 
 
 def as_csv(kind: str, values: Sequence[Any]) -> str:
     """Return the CSV text of one part; raises UsageError for ids that a CSV would not give back."""
-    header = _header(kind)
+    header = header_of(kind)
     table = [value if len(header) > 1 else (value,) for value in values]
     cells = [cell for row in table for cell in row]
     lost = next((cell for cell in cells if str(cell) != str(cell).strip() or "\n" in str(cell)), None)

@@ -8,6 +8,7 @@ from typing import Any
 
 from graphforget._core.errors import DataError, UnsupportedError, UsageError, unknown
 from graphforget.data.deletion import Deletion
+from graphforget.data.deletion_files import header_of
 from graphforget.tasks.base import Task
 from graphforget.tasks.recommend import Recommendation
 from graphforget.unlearning.sampling import sample_deletion
@@ -177,6 +178,8 @@ def read_deletion(file: str, kind: str, columns: Mapping[str, str] | None = None
     if deletion.kind != kind:
         other = COMMANDS.get(deletion.kind)
         way = f"use the command '{other}'" if other else "put each kind into a file of its own"
+        if deletion.kind == "edges":  # what a table without a known header names
+            way += f", or, if these are {kind}, put the header {','.join(header_of(kind))} above them"
         named = "several kinds of things" if deletion.kind == "mixed" else deletion.kind
         raise DataError(f"{file}: it names {named}, but this command deletes {kind}; {way}.")
     return deletion

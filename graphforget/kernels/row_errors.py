@@ -72,7 +72,7 @@ class _RowErrors(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return torch.from_numpy(ctx.gradient).mul_(grad), *ctx.others
+        return torch.from_numpy(ctx.gradient) * grad, *ctx.others
 
 
 def row_errors(h: Tensor, of: Sequence[Rows]) -> Tensor:

@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -76,14 +78,26 @@ def test_bytes_are_the_same_for_any_number_of_threads(parts, same_for_any_thread
 
 
 def test_what_fails_on_a_helping_thread_is_raised(monkeypatch):
-    monkeypatch.setattr(dense.numba, "get_num_threads", lambda: 3)
+    monkeypatch.setattr(dense.numba, "get_num_threads", lambda: 2)
+    helped, caller = threading.Event(), threading.get_ident()
 
     def work(part):
-        if part == 50:
-            raise ValueError("part 50")
+        if threading.get_ident() == caller:
+            assert helped.wait(30)
+        else:
+            helped.set()
+            raise ValueError("a helper's part")
 
-    with pytest.raises(ValueError, match="part 50"):
+    with pytest.raises(ValueError, match="a helper's part"):
         dense._on_threads(work, 100)
+
+
+def test_every_part_is_done_once(monkeypatch):
+    monkeypatch.setattr(dense.numba, "get_num_threads", lambda: 4)
+    for _ in range(20):
+        done = []
+        dense._on_threads(done.append, 500)
+        assert sorted(done) == list(range(500))
 
 
 def test_shapes_that_do_not_fit_are_refused_as_by_torch(parts):

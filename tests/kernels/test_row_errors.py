@@ -30,10 +30,13 @@ def test_value_and_gradient_are_those_of_torch(dtype, width):
     assert torch.equal(found[0][1], found[1][1])
 
 
-def test_a_gradient_from_above_scales():
+def test_a_gradient_from_above_scales_each_time_it_comes():
     h, rows = torch.tensor([[1.0, 2.0], [5.0, 5.0]], requires_grad=True), torch.tensor([0])
-    (3 * one_error(h, rows, torch.zeros(1, 2), rows, weight=0.5)).backward()
+    loss = 3 * one_error(h, rows, torch.zeros(1, 2), rows, weight=0.5)
+    loss.backward(retain_graph=True)
     assert h.grad.tolist() == [[1.5, 3.0], [0.0, 0.0]]
+    loss.backward()
+    assert h.grad.tolist() == [[3.0, 6.0], [0.0, 0.0]]
 
 
 def test_no_rows_give_no_gradient():
