@@ -103,5 +103,8 @@ def _interrupted(tokens: Sequence[str]) -> str:
     if tokens and tokens[0] in KEEPING:
         return "Interrupted. Finished parts are kept; repeat the same command (reproduce with --resume) to go on."
     if any(token == "--out" or token.startswith("--out=") for token in tokens):
-        return "Interrupted. Finished parts are kept in --out; repeat the same command to go on from there."
+        return (
+            "Interrupted. What is finished is kept in --out, or, of a single model, in a checkpoint beside it, which "
+            "holds what it has learned. Repeat the same command to go on from there."
+        )
     return "Interrupted. Nothing was kept; give --out FOLDER to make a run that can be resumed."

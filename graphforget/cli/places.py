@@ -76,7 +76,9 @@ class InteractionData:
     split: Annotated[Rule | None, Parameter(help=SPLIT_HELP)] = None
     valid_share: Annotated[float | None, Parameter(help="Share for validation (0.1).")] = None
     test_share: Annotated[float | None, Parameter(help="Share for test (0.1).")] = None
-    split_seed: Annotated[SomeWhole, Parameter(help="Seed of the random rules (0); one split for all seeds.")] = None
+    split_seed: Annotated[
+        SomeWhole, Parameter(help="Seed of the random rules, and of ties in time (0); one split for all seeds.")
+    ] = None
     modality_file: Annotated[
         Pairs, Parameter(help="Item features of your own, as image=image.npy or text=text.csv; may repeat.")
     ] = ()

@@ -64,7 +64,7 @@ def caveats(result: Result) -> list[str]:
         notes.append("weights only: it answers from the graph before the deletion, forgotten part included.")
     if result.details.get("shards") and result.details["shards_touched"] == result.details["shards"]:
         notes.append("every shard lost data and was trained anew, so shards save no time here.")
-    if result.method.exact and "forgotten" not in result.method.reads_now():
+    if result.method.exact and getattr(result.method, "selection", None) != "val_released":
         notes.append(f"{EXACT}: what the forgotten part had a hand in was trained again without it.")
     if "weights" not in result.method.changes:
         notes.append(f"{KNOWN_WEIGHTS}: they still hold what they learned from the forgotten part.")

@@ -12,6 +12,7 @@ from graphforget.evaluation.plots.axes import UTILITY
 from graphforget.evaluation.records import EXACT, KNOWN_WEIGHTS, OTHER_START, Record, Row, rows_of
 from graphforget.evaluation.verdict import (
     FORGETTING,
+    blind,
     closest,
     forgetting_metric,
     gold_distances,
@@ -45,19 +46,26 @@ class Judgement:
 class Difference:
     """How a row's metric lies beside gold's, over the seeds that both have.
 
-    mean, gold: means over these seeds. by: mean of row minus gold. noise: how far two gold models lie apart, or None.
+    mean, gold: means over these seeds. by: mean of row minus gold. far: mean distance, seed by seed, whatever the side.
+    noise: how far two gold models lie apart, seed by seed, too; or None.
     """
 
     metric: str
     mean: float
     gold: float
     by: float
+    far: float
     noise: float | None
 
     @property
     def as_gold(self) -> bool:
         """Whether the row lies where gold lies, or no further from it than another gold model."""
-        return self.by == 0.0 or (self.noise is not None and abs(self.by) <= self.noise)
+        return self.far == 0.0 or (self.noise is not None and self.far <= self.noise)
+
+    @property
+    def on_both_sides(self) -> bool:
+        """Whether it is further from gold than another gold model in single runs, but not in their mean."""
+        return not self.as_gold and self.noise is not None and abs(self.by) <= self.noise
 
     def figures(self) -> str:
         """Return the numbers: "test AUC 0.9614, gold 0.9641"."""
@@ -68,7 +76,9 @@ class Difference:
         """Return how far two gold models lie apart."""
         if self.noise is None:
             return "how far two gold models lie apart is not known"
-        return f"two gold models lie {METRICS[self.metric].show(self.noise)} apart"
+        show = METRICS[self.metric].show
+        single = f"run by run {show(self.far)} from it, and " if self.on_both_sides else ""
+        return f"{single}two gold models lie {show(self.noise)} apart"
 
 
 def difference(records: Sequence[Record], row: str, metric: str) -> Difference | None:
@@ -78,7 +88,8 @@ def difference(records: Sequence[Record], row: str, metric: str) -> Difference |
     if not mine:
         return None
     mean, beside = float(np.mean(list(mine.values()))), float(np.mean([gold[seed] for seed in mine]))
-    return Difference(metric, mean, beside, mean - beside, noise_floor(records, metric))
+    far = float(np.mean([abs(value - gold[seed]) for seed, value in mine.items()]))
+    return Difference(metric, mean, beside, mean - beside, far, noise_floor(records, metric))
 
 
 def has_gold(records: Sequence[Record]) -> bool:
@@ -160,8 +171,18 @@ def _forgetting(records: Sequence[Record], row: str) -> tuple[str, str]:
     if metric is None or found is None:
         return "not known", ""
     beyond = FORGETTING[metric] * found.by
+    if found.as_gold and blind(records):
+        return "not too little", (
+            f"On the forgotten part it behaves as gold does ({found.figures()}; {found.apart()}), but a model "
+            "that went much further could not be told from gold there."
+        )
     if found.as_gold:
         return "as gold", f"On the forgotten part it behaves as gold does ({found.figures()}; {found.apart()})."
+    if found.on_both_sides:
+        return "now more, now less", (
+            "On the forgotten part it behaves as gold does on average, but single runs go further than gold, or less "
+            f"far, by more than another gold model would ({found.figures()}; {found.apart()})."
+        )
     if found.noise is None:
         side = "more" if beyond > 0 else "less"
         return "not known", f"It forgot {side} than gold ({found.figures()}), but {found.apart()}."
@@ -183,6 +204,11 @@ def _quality(records: Sequence[Record], row: str) -> tuple[str, str]:
         return "not known", "" if metric is None else _beside_original(records, row, metric)
     if found.as_gold:
         return "as gold", f"It is as good as gold on test data ({found.figures()}; {found.apart()})."
+    if found.on_both_sides:
+        return "as gold on average", (
+            f"It is as good as gold on test data on average, in single runs better or worse ({found.figures()}; "
+            f"{found.apart()})."
+        )
     side = "better" if found.by > 0 else "worse"
     words = side if found.noise is not None else "not known"
     return words, f"It is {side} than gold on test data ({found.figures()}; {found.apart()})."

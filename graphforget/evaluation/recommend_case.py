@@ -30,8 +30,8 @@ def preference_parts(
     """Return forgotten, retained (a sample) and test pairs, each beside an item outside all that is known of the user.
 
     The other items are drawn once, by the task's seed: every model answers the same questions. They are outside the
-    training, validation and test items before the deletion, so that none of them is a forgotten or a test item. Pairs
-    of users for whom no such item is left are left out.
+    training, validation and test items before the deletion, so that none of them is one that the user forgot or is
+    tested on; another deleted item may be among them. Pairs of users for whom no such item is left are left out.
     """
     found = everything_known(task.graph)
     known, room = RowSets.of(found), np.diff(found.indptr) < task.graph.n_items

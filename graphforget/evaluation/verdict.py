@@ -11,7 +11,7 @@ from graphforget.evaluation.metrics import METRICS, PARTS
 from graphforget.evaluation.records import Record, Row, rows_of
 
 MARK = "†"
-FORGETTING = {"forgotten_auc": 1, "forgotten_accuracy": -1, "forgotten_recall@20": -1}
+FORGETTING = {"forgotten_auc": 1, "forgotten_accuracy": -1, "forgotten_recall@20": -1, "forgotten_triple_auc": -1}
 """The score that over-forgetting is read from, and on which side of gold's it lies."""
 
 
@@ -83,6 +83,23 @@ def forgetting_metric(records: Sequence[Record]) -> str | None:
     """Return the metric that over-forgetting is read from, or None where gold has none."""
     gold = [record for record in records if record.kind == "gold"]
     return next((name for name in FORGETTING if any(name in record.values for record in gold)), None)
+
+
+def blind(records: Sequence[Record]) -> bool:
+    """Return whether over-forgetting could not show: gold's score is so near the end of its scale that none is beyond.
+
+    Gold often finds nothing at all of deleted users and items: then no model can find less.
+    """
+    metric = forgetting_metric(records)
+    if metric is None:
+        return False
+    return _room(records, metric) <= (noise_floor(records, metric) or 0.0)
+
+
+def _room(records: Sequence[Record], metric: str) -> float:
+    """Return how far gold's forgetting score is from the end of its scale on the side of over-forgetting."""
+    gold = float(np.mean(list(gold_values(records, metric).values())))
+    return gold if FORGETTING[metric] < 0 else 1.0 - gold
 
 
 def over_forgotten(records: Sequence[Record]) -> dict[str, float]:
@@ -175,11 +192,20 @@ def sentences(records: Sequence[Record]) -> list[str]:
     found = []
     if metric is not None and marked:
         found.append(_over_forgetting_sentence(records, metric))
+    elif metric is not None and blind(records):
+        found.append(_blindness(records, metric))
     if best is not None:
         floor = "" if best.floor is None else f"; noise floor {best.floor:.4f}"
         time = "" if best.relative_time is None else f" It took {best.relative_time:.3g} times gold's time."
         found.append(f"Closest to gold: {best.row} ({best.measure}{floor}).{time}")
     return found
+
+
+def _blindness(records: Sequence[Record], metric: str) -> str:
+    room, end = _room(records, metric), 0.0 if FORGETTING[metric] < 0 else 1.0
+    gold = METRICS[metric].show(abs(end - room))
+    near = "is the end of the scale" if room == 0 else f"is no further from {end:g} than another gold model may be"
+    return f"Over-forgetting would not show in {METRICS[metric].label}: gold's ({gold}) {near}."
 
 
 def _over_forgetting_sentence(records: Sequence[Record], metric: str) -> str:

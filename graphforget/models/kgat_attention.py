@@ -61,7 +61,9 @@ class Attention:
     """The attention matrices on one data value, constants in every gradient.
 
     In evaluation a model's matrix is that of its present parameters (the latest is kept beside their digest). In
-    training it is that of the last refresh, or of the parameters it starts with.
+    training it is that of the last refresh, or of the parameters it starts with; an evaluation in between ends that
+    one, so that a run that is resumed there goes on as it would have. Training refreshes it every epoch; a method that
+    does not learns on from the parameters after each validation.
 
     Parameters
     ----------

@@ -90,7 +90,9 @@ class NodeClassification(Task[Graph]):
         edges = [self.graph.edges[:, found.edges]]
         members = self.train_nodes[np.isin(self.labels[self.train_nodes], found.classes)]
         if len(found.classes) and not len(members):
-            raise DataError(f"No training node has class {found.classes.tolist()}; there is nothing to forget.")
+            names = self.graph.class_names or tuple(map(str, range(self.graph.n_classes)))
+            absent = ", ".join(f"'{names[one]}'" for one in found.classes)
+            raise DataError(f"No training node has class {absent}; there is nothing to forget.")
         nodes = np.union1d(found.nodes, members) if self.class_mode == "entity" else found.nodes
         edges.append(self.graph.edges[:, np.isin(self.graph.edges, nodes).any(axis=0)])
         unlabelled = members if self.class_mode == "label" else members[:0]

@@ -37,10 +37,10 @@ def test_amounts_in_words(named, words):
     assert amount(Deletion(**{kind: list(values) for kind, values in named.items()})) == words
 
 
-def made(source="a paper", changes=("weights", "graph"), same=True, exact=False, reads=(), **fields):
+def made(source="a paper", changes=("weights", "graph"), same=True, exact=False, selection="last", **fields):
     """Return a result as far as caveats read it."""
     retained = SimpleNamespace(graph="retained")
-    method = SimpleNamespace(source=source, changes=frozenset(changes), exact=exact, reads_now=lambda: reads)
+    method = SimpleNamespace(source=source, changes=frozenset(changes), exact=exact, selection=selection)
     gone = SimpleNamespace(nodes=np.empty(0, np.int64))
     fields = {"preparation_seconds": 0.0, "details": {}, "model": None, "original": None, "gone": gone, **fields}
     return SimpleNamespace(method=method, retained=retained, graph="retained" if same else "whole", **fields)
@@ -59,7 +59,7 @@ def test_weights_only_and_graph_only_say_so():
     assert caveats(made(same=False))[0].startswith("weights only")
     assert caveats(made(changes=["graph"]))[0].startswith(KNOWN_WEIGHTS)
     assert caveats(made(exact=True))[0].startswith(EXACT)
-    assert caveats(made(exact=True, reads={"forgotten"})) == [], "its epoch is selected with the deletion in view"
+    assert caveats(made(exact=True, selection="val_released")) == [], "its epoch is selected with the deletion in view"
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,15 @@ def test_weights_that_stay_under_or_beside_what_is_learned_are_said(method, word
     gone = Deletion(users=task.graph.user_ids_of([3, 4]))
     notes = [note for note in caveats(unlearn(model, task, gone, method, epochs=1)) if note.startswith(KNOWN_WEIGHTS)]
     assert (words is None and not notes) or notes[0].startswith(words)
+
+
+@pytest.mark.parametrize("method", ["retrain", "sisa"])
+def test_what_was_trained_again_without_the_forgotten_part_is_exact(method):
+    task = Recommendation(load("sample-shop"), seed=0)
+    model = train(LightGCN(dim=4), task, epochs=1)
+    options = {"shards": 4} if method == "sisa" else {}
+    result = unlearn(model, task, Deletion(users=task.graph.user_ids_of([3])), method, **options)
+    assert any(note.startswith(EXACT) for note in caveats(result))
 
 
 def test_shards_say_how_many_were_trained_anew():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from graphforget.evaluation.judge import SAME_START
 from graphforget.evaluation.plain import difference, judgements, limits, summary
 from graphforget.evaluation.records import Record
+from graphforget.evaluation.verdict import sentences
 
 
 def record(row: str, kind: str, seed: int, forgotten: float, auc: float = 0.9, far: float | None = None, **more: float):
@@ -38,6 +41,41 @@ def test_forgetting_is_judged_by_the_noise_floor(forgotten, words, phrase):
     (one,) = judgements(case(("a", forgotten, 0.9, 0.005)))
     assert one.forgetting == words
     assert any(phrase in sentence for sentence in one.sentences)
+
+
+def lists(gold: float, floor: float, found: float, name: str = "forgotten_recall@20") -> list[Record]:
+    """Records of one seed of a recommender: what gold, another gold and a method find of the forgotten part."""
+    rows = (("Gold", "gold", gold), ("Noise floor", "floor", floor), ("a", "method", found))
+    gap = f"{name}_gap"
+    return [Record(r, kind=k, seed=1, values={name: v, gap: abs(v - gold), "test_recall@20": 0.2}) for r, k, v in rows]
+
+
+@pytest.mark.parametrize(("gold", "floor", "found"), [(0.0, 0.0, 0.0), (0.01, 0.03, 0.0)])
+def test_where_gold_finds_nothing_too_much_cannot_be_told(gold, floor, found):
+    records = lists(gold, floor, found)
+    (one,) = judgements(records)
+    assert one.forgetting == "not too little"
+    assert any("a model that went much further could not be told from gold there" in text for text in one.sentences)
+    assert any("Over-forgetting would not show in forgotten recall@20: gold's (" in text for text in sentences(records))
+    assert judgements(lists(0.2, 0.21, 0.205))[0].forgetting == "as gold"
+    assert not any("would not show" in text for text in sentences(lists(0.2, 0.21, 0.205)))
+
+
+def test_runs_on_both_sides_of_gold_do_not_cancel():
+    """Gaps of .1 to either side are no smaller than the .08 of two gold models because their mean is 0."""
+    records = []
+    for seed, found in ((1, 0.3), (2, 0.1)):
+        records += [replace(record, seed=seed) for record in lists(0.2, 0.28, found)]
+        records[-1].values["test_recall@20"] = found
+        records[-2].values["test_recall@20"] = 0.28
+    (one,) = judgements(records)
+    assert one.forgetting == "now more, now less" and one.quality == "as gold on average"
+    assert any("run by run 0.1000 from it, and two gold models lie 0.0800 apart" in text for text in one.sentences)
+
+
+@pytest.mark.parametrize(("found", "words"), [(0.85, "as gold"), (0.9, "too little"), (0.8, "too much")])
+def test_forgotten_facts_are_judged_by_their_plausibility(found, words):
+    assert judgements(lists(0.85, 0.86, found, "forgotten_triple_auc"))[0].forgetting == words
 
 
 @pytest.mark.parametrize(("auc", "words"), [(0.905, "as gold"), (0.95, "better"), (0.80, "worse")])

@@ -134,5 +134,5 @@ def test_a_class_without_training_nodes_cannot_be_deleted(random_attributed_grap
         if 39
         not in (task := NodeClassification(Graph.build(40, graph.edges, graph.features, labels), seed)).train_nodes
     )
-    with pytest.raises(DataError, match="nothing to forget"):
+    with pytest.raises(DataError, match="has class '2'; there is nothing"):
         task.resolve(Deletion(classes=[2]))

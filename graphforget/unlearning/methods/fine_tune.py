@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from graphforget.models.base import Model
 from graphforget.tasks.base import Task
 from graphforget.training.train import phases
-from graphforget.unlearning.method import KINDS, Method, Problem, count, count_or_none, metric_name, positive
+from graphforget.unlearning.method import KINDS, Method, Problem, count, count_or_none, metric_name, positive_or_none
 
 DEFAULT_EPOCHS = {"link": 100, "node": 100, "recommend": 10}
 
@@ -18,11 +18,12 @@ class FineTune(Method[Task]):
     """Continue training the original on the retained task, with the forgotten part gone from graph and loss.
 
     A recommender is trained as it was before: in batches of the original's recipe, with the backbone's own losses.
+    Adam starts anew, without the weight decay, the decay of the learning rate and the clipping that a recipe may have.
 
     Parameters
     ----------
     epochs: epochs of training, 5 to 10 % of the original's are usual; None takes 10 for recommenders, else 100.
-    lr: learning rate of Adam.
+    lr: learning rate of Adam; None takes the original's, which for KGAT and NGCF is a tenth of the default.
     validate_every: epochs between validations.
     selection: validation metric that picks the epoch; "auto" is the task's own, "last" takes the last.
     """
@@ -35,12 +36,12 @@ class FineTune(Method[Task]):
     search: ClassVar[dict[str, tuple[Any, ...]]] = {"epochs": (5, 10, 50, 100, 200), "lr": (1e-4, 1e-3)}
 
     epochs: int | None = None
-    lr: float = 1e-3
+    lr: float | None = 1e-3
     validate_every: int = 25
     selection: str = "last"
 
     def __post_init__(self) -> None:
-        self.check(epochs=count_or_none, lr=positive, validate_every=count, selection=metric_name)
+        self.check(epochs=count_or_none, lr=positive_or_none, validate_every=count, selection=metric_name)
 
     def unlearn(self, problem: Problem[Task]) -> Model:
         """Return the fine-tuned model."""

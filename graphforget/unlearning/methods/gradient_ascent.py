@@ -16,7 +16,9 @@ from graphforget.unlearning.method import Method, Problem, count, metric_name, p
 class GradientAscent(Method[Task]):
     """Maximise the training loss of the forgotten items, with messages passing over the whole graph.
 
-    Source: the baseline of GNNDelete's released code (10 epochs, Adam 1e-3, message passing over the full graph).
+    Source: the baseline of GNNDelete's released code (10 epochs, Adam 1e-3, message passing over the full graph). On a
+    recommender the loss is BPR, also where it was trained with a softmax over a batch or a hinge: those are losses of a
+    batch, in which retained pairs would be pushed with the forgotten ones.
 
     Parameters
     ----------
@@ -50,5 +52,5 @@ class GradientAscent(Method[Task]):
 
 
 def mean_loss(task: Task, z: Tensor, items: Items) -> Tensor:
-    """Return the mean training loss of the items."""
+    """Return the mean of the task's own loss of the items."""
     return task.item_losses(task.responses(z, items), items).mean()

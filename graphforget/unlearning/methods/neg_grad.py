@@ -35,8 +35,8 @@ class NegGradPlus(Method[Task]):
 
     The ascent has no floor: keep beta near 1 and epochs few, or clip. Messages pass over the retained graph for the
     retained loss and over the full one for the forgotten loss, as in `gradient-ascent`. On a recommender a step takes
-    a batch of forgotten pairs and as many retained ones, with the backbone's own losses on the latter; elsewhere an
-    epoch is one step over everything.
+    a batch of forgotten pairs, whose loss is BPR, and as many retained ones with the backbone's own losses; elsewhere
+    an epoch is one step over everything.
 
     Parameters
     ----------

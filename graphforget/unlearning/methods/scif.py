@@ -41,8 +41,10 @@ class SCIF(Method[Recommendation]):
 
     S are the users and items of forgotten pairs alone. Point-wise SCIF gives a forgotten pair the user's mean label;
     with preferences, where every label is 1, a forgotten one becomes y' = 1/2: indifference. The second bracket, the
-    training loss, is 0 at a minimum; it corrects for early stopping, and with it the step is Newton's for the loss
-    after the exchange. C: curvature of that loss in theta_S. Messages pass over the retained graph.
+    training loss, has no gradient at a minimum of it; with it the step is Newton's for the loss after the exchange, and
+    makes good for early stopping, too. Negatives drawn once stand for all, whose minimum is another one: on a small
+    data set that part of the step can be the larger one. C: curvature of that loss in theta_S. Messages pass over the
+    retained graph.
 
     The public versions are point-wise and differ from each other (all training data and both sides, or a sample and
     users only; one adds the retained gradient to the forgotten one's difference, which counts it twice at a minimum).
