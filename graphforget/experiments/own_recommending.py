@@ -52,7 +52,9 @@ def advise(
     before = standing(folder, place, forgotten)
     task = before.task
     if not isinstance(task, Recommendation):
-        raise UnsupportedError(f"{folder}: a {model.name} of a {task.name} task has no items to recommend.")
+        raise UnsupportedError(
+            f"{folder}: its model ({model.name}) is of a {task.name} task and has no items to recommend."
+        )
     data = task.graph
     with before.looked_up():
         numbers = data.index_of_users(users)

@@ -10,6 +10,7 @@ from numba import njit, prange
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from graphforget._core.errors import DataError
 from graphforget.kernels.lowlevel import chunk_start, count_parts, prefetch_row
 from graphforget.kernels.tiles import AHEAD, sum_rows
 
@@ -165,8 +166,13 @@ def pair_scores(z: Tensor, pairs: PairIndex) -> Tensor:
     a pair (i, i) contributes 2 grad[k] z_i. On the CPU no pass depends on the number of threads. On CUDA the
     gradient is added atomically, in any order: it is the same twice under `torch.use_deterministic_algorithms(True)`.
 
-    Shapes: z (n_nodes, d) -> (m,).
+    Shapes: z (n_nodes, d) -> (m,); raises DataError for another number of rows, which would be read past their end.
     """
+    if z.dim() != 2 or z.shape[0] != pairs.n_nodes:
+        raise DataError(
+            f"The embeddings have the shape {tuple(z.shape)}, but the pairs are of {pairs.n_nodes} nodes, so "
+            f"({pairs.n_nodes}, width) is needed. Give a row for every node."
+        )
     if z.device.type != "cpu":
         return _pair_scores_torch(z, pairs)
     return _PairScores.apply(z, pairs)

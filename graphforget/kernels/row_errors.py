@@ -11,6 +11,8 @@ from numba import njit
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from graphforget._core.errors import DataError
+
 Rows = tuple[float, Tensor, Tensor, Tensor]
 """A weight, rows of the learned table, a target, and the rows of the target beside them: (k,), (m, d), (k,)."""
 
@@ -75,6 +77,16 @@ class _RowErrors(torch.autograd.Function):
         return torch.from_numpy(ctx.gradient) * grad, *ctx.others
 
 
+def check_tables(tables: Sequence[Tensor], n_rows: int) -> None:
+    """Raise DataError for a layer with fewer than `n_rows` rows: `row_errors` would read and write past its end."""
+    for number, table in enumerate(tables, start=1):
+        if table.dim() != 2 or table.shape[0] < n_rows:
+            raise DataError(
+                f"Layer {number} of the model has the shape {tuple(table.shape)}; the graph has {n_rows} nodes, so "
+                f"({n_rows}, width) is needed. Give a row for every node."
+            )
+
+
 def row_errors(h: Tensor, of: Sequence[Rows]) -> Tensor:
     """Return the sum over (weight, rows, target, target_rows) of weight * mean of (h[rows] - target[target_rows])^2.
 
@@ -82,7 +94,8 @@ def row_errors(h: Tensor, of: Sequence[Rows]) -> Tensor:
     no two of `of` name the same row of h: a row that stands several times in `rows` sums its parts in that order. On
     the CPU no row is copied, and all gradients are written into one table. Two threads were slower at these sizes.
 
-    Shapes: h (n, d), rows (k,), target (m, d), target_rows (k,), rows of int64 -> ().
+    Shapes: h (n, d), rows (k,), target (m, d), target_rows (k,), rows of int64 -> (). The rows
+    are not compared with the tables: the caller sees, once, that the tables have them (`check_tables`).
     """
     if h.device.type == "cpu":
         weights, flat = tuple(weight for weight, *_ in of), [tensor for _, *tensors in of for tensor in tensors]

@@ -153,8 +153,13 @@ class NodeClassification(Task[Graph]):
         return Items(targets=as_index(self.labels[nodes]), nodes=as_index(nodes))
 
     def responses(self, z: Tensor, items: Items) -> Tensor:
-        """Return the class logits of the nodes."""
+        """Return the class logits of the nodes; raises UsageError for a model with fewer outputs than classes."""
         assert items.nodes is not None
+        if z.shape[-1] < self.classes:
+            raise UsageError(
+                f"NodeClassification: the model returns {counted(z.shape[-1], 'value')} a node, but the task has "
+                f"{counted(self.classes, 'class')}; make its output {self.classes} wide."
+            )
         return z.index_select(0, items.nodes.to(z.device))
 
     def item_losses(self, responses: Tensor, items: Items) -> Tensor:

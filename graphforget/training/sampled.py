@@ -31,8 +31,8 @@ def check_sampling(model: Model, recipe: Recipe) -> None:
     layers = getattr(model, "n_layers", None)
     if not isinstance(model, Sampled):
         raise UnsupportedError(
-            f"neighbours='{recipe.neighbours}': a {model.name} is not computed from drawn neighbours; gcn, sage, gat, "
-            "gin and lightgcn are. Leave 'neighbours' out."
+            f"neighbours='{recipe.neighbours}': {model.name} models are not computed from drawn neighbours; gcn, sage, "
+            "gat, gin and lightgcn are. Leave 'neighbours' out."
         )
     if len(recipe.fanouts) != layers:
         raise UsageError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
+from torch_geometric.nn import GCNConv
 
 from graphforget.evaluation.cost import cost
 from graphforget.models.adapter import Adapter
@@ -30,7 +30,7 @@ def test_what_is_not_known_is_left_out(link_case, subject):
     assert set(cost(subject(link_case, Z), gold).values) == {"flops"}
     assert "speedup" not in cost(subject(link_case, Z, seconds=0.0), gold).values
     foreign = subject(link_case, Z, seconds=1.0)
-    foreign.model = Adapter(torch.nn.Sequential(torch.nn.Linear(3, 2)), layers=["0"])
+    foreign.model = Adapter(GCNConv(3, 2))
     found = cost(foreign, gold)
     assert "flops" not in found.values
     assert "FLOPs are counted for the zoo only" in found.notes[0]

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from graphforget._core.errors import DataError
 from graphforget.kernels.pairs import PairIndex, _pair_scores_torch, pair_scores
 
 
@@ -108,3 +109,10 @@ def test_the_second_pass_does_not_depend_on_the_threads(same_for_any_threads):
         return torch.autograd.grad(first, z, z.detach())[0].numpy()
 
     assert same_for_any_threads(compute)
+
+
+@pytest.mark.parametrize("rows", [4, 7, None])
+def test_embeddings_of_another_number_of_nodes_are_not_read(rows):
+    z, (_, pairs) = torch.ones(5 if rows is None else (rows, 3)), batch(5, 9, 3)
+    with pytest.raises(DataError, match=r"shape \(.*\), but the pairs are of 5 nodes, so \(5, width\) is needed"):
+        pair_scores(z, pairs)

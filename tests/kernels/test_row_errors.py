@@ -2,7 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from graphforget.kernels.row_errors import row_errors
+from graphforget._core.errors import DataError
+from graphforget.kernels.row_errors import check_tables, row_errors
 
 
 def one_error(h, rows, target, others, weight=0.3):
@@ -67,3 +68,11 @@ def test_errors_of_several_parts_are_those_of_each_for_any_number_of_threads(sam
     assert ours[0] == pytest.approx(theirs[0], rel=1e-6)
     assert ours[0] == float(row_errors(h, parts))
     assert ours[1:].tobytes() == theirs[1:].tobytes()
+
+
+def test_a_layer_without_a_row_for_every_node_is_refused():
+    whole = torch.ones(5, 2)
+    check_tables([whole, torch.ones(6, 3)], 5)
+    for short in (whole[:4], whole[:, 0]):
+        with pytest.raises(DataError, match=r"Layer 2 of the model has the shape .*5 nodes, so \(5, width\) is needed"):
+            check_tables([whole, short], 5)

@@ -119,8 +119,10 @@ def test_layers_must_exist_and_be_called(graph):
         Adapter(Net())
     with pytest.raises(UsageError, match="'third'"):
         Adapter(Net(), layers=["used", "third"])
-    with pytest.raises(UsageError, match="2 layers are named, but 1 were called"):
+    with pytest.raises(UsageError, match=r"Net does not call 'unused'. Use layers=\['used'\]"):
         Adapter(Net(), layers=["used", "unused"]).layers(graph)
+    with pytest.raises(UsageError, match="names a layer twice"):
+        Adapter(Net(), layers=["used", "used"])
     assert Adapter(Net(), layers=["used"]).embed(graph).shape == (40, 4)
 
 

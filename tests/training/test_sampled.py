@@ -138,7 +138,7 @@ def test_every_graph_backbone_learns_as_it_does_on_full_batches(name):
         (GCN(hidden=8), {"neighbours": "4,"}, UsageError, "'neighbours' must be the number of neighbours"),
         (GCN(hidden=8), {"neighbours": 4}, UsageError, "'neighbours' must be the number of neighbours"),
         (GCN(hidden=8), {"neighbours": None}, UsageError, "trains on full batches; leave it out, or draw neighbours"),
-        (MF(dim=8), {}, UnsupportedError, "a mf is not computed from drawn neighbours; gcn, sage, gat, gin and lightg"),
+        (MF(dim=8), {}, UnsupportedError, "mf models are not computed from drawn neighbours; gcn, sage, gat, gin and"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(tasks, made, changes, error, words):

@@ -16,7 +16,7 @@ from graphforget._core.errors import UnsupportedError
 from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
 from graphforget.models.base import Backbone, Model
-from graphforget.models.edited import Edited, identity_operator, operators_on
+from graphforget.models.edited import Edited, identity_operator, operators_on, under_operators
 from graphforget.tasks.base import Forgotten, Items, Task, as_index, weighted_mean
 from graphforget.tasks.link import LinkPrediction
 from graphforget.training.loop import Validate
@@ -100,8 +100,8 @@ class D2DGN(Method[Task]):
         retained ones, computed on the neighbourhood of these nodes: its cost does not grow with the graph. "operators"
         learns no weights of the backbone but GNNDelete's matrices after each layer, on the nodes within as many hops
         of the deletion, and distils the retained items among these nodes: all other embeddings stay as they are. Both
-        are for link tasks, knowledge="response" and message-passing backbones. Unless `selection` asks for it, nothing
-        is validated.
+        are for link tasks, knowledge="response" and message-passing backbones without operators of an earlier deletion,
+        so that "operators" serves a first deletion only. Unless `selection` asks for it, nothing is validated.
     sample: retained edges, drawn once, whose ends "local" adds.
     epochs, lr, validate_every, selection: of Adam and of the choice of the epoch, see `Recipe`; "auto" selects on
         the task's validation metric.
@@ -211,8 +211,8 @@ class D2DGN(Method[Task]):
     def _local(self, problem: Problem[Task], graph: Graph | Interactions) -> _Scope:
         """Return the deletion's ends and those of some retained edges, with all that their embeddings depend on."""
         full, gone, model = problem.full, problem.gone, problem.original
-        if not (isinstance(model, Backbone) and model.local):
-            raise UnsupportedError(f"a {model.name} cannot be computed on a part of the graph; use scope=full.")
+        self._refuse_not_local(model)
+        assert isinstance(model, Backbone)
         edges = problem.retained.graph.edges
         drawn = problem.streams.child(self.name)("local-edges").integers(edges.shape[1], self.sample)
         rows = np.unique(np.concatenate([gone.touched, gone.items.ravel(), edges[:, drawn].ravel()]))
@@ -224,8 +224,7 @@ class D2DGN(Method[Task]):
     def _edited(self, problem: Problem[Task], graph: Graph | Interactions) -> tuple[Edited, Edited, _Scope]:
         """Return the original with operators, the same on the part of the graph that is read, and what is distilled."""
         full, gone, model = problem.full, problem.gone, problem.original
-        if not model.local:
-            raise UnsupportedError(f"a {model.name} cannot be computed on a part of the graph; use scope=full.")
+        self._refuse_not_local(model)
         before = problem.layers_before()
         sets = [np.flatnonzero(full.affected(gone, hops)) for hops in range(1, len(before) + 1)]
         student = Edited(model, operators_on(sets, before, identity_operator))
@@ -245,6 +244,20 @@ class D2DGN(Method[Task]):
 
         read = as_index(inner.at(rows), model.device)
         return student, student.within(inner.at), _Scope(_among(full, rows), here, inner.graph, embed, read, first)
+
+    def _refuse_not_local(self, model: Model) -> None:
+        """Raise UnsupportedError for a model that is not computed on a part of the graph."""
+        under = under_operators(model)
+        if not (under.local and (self.scope == "operators" or isinstance(under, Backbone))):
+            raise UnsupportedError(
+                f"with scope={self.scope} the model is computed on a part of the graph, which {under.name} models are "
+                "not; use scope=full."
+            )
+        if under is not model:
+            raise UnsupportedError(
+                f"scope={self.scope} works on a model without learned operators; this one has those of an earlier "
+                "deletion. Use scope=full, or gnndelete-local, which goes on from them."
+            )
 
     def _alpha(self, problem: Problem[Task]) -> float:
         return DEFAULT_ALPHA[problem.full.name] if self.alpha is None else self.alpha

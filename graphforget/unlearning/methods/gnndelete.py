@@ -17,7 +17,7 @@ from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
 from graphforget.kernels.khop import k_hop_nodes
 from graphforget.kernels.pairs import PairIndex
-from graphforget.kernels.row_errors import row_errors
+from graphforget.kernels.row_errors import check_tables, row_errors
 from graphforget.models.base import Model
 from graphforget.models.edited import Edited, identity_operator, ones_operator, operators_on, under_operators
 from graphforget.tasks.base import Forgotten, Task, as_index
@@ -246,8 +246,10 @@ class GNNDelete(Method[Task]):
                 "reaches a neighbour of the deletion. Use an alpha above 0."
             )
         others_only = np.setdiff1d(np.arange(task.graph.n_nodes), gone.touched) if len(gone.classes) else None
+        check_tables(targets, task.graph.n_nodes)
 
         def loss(layers: list[Tensor], epoch: int) -> Tensor:
+            check_tables(layers, region.n_nodes)
             stream = streams("random-pairs", epoch=epoch if self.resample_negatives else 0)
             if others_only is None:
                 random = as_index(random_ends(task, pairs.shape[1], stream), device)

@@ -82,8 +82,27 @@ def test_a_model_that_is_not_local_is_refused(monkeypatch):
     task = ring(np.random.default_rng(0).normal(size=(400, 5)).astype(np.float32))
     model = train(GCN(hidden=8, out=4), task, epochs=2, validate_every=2)
     monkeypatch.setattr(GCN, "local", False)
-    with pytest.raises(UnsupportedError, match="d2dgn: a gcn cannot be computed on a part of the graph"):
-        unlearn(model, task, first_edges(task), "d2dgn-local", epochs=2)
+    for scope in ("local", "operators"):
+        words = (
+            f"^d2dgn: with scope={scope} the model is computed on a part of the graph, which gcn models are not; use"
+        )
+        with pytest.raises(UnsupportedError, match=words):
+            unlearn(model, task, first_edges(task), f"d2dgn-{scope}", epochs=2)
+
+
+@pytest.mark.parametrize("first", ["d2dgn-operators", "gnndelete-local"])
+def test_a_second_deletion_goes_on_with_what_the_refusal_names(first):
+    task = ring(np.random.default_rng(0).normal(size=(400, 5)).astype(np.float32))
+    model = train(GCN(hidden=8, out=4), task, epochs=2, validate_every=2)
+    result = unlearn(model, task, first_edges(task), first, epochs=2)
+    again = result.model, result.retained, first_edges(result.retained)
+    for scope in ("operators", "local"):
+        words = (
+            f"^d2dgn: scope={scope} works on a model without learned operators; .* Use scope=full, or gnndelete-local"
+        )
+        with pytest.raises(UnsupportedError, match=words):
+            unlearn(*again, f"d2dgn-{scope}", epochs=2)
+    assert unlearn(*again, "d2dgn:epochs=2").gone.count == unlearn(*again, "gnndelete-local:epochs=2").gone.count == 3
 
 
 def test_operators_leave_all_beyond_the_neighbourhood_as_it_was(weights):
