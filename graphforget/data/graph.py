@@ -247,7 +247,7 @@ class Graph(Memo):
         return replace(self, features=freeze_features(scale_rows(self.features, scale)))
 
     def index_of(self, user_ids: Sequence[Any] | np.ndarray) -> np.ndarray:
-        """Return node numbers of the user's own ids; raises DataError at an unknown one (the nearest is suggested)."""
+        """Return node numbers of the user's own ids; raises DataError at an unknown one (a near one is suggested)."""
         table = self.memo("id_table", lambda: id_table(self.ids))
         return numbers_of(user_ids, table, self.n_nodes, "node", f"Graph '{self.name}'")
 

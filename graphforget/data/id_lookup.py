@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from graphforget.data.checks import frozen
 Id = int | str
 PLACEHOLDER = "(forgotten "
 """How an id begins that stands for a forgotten one in data that a model folder keeps."""
+_DIGIT = re.compile(r"\d")
+_BLANKS = re.compile(r"(?<!\d)[\W_]+|[\W_]+(?!\d)")
 
 
 def checked_ids(ids: Any, count: int, what: str, owner: str) -> np.ndarray | None:
@@ -66,8 +69,9 @@ def numbers_of(
     ----------
     table: what `id_table` made of the ids; an empty one stands for the plain ids 0 .. count - 1
 
-    Raises DataError at the first id that is not there, with the nearest one that is; numbers are near to none: 17 and
-    18 are two persons, and no slip of the pen.
+    Raises DataError at the first id that is not there, with a near one that is: for an id with a digit in it, one that
+    differs in case, blanks or punctuation alone ("U 17" for "u-17"), for another the nearest without a digit.
+    "u-17" and "u-18" are two persons, and no slip of the pen; numbers are near to none.
     """
     keys = np.asarray(wanted).tolist() if isinstance(wanted, np.ndarray) else list(wanted)
     if not table:
@@ -75,13 +79,27 @@ def numbers_of(
     rows = [table.get(str(key), -1) for key in keys]
     if -1 in rows:
         bad = keys[rows.index(-1)]
-        number = _is_integer(bad) or str(bad).isdecimal()  # "00007" is one, too
-        others = [key for key in table if not key.startswith(PLACEHOLDER) and not (number and _is_integer(key))]
         raise DataError(
             f"{owner} has no {what} with id '{bad}' ({rows.count(-1):,} of {len(rows):,} listed are not in it)."
-            f"{nearest(bad, others)} Take unknown ids off the list, or load the data that have them."
+            f"{_suggested(str(bad), table)} Take unknown ids off the list, or load the data that have them."
         )
     return np.array(rows, dtype=np.int64)
+
+
+def _suggested(bad: str, ids: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" for the id that may have been meant by one that is not there, or the empty string."""
+    there = [key for key in ids if not key.startswith(PLACEHOLDER)]
+    if not _DIGIT.search(bad):
+        return nearest(bad, [key for key in there if not _DIGIT.search(key)])
+    if _is_integer(bad) or bad.isdecimal():  # "00007" is a number, too
+        there = [key for key in there if not _is_integer(key)]
+    meant = next((key for key in there if _bare(key) == _bare(bad)), None)
+    return "" if meant is None else f" Did you mean '{meant}'?"
+
+
+def _bare(key: str) -> str:
+    """Return an id in small letters, and without blanks and punctuation but between two digits."""
+    return _BLANKS.sub("", key.casefold())
 
 
 def _plain_numbers(keys: list[Any], count: int, what: str, owner: str) -> np.ndarray:

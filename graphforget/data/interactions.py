@@ -255,12 +255,12 @@ class Interactions(GraphView):
         return self if same else replace(self, missing=missing, modalities=filled)
 
     def index_of_users(self, ids: Sequence[Any] | np.ndarray) -> np.ndarray:
-        """Return user numbers of the user's own ids; raises DataError at an unknown one (the nearest is suggested)."""
+        """Return user numbers of the user's own ids; raises DataError at an unknown one (a near one is suggested)."""
         table = self.memo("user_table", lambda: id_table(self.user_ids))
         return numbers_of(ids, table, self.n_users, "user", f"Interactions '{self.name}'")
 
     def index_of_items(self, ids: Sequence[Any] | np.ndarray) -> np.ndarray:
-        """Return item numbers of the user's own ids; raises DataError at an unknown one (the nearest is suggested)."""
+        """Return item numbers of the user's own ids; raises DataError at an unknown one (a near one is suggested)."""
         table = self.memo("item_table", lambda: id_table(self.item_ids))
         return numbers_of(ids, table, self.n_items, "item", f"Interactions '{self.name}'")
 

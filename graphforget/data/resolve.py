@@ -118,7 +118,7 @@ def resolve(deletion: Deletion, graph: Graph, held_out: np.ndarray = NO_EDGES) -
 
     `held_out`, (2, h), are edges that a task took out of the graph; their positions follow those of the graph's.
     Something listed twice counts once and becomes a note. Raises DataError for an id or an edge that is not
-    in the graph (the nearest id is suggested), and for a deletion of every edge, node or class; UnsupportedError for
+    in the graph (a near one may be suggested), and for a deletion of every edge, node or class; UnsupportedError for
     users, items and what else only interactions have.
     """
     _refuse_strangers(deletion, graph)

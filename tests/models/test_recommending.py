@@ -123,7 +123,7 @@ def test_a_model_folder_holds_nothing_of_what_it_answers_from(trained, tmp_path)
         ({"users": [100], "k": 2.0}, UsageError, "got 2.0"),
         ({"users": []}, UsageError, "at least one id"),
         ({"users": "100"}, UsageError, "must list at least one id; got '100'"),
-        ({"users": [100], "exclude": ["item 99"]}, DataError, "Did you mean 'item 9'"),
+        ({"users": [100], "exclude": ["Item-9"]}, DataError, "Did you mean 'item 9'"),
         ({"users": [100], "exclude": ITEMS}, DataError, "every item is excluded"),
     ],
 )
