@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,9 @@ from graphforget.data.formats.raw_interactions import ALL, RawInteractions, Reco
 from graphforget.data.load_options import SEED, SPLIT, TEST, VALID, LoadOptions
 from graphforget.data.splits import RATIOS, Events, first_events, in_core, parts_of, rated_at_least, split
 from graphforget.data.triples import TripleGraph
+
+RATED, CORE, LEFT_OUT = "records rated below", "records outside the", " left out"
+"""What the notes on records that a threshold or a k-core leaves out are made of."""
 
 
 def _events(records: Records) -> Events:
@@ -41,7 +45,7 @@ def _rated(raw: RawInteractions, least: float) -> RawInteractions:
     events = {part: _events(records) for part, records in raw.parts.items()}
     kept = {part: log.take(rated_at_least(log, least)) for part, log in events.items()}
     dropped = sum(len(log) for log in events.values()) - sum(len(log) for log in kept.values())
-    note = f"{dropped:,} records rated below {least:g} left out"
+    note = f"{dropped:,} {RATED} {least:g}{LEFT_OUT}"
     return replace(raw, parts={part: _records(log) for part, log in kept.items()}, notes=(*raw.notes, note))
 
 
@@ -57,8 +61,25 @@ def _once(raw: RawInteractions) -> RawInteractions:
 def _core(raw: RawInteractions, least: int | tuple[int, int]) -> RawInteractions:
     events = _events(raw.parts[ALL])
     keep = in_core(events, least)
-    note = f"{int((~keep).sum()):,} records outside the {least}-core left out"
+    note = f"{int((~keep).sum()):,} {CORE} {least}-core{LEFT_OUT}"
     return replace(raw, parts={ALL: _records(events.take(keep))}, notes=(*raw.notes, note))
+
+
+def left_out(notes: Sequence[str]) -> str:
+    """Return what a message on something that is not in the data adds: the records that loading them left out.
+
+    Empty where the notes tell of none.
+
+    Example
+    -------
+    >>> left_out(["found 3 users", "50 records rated below 4 left out"])
+    ' (Loading the data left out 50 records rated below 4; the model has learnt nothing from those.)'
+    """
+    found = [note.removesuffix(LEFT_OUT) for note in notes if RATED in note or CORE in note]
+    told = [note for note in found if not note.startswith("0 ")]
+    if not told:
+        return ""
+    return f" (Loading the data left out {' and '.join(told)}; the model has learnt nothing from those.)"
 
 
 def _ids(ids: np.ndarray | None, kept: np.ndarray) -> np.ndarray:

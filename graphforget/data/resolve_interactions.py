@@ -11,6 +11,7 @@ import numpy as np
 from graphforget._core.errors import DataError, UnsupportedError, nearest
 from graphforget.data.checks import distinct
 from graphforget.data.deletion_files import GRAPH_KINDS
+from graphforget.data.divide import left_out
 from graphforget.data.interaction_parts import among, keys_of, mask_of, retained
 from graphforget.data.interactions import Interactions
 from graphforget.data.resolve import once, refuse_everything
@@ -80,7 +81,10 @@ def _only_what_is_there(deletion: Deletion, data: Interactions) -> None:
 
 def _numbers(ids: Sequence[Any], data: Interactions, what: str) -> np.ndarray:
     find = data.index_of_users if what == "user" else data.index_of_items
-    return find(ids) if len(ids) else _NONE
+    try:
+        return find(ids) if len(ids) else _NONE
+    except DataError as error:
+        raise DataError(f"{error}{left_out(data.notes)}") from None
 
 
 def _interactions(data: Interactions, pairs: Sequence[tuple[Any, Any]]) -> np.ndarray:
@@ -95,6 +99,7 @@ def _interactions(data: Interactions, pairs: Sequence[tuple[Any, Any]]) -> np.nd
         raise DataError(
             f"Interactions '{data.name}': user '{user}' has no interaction with item '{item}' ({len(absent):,} of "
             f"{len(pairs):,} listed are not there). Take them off the list, or load the data that have them."
+            f"{left_out(data.notes)}"
         )
     return keys
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graphforget._core.errors import UsageError
+from graphforget._core.errors import DataError, UsageError
+from graphforget.data.deletion import Deletion
 from graphforget.data.load import load
 from graphforget.data.load_options import LoadOptions, load_options
 
@@ -114,3 +115,25 @@ def test_a_seed_that_decides_nothing_is_refused(table):
         "divided into train, valid and test by 'user' (1 / 0 / 0)" in load(table, split="user", valid=0, test=0).notes
     )
     assert any("(seed 3)" in note for note in load(table, split="leave-one-out", seed=3).notes)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"min_rating": 4.0}, r" \(Loading the data left out 2 records rated below 4; the model has learnt nothing"),
+        ({"core": 2}, r"Loading the data left out 2 records outside the 2-core; "),
+        ({"min_rating": 1.0}, "load the data that have them.$"),
+        ({}, "load the data that have them.$"),
+    ],
+)
+def test_what_a_threshold_left_out_is_said_where_something_is_missed(tmp_path, options, words):
+    rows = [f"{user},{item},5" for user in "abc" for item in "xyz"] + ["a,w,1", "d,x,2"]
+    (tmp_path / "log.csv").write_text("\n".join(["user,item,rating", *rows]) + "\n")
+    data = load(tmp_path / "log.csv", columns={"user": "user", "item": "item", "rating": "rating"}, **options)
+    for gone in (Deletion(interactions=[("a", "q")]), Deletion(users=["e"]), Deletion(items=["v"])):
+        with pytest.raises(DataError, match=words):
+            gone.resolve(data)
+    if options:
+        return
+    with pytest.raises(DataError, match=r"user 'd' has no interaction with item 'y' .*data that have them\.$"):
+        Deletion(interactions=[("d", "y")]).resolve(data)
