@@ -141,9 +141,10 @@ class Deletion:
 
     def _canonical(self) -> dict[str, list]:
         """Return the parts as text ids, sorted and without repeats; parts of recommenders only where filled."""
-        return {kind: self._sorted(kind) for kind in KINDS if kind in GRAPH_KINDS or getattr(self, kind)}
+        return {kind: self.distinct(kind) for kind in KINDS if kind in GRAPH_KINDS or getattr(self, kind)}
 
-    def _sorted(self, kind: str) -> list:
+    def distinct(self, kind: str) -> list:
+        """Return what is named of a kind as text ids, sorted and without repeats."""
         values = getattr(self, kind)
         if kind not in _GROUPS:
             return sorted({str(value) for value in values}, key=_sort_key)

@@ -30,6 +30,13 @@ SAMPLE = 10_000
 Kind = Literal["original", "gold", "floor", "baseline", "method"]
 
 
+def named_parts(gone: Forgotten) -> dict[str, float]:
+    """Return how many of the named edges or interactions were trained on and held out; nothing where none was."""
+    if gone.kind not in ("edges", "interactions") or not gone.held_out.size:
+        return {}
+    return {"named_trained": float(gone.edges.shape[1]), "named_held_out": float(gone.held_out.shape[1])}
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """One deletion on one task, and the items that models are compared on.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from graphforget._core.errors import UsageError
 from graphforget._core.files import atomic_folder, atomic_write
-from graphforget.evaluation.metrics import SHARES
+from graphforget.evaluation.metrics import NAMED, SHARES
 from graphforget.evaluation.records import Record, Row, from_text, joined, metrics_of, rows_of, to_text
 from graphforget.evaluation.table import footnotes, latex, markdown
 from graphforget.evaluation.verdict import Closest, closest, over_forgotten
@@ -82,16 +82,29 @@ class Report:
     def heading(self) -> str:
         """Return the line above the table."""
         seeds = ", ".join(map(str, self.seeds))
-        return f"{self.title}{self._share()}, {'seeds' if len(self.seeds) > 1 else 'seed'} {seeds}"
+        return f"{self.title}{self._amounts()}, {'seeds' if len(self.seeds) > 1 else 'seed'} {seeds}"
 
-    def _share(self) -> str:
+    def _amounts(self) -> str:
+        """Return how much of the named was trained on and how much held out, and which share of the data goes."""
+        trained, held = (self._of_seeds(name) for name in NAMED)
+        if not held:  # all of it was trained on, or it is no matter of edges
+            return self._share()
+        total = trained[0] + held[0]  # the same for every seed; one without these values held out none of it
+        missing = len(self.seeds) - len(held)
+        trained, held = trained + missing * [total], held + missing * [0.0]
+        return f": {_span(trained, ',.0f')} trained on{self._share('trained on')} and {_span(held, ',.0f')} held out"
+
+    def _share(self, which: str = "") -> str:
         """Return how much a recommender forgets of what the deletion is of, over all seeds."""
         for name, of in SHARES.items():
-            found = [100 * record.values[name] for record in self.records if name in record.values]
+            found = [100 * value for value in self._of_seeds(name)]
             if found:
-                low, high = (f"{end:.3g}" for end in (min(found), max(found)))
-                return f" ({low if low == high else f'{low} to {high}'} % of the {of})"
+                return f" ({_span(found, '.3g')} % of the {of}{which and f' {which}'})"
         return ""
+
+    def _of_seeds(self, name: str) -> list[float]:
+        """Return what is known of the case, by the metric that says it, of every seed."""
+        return [record.values[name] for record in self.records if name in record.values]
 
     def __str__(self) -> str:
         return self.to_markdown()
@@ -155,3 +168,9 @@ class Report:
             atomic_write(path / "report.tex", self.to_latex())
             atomic_write(path / "report.csv", frame.to_csv())
         return Path(folder)
+
+
+def _span(values: Sequence[float], form: str) -> str:
+    """Return the least and the largest of some numbers, or the one where they are written alike."""
+    low, high = (f"{end:{form}}" for end in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphforget._core.errors import DivergedError
-from graphforget.evaluation.case import Case, Findings, Kind, Subject
+from graphforget.evaluation.case import Case, Findings, Kind, Subject, named_parts
 from graphforget.evaluation.cost import cost
 from graphforget.evaluation.distance import distances
 from graphforget.evaluation.forgetting import delta_p, forgetting, gaps
@@ -115,7 +115,7 @@ def _judged(bench: Bench, subject: Subject, reference: Mapping[str, float]) -> F
 
 def _of_the_case(bench: Bench) -> dict[str, float]:
     """Return what is known of the case and not of a model; it stands in the row of the original."""
-    case, found = bench.case, {}
+    case, found = bench.case, named_parts(bench.case.gone)
     if bench.attacker is not None:
         found["mi_attacker_quality"] = bench.attacker.quality
     if isinstance(case.task, Recommendation):

@@ -30,6 +30,8 @@ SHARES = {
     "deleted_feature_share": "feature rows of items",
 }
 """Metric that says how much a deletion takes -> of what."""
+NAMED = {"named_trained": "trained on", "named_held_out": "held out"}
+"""Metric that says how many of the named edges or interactions were in a part -> which."""
 EVERY = (*GRAPHS, "recommend")
 
 
@@ -66,6 +68,12 @@ class Metric:
         if spread is None:
             return text
         return f"{text} ± {FORMATS[self.style].format(spread).removeprefix('+')}"
+
+
+def _named() -> Iterator[Metric]:
+    for name, what in NAMED.items():
+        meaning = f"Edges or interactions among the named that were {what}, where some of them were held out."
+        yield Metric(name, f"named, {what}", meaning, "none", "case", ("link", "recommend"), style="whole")
 
 
 def _link() -> Iterator[Metric]:
@@ -221,6 +229,6 @@ def _cost() -> Iterator[Metric]:
     yield spent("flops", "FLOPs", "Operations of one forward pass.", style="count")
 
 
-_GROUPS = (_link, _node, _recommend, _forgotten_ranking, _forgetting, _distances, _cost)
+_GROUPS = (_named, _link, _node, _recommend, _forgotten_ranking, _forgetting, _distances, _cost)
 METRICS: dict[str, Metric] = {metric.name: metric for group in _GROUPS for metric in group()}
 """All metrics by name, in the order of tables."""

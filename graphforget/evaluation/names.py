@@ -30,14 +30,14 @@ def title(result: Result) -> str:
 
 
 def amount(deletion: Deletion) -> str:
-    """Return how much of each kind a deletion names.
+    """Return how much of each kind a deletion names; what is listed twice counts once.
 
     Example
     -------
     >>> amount(Deletion(users=[3, 4], items=["a"]))
     '2 users and 1 item'
     """
-    named = {kind: getattr(deletion, kind) for kind in SINGLE}
+    named = {kind: deletion.distinct(kind) for kind in SINGLE}
     return " and ".join(_amount(kind, parts) for kind, parts in named.items() if parts)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphforget.evaluation.case import Case, Subject, case_of
+from graphforget.evaluation.case import Case, Subject, case_of, named_parts
 from graphforget.evaluation.cost import own_cost
 from graphforget.evaluation.document import Report
 from graphforget.evaluation.forgetting import forgetting
@@ -64,7 +64,8 @@ def beside_original(result: Result) -> Report:
         [*caveats(result), NO_GOLD],
         known(result),
     )
-    shares = deleted_share(result.task, result.gone) if isinstance(result.task, Recommendation) else {}
+    shares = named_parts(result.gone)
+    shares |= deleted_share(result.task, result.gone) if isinstance(result.task, Recommendation) else {}
     rows = _record(case, original, original, shares), _record(case, unlearned, original, {})
     return Report(result.task.name, title(result), rows)
 

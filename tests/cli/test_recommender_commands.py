@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_each_kind_of_deletion_gives_a_table(run, words, kind):
     [
         ("users", "people.csv", "2 users forgotten"),
         ("items", "things.csv", "1 item forgotten"),
-        ("interactions", "pairs.csv", "4 interactions forgotten"),
+        ("interactions", "pairs.csv", "4 interactions forgotten: 2 trained on ("),
     ],
 )
 def test_own_ratings_and_deletions_with_own_columns(run, shop, ratings, command, file, phrase):
@@ -56,7 +57,7 @@ def test_own_ratings_and_deletions_with_own_columns(run, shop, ratings, command,
     done = run(*words, *FAST, *METHOD)
     assert done.code == 0, done.err
     assert "Recommendation on ratings" in done.out and phrase in done.out
-    assert "% of the interactions)" in done.out
+    assert re.search(r"% of the interactions( trained on\) and 2 held out|\)), seed", done.out)
     assert "ratings: 50 records rated below 4 left out" in done.err
     assert "of the interactions go" in done.err
 

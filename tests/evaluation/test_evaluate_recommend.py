@@ -127,6 +127,18 @@ def test_the_attack_can_be_left_out_and_is_no_shadow_model(report, results):
         evaluate(results[0], gold=results[1], attack=object.__new__(Attacker))
 
 
+def test_held_out_interactions_are_counted_apart(shop, model):
+    named = [tuple(pair) for part in ("train", "test") for pair in shop.graph.pairs(part)[:, :3].T.tolist()]
+    result = unlearn(model, shop, Deletion(interactions=named), method="unlink")
+    share = f"{100 * 3 / shop.graph.n_edges:.3g} % of the interactions trained on"
+    found = evaluate(result, gold=[unlearn(model, shop, result.deletion, method="retrain")])
+    assert f"6 interactions forgotten: 3 trained on ({share}) and 3 held out, seed" in found.heading()
+    assert found.heading() in found.to_markdown(full=True) and found.heading() in found.to_html()
+    again = unlearn(model, shop, Deletion(interactions=named[:3] * 2), method="unlink")
+    twice = evaluate(again, gold=[unlearn(model, shop, again.deletion, method="retrain")], attack=False)
+    assert ", 3 interactions forgotten (" in twice.heading(), "what is listed twice counts once"
+
+
 def test_interactions_alone(shop, model):
     pairs = shop.graph.pairs("train")[:, ::12]
     result = unlearn(model, shop, Deletion(interactions=[tuple(pair) for pair in pairs.T.tolist()]), method="unlink")

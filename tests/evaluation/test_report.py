@@ -231,6 +231,33 @@ def shop_report(record):
     return build
 
 
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ([(15, 2, 0.00926)], "15 trained on (0.926 % of the interactions trained on) and 2 held out, seed 0"),
+        (
+            [(15, 2, 0.00926), (16, 1, 0.00988)],
+            "15 to 16 trained on (0.926 to 0.988 % of the interactions trained on) and 1 to 2 held out, seeds 0, 1",
+        ),
+        (
+            [(1500, 20, 0.5), None],
+            "1,500 to 1,520 trained on (50 % of the interactions trained on) and 0 to 20 held out, seeds 0, 1",
+        ),
+        ([(3, 4, None)], "3 trained on and 4 held out, seed 0"),
+        ([None], TITLE + ", seed 0"),
+    ],
+)
+def test_the_heading_tells_trained_from_held_out(record, counts, words):
+    """The share that stands beside the count is of what was trained on, so the count is, too."""
+    rows = []
+    for seed, one in enumerate(counts):
+        trained, held, share = one or (None, None, None)
+        known = {"named_trained": trained, "named_held_out": held, "deleted_share": share}
+        rows.append(record("Original", "original", seed, **{k: v for k, v in known.items() if v is not None}))
+    heading = Report("recommend", TITLE, tuple(rows)).heading()
+    assert heading.startswith(TITLE) and heading.endswith(words)
+
+
 def test_forgotten_recall_below_gold_is_over_forgetting_of_methods(shop_report):
     assert shop_report().over_forgotten == {"weak": pytest.approx(0.08)}
     assert any("forgotten recall@20 below gold's" in note for note in shop_report().notes)
