@@ -202,10 +202,10 @@ def _refuse_everything(data: Interactions, found: ResolvedInteractions) -> None:
 
 
 def _refuse_nothing(data: Interactions, found: ResolvedInteractions) -> None:
-    """Raise DataError when users are named of whom no model can have learnt anything."""
-    if len(found.users) and not len(found.items) and not len(found.pairs):
+    """Raise DataError when users are named of whom the data hold nothing."""
+    if len(found.users) and not (len(found.items) or len(found.pairs) or found.held_out.size):
         raise DataError(
-            f"Interactions '{data.name}': none of the {len(found.users):,} named users has a train pair, so no model "
+            f"Interactions '{data.name}': none of the {len(found.users):,} named users has an interaction, so no model "
             "has learnt from them and there is nothing to forget. Name others."
         )
 
@@ -232,8 +232,8 @@ def resolve_interactions(deletion: Deletion, data: Interactions) -> ResolvedInte
     Raises
     ------
     UnsupportedError: the deletion names parts of a graph, or several kinds of things at once.
-    DataError: an id, interaction, triple or modality is not there (the nearest id is suggested), everything would go,
-        or nothing that was learnt from.
+    DataError: an id, interaction, triple or modality is not there (a near id may be suggested), everything would go,
+        or nothing at all.
     """
     _only_what_is_there(deletion, data)
     notes: list[str] = []

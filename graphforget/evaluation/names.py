@@ -66,7 +66,9 @@ def caveats(result: Result) -> list[str]:
         notes.append("every shard lost data and was trained anew, so shards save no time here.")
     if result.method.exact and getattr(result.method, "selection", None) != "val_released":
         notes.append(f"{EXACT}: what the forgotten part had a hand in was trained again without it.")
-    if "weights" not in result.method.changes:
+    if result.data_alone:
+        notes.append(result.data_alone)
+    elif "weights" not in result.method.changes:
         notes.append(f"{KNOWN_WEIGHTS}: they still hold what they learned from the forgotten part.")
     elif isinstance(result.model, Edited | Shifted):
         notes.append(

@@ -19,6 +19,7 @@ from graphforget.evaluation.verdict import (
     gold_values,
     noise_floor,
 )
+from graphforget.unlearning.data_alone import NOTHING_TRAINED
 
 ATTACKS = ("mi_attack_auc", "pair_mi_auc")
 QUALITIES = ("mi_attacker_quality", "pair_mi_quality")
@@ -101,6 +102,11 @@ def summary(records: Sequence[Record]) -> list[str]:
     """Return the verdict: what is closest to a model that never saw the forgotten part, and what that means."""
     rows = [row for row in rows_of(records) if row.kind == "method"]
     best = closest(records)
+    if rows and all(any(note.startswith(NOTHING_TRAINED) for note in row.notes) for row in rows):
+        return [
+            "Nothing that the model was trained on is among what had to go: it was held out, to choose an epoch or to "
+            "test. So the weights learned nothing of it, and the request is done when the data hold it no longer."
+        ]
     if (has_gold(records) and not rows) or (best is None and rows and all(_is_exact(row) for row in rows)):
         return [
             "What the forgotten part had a hand in was trained again from scratch without it, as a gold model is. So "

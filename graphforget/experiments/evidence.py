@@ -61,7 +61,7 @@ def beside_original(result: Result) -> Report:
         result.graph,
         result.seconds,
         result.peak_memory,
-        [*caveats(result), NO_GOLD],
+        [*caveats(result), *([] if result.data_alone else [NO_GOLD])],
         known(result),
     )
     shares = named_parts(result.gone)

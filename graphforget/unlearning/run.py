@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from graphforget._core.devices import AUTO, find_device, wait_for
@@ -16,7 +15,7 @@ from graphforget._core.errors import NoForgettingError, UnsupportedError, UsageE
 from graphforget._core.memory import PeakMemory
 from graphforget._core.threads import one_torch_thread
 from graphforget.data.deletion import Deletion
-from graphforget.data.graph import Features, Graph
+from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
 from graphforget.models.base import Model, require_model
 from graphforget.models.edited import Edited
@@ -25,6 +24,7 @@ from graphforget.tasks.base import Forgotten, Task, check_data, check_seed
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.checkpoint import file_of
 from graphforget.training.loop import Progress
+from graphforget.unlearning.data_alone import said_of_weights, same_graph, takes_data_alone
 from graphforget.unlearning.known_layers import KnownLayers
 from graphforget.unlearning.method import Method, Problem
 from graphforget.unlearning.pair_batches import clear_features
@@ -83,6 +83,13 @@ class Result:
         """The graph that the unlearned model answers from: the retained one, unless the weights alone forget."""
         return self.method.answers_from(self.task, self.retained)
 
+    @cached_property
+    def data_alone(self) -> str:
+        """Why no weight had to change, in a sentence; empty where something the model was trained on is forgotten."""
+        if not takes_data_alone(self.task, self.gone, self.retained):
+            return ""
+        return said_of_weights(self.task, self.gone, changed=self.parameter_change > 0)
+
     def receipt(self) -> dict[str, Any]:
         """Return what was asked and done, for JSON: deletion digest, method, seed, change, cost."""
         return {
@@ -91,6 +98,7 @@ class Result:
             "seed": self.seed,
             "task": repr(self.task),
             "parameter_change": self.parameter_change,
+            **({"weights": self.data_alone} if self.data_alone else {}),
             "edges_removed": int(self.gone.edges.shape[1]),
             "seconds": self.seconds,
             "preparation_seconds": self.preparation_seconds,
@@ -135,8 +143,11 @@ def unlearn(
         compute them again. Renew them with the result.
     changes: hyper-parameters of a named method, as in `alpha=0.9`.
 
+    A deletion of held-out data alone leaves the weights as they are with "unlink", and with "retrain" where the epoch
+    stays the best: no model was trained on it, and `Result.data_alone` says so.
+
     Raises DataError when the deletion names what is not there, UnsupportedError when the method does not serve the
-    task or the kind of deletion, NoForgettingError when the result is an unchanged model.
+    task or the kind of deletion, NoForgettingError when the result is an unchanged model of other deletions.
     """
     _check_given(model, task, deletion, known)
     chosen = _chosen(method, changes)
@@ -252,9 +263,12 @@ def check_forgetting(result: Result) -> None:
     """Raise NoForgettingError when something the method declares to change did not change.
 
     A method that changes weights must move them by more than 1e-6 of their norm; learned operators must act on at
-    least one node; a method that changes the graph alone needs a deletion that changes the graph.
+    least one node; a method that changes the graph alone needs a deletion that changes the graph. Where a deletion
+    takes data alone, which no model was trained on, gold may be the original, and the graph may stay.
     """
     name, model = result.label, result.model
+    if (result.method.exact or "weights" not in result.method.changes) and result.data_alone:
+        return
     if "weights" in result.method.changes:
         if isinstance(model, Edited) and not any(len(nodes) for nodes in model.node_sets().values()):
             raise NoForgettingError(f"{name}: its operators act on no node at all, so the model forgot nothing.")
@@ -263,26 +277,5 @@ def check_forgetting(result: Result) -> None:
                 f"{name}: the parameters moved by {result.parameter_change:.1e} of their norm; a method that changes "
                 f"weights must move them by more than {TOLERANCE:.0e}. Train longer or with a larger learning rate."
             )
-    elif same_graph(result):
+    elif same_graph(result.task, result.retained):
         raise NoForgettingError(f"{name}: it changes the graph alone, and this deletion leaves the graph as it was.")
-
-
-def same_graph(result: Result) -> bool:
-    """Return whether the retained graph holds the same edges, features, triples and modalities as the graph before."""
-    before, after = result.task.graph, result.retained.graph
-    if isinstance(before, Interactions):
-        return before.n_edges == after.n_edges and _same_side(before, after)
-    return before.n_edges == after.n_edges and _same_features(before.features, after.features)
-
-
-def _same_side(before: Interactions, after: Interactions) -> bool:
-    facts = [None if data.triples is None else data.triples.digest for data in (before, after)]
-    same = all(np.array_equal(values, after.modalities[name]) for name, values in before.modalities.items())
-    return facts[0] == facts[1] and same
-
-
-def _same_features(before: Features | None, after: Features | None) -> bool:
-    if before is None or after is None or before is after:
-        return before is after
-    difference = abs(before - after)
-    return not difference.max()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graphforget._core.errors import UnsupportedError
 from graphforget.tasks.base import Forgotten, Task
+from graphforget.unlearning.data_alone import takes_data_alone
 from graphforget.unlearning.method import Method
 from graphforget.unlearning.specs import methods
 
@@ -30,11 +31,18 @@ def check_supported(method: Method, task: Task, gone: Forgotten) -> None:
     if "forgotten" in method.reads and not gone.count:
         raise UnsupportedError(
             f"{method.name} learns from the forgotten part, but the deletion ({gone.describe()}) holds nothing that "
-            "the model was trained on. Use unlink or retrain."
+            f"the model was trained on. {_hint(task, gone)}"
         )
     refused = method.refusal(task, gone)
     if refused is not None:
         raise UnsupportedError(f"{method.name}: {refused}")
+
+
+def _hint(task: Task, gone: Forgotten) -> str:
+    """Return which method carries out a deletion that there is nothing to learn from."""
+    if takes_data_alone(task, gone):
+        return f"Use unlink, which takes them out of the data{'; the weights never saw them' if task.whole else ''}."
+    return "Use unlink or retrain."
 
 
 def _instead(task: Task, gone: Forgotten) -> str:

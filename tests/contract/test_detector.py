@@ -82,15 +82,19 @@ def test_zeroing_zeros_is_no_forgetting_for_unlink(random_attributed_graph):
     assert unlearn(model, task, Deletion(features=[5, 6]), "unlink").parameter_change == 0.0
 
 
-def test_held_out_edges_alone_leave_nothing_to_forget(random_attributed_graph):
+def test_held_out_edges_alone_leave_nothing_to_learn_from(random_attributed_graph):
+    """Only what keeps the weights, or makes them anew without the deletion, may leave them as they were."""
     task = LinkPrediction(random_attributed_graph())
     model = train(GCN(hidden=8), task, epochs=2)
     deletion = Deletion(edges=[tuple(task.split.test[:, 0].tolist())])
-    with pytest.raises(NoForgettingError):
-        unlearn(model, task, deletion, "unlink")
+    for name in ("unlink", "retrain"):
+        assert unlearn(model, task, deletion, name).parameter_change == 0.0
     for name in ("d2dgn", "gnndelete", "gradient-ascent"):
-        with pytest.raises(UnsupportedError, match="held-out"):
+        with pytest.raises(UnsupportedError, match="held-out.*Use unlink, which takes them out of the data"):
             unlearn(model, task, deletion, name)
+    for idle in (Stub(), Stub(shift=1e-12), Stub(nodes=())):
+        with pytest.raises(NoForgettingError, match="stub"):
+            unlearn(model, task, deletion, idle)
 
 
 def test_the_message_names_the_method_and_what_to_do(problems):

@@ -297,6 +297,19 @@ def test_a_user_without_train_pairs_is_noted_beside_others(shop):
     assert found.notes == ("1 of the named users and items have no train pair",)
 
 
+def test_a_user_with_held_out_pairs_alone_may_go(shop):
+    data = shop.without(users=[2]).with_edges(np.array([[0, 1], [4, 5]]))
+    data = Interactions.build(
+        4, 4, data.pairs(), [[3, 0], [1, 1]], [[3], [2]], shop.user_ids, shop.item_ids, name="shop"
+    )
+    found = Deletion(users=["dora"]).resolve(data)
+    assert found.users.tolist() == [3] and not len(found.pairs) and found.held_out.tolist() == [[3, 3], [5, 6]]
+    left = found.removed_from(data)
+    assert left.n_pairs == data.n_pairs and left.pairs("valid").tolist() == [[0], [1]] and not left.pairs("test").size
+    with pytest.raises(DataError, match="none of the 1 named users has an interaction"):
+        Deletion(users=["carl"]).resolve(data)
+
+
 def test_numbers_are_int64_and_ascending(shop):
     found = Deletion(users=["carl", "ann"], items=["d", "b"]).resolve(shop)
     for part in (found.users, found.items, found.interactions, found.triples, found.pairs, found.facts):

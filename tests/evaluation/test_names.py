@@ -14,6 +14,7 @@ from graphforget.evaluation.plain import EXACT, KNOWN_WEIGHTS
 from graphforget.models.lightgcn import LightGCN
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import train
+from graphforget.unlearning.data_alone import NOTHING_TRAINED
 from graphforget.unlearning.run import unlearn
 
 
@@ -43,6 +44,7 @@ def made(source="a paper", changes=("weights", "graph"), same=True, exact=False,
     method = SimpleNamespace(source=source, changes=frozenset(changes), exact=exact, selection=selection)
     gone = SimpleNamespace(nodes=np.empty(0, np.int64))
     fields = {"preparation_seconds": 0.0, "details": {}, "model": None, "original": None, "gone": gone, **fields}
+    fields = {"data_alone": "", **fields}
     return SimpleNamespace(method=method, retained=retained, graph="retained" if same else "whole", **fields)
 
 
@@ -58,6 +60,8 @@ def test_reconstructions_and_own_designs_say_so():
 def test_weights_only_and_graph_only_say_so():
     assert caveats(made(same=False))[0].startswith("weights only")
     assert caveats(made(changes=["graph"]))[0].startswith(KNOWN_WEIGHTS)
+    alone = f"{NOTHING_TRAINED} (1 held-out edge), so the weights hold nothing of it and were not changed."
+    assert caveats(made(changes=["graph"], data_alone=alone)) == [alone], "they hold nothing of the forgotten part"
     assert caveats(made(exact=True))[0].startswith(EXACT)
     assert caveats(made(exact=True, selection="val_released")) == [], "its epoch is selected with the deletion in view"
 

@@ -10,6 +10,7 @@ from graphforget.evaluation.judge import SAME_START
 from graphforget.evaluation.plain import difference, judgements, limits, summary
 from graphforget.evaluation.records import Record
 from graphforget.evaluation.verdict import sentences
+from graphforget.unlearning.data_alone import NOTHING_TRAINED
 
 
 def record(row: str, kind: str, seed: int, forgotten: float, auc: float = 0.9, far: float | None = None, **more: float):
@@ -76,6 +77,14 @@ def test_runs_on_both_sides_of_gold_do_not_cancel():
 @pytest.mark.parametrize(("found", "words"), [(0.85, "as gold"), (0.9, "too little"), (0.8, "too much")])
 def test_forgotten_facts_are_judged_by_their_plausibility(found, words):
     assert judgements(lists(0.85, 0.86, found, "forgotten_triple_auc"))[0].forgetting == words
+
+
+def test_a_deletion_of_held_out_data_needs_no_comparison():
+    note = f"{NOTHING_TRAINED} (3 held-out edges), so the weights hold nothing of it and were not changed."
+    rows = [Record("Original", 1, {"test_auc": 0.9}, "original"), Record("a", 1, {"test_auc": 0.9}, note=note)]
+    assert summary(rows)[0].startswith("Nothing that the model was trained on is among what had to go")
+    (one,) = judgements(rows)
+    assert one.sentences[-1].startswith("Nothing that the model was trained on is named (3 held-out edges)")
 
 
 @pytest.mark.parametrize(("auc", "words"), [(0.905, "as gold"), (0.95, "better"), (0.80, "worse")])

@@ -117,7 +117,6 @@ def shop(**changes) -> Interactions:
         (Deletion(modalities=[("imag", "a")]), ["no modality 'imag'", "Did you mean 'image'?", "image, text"]),
         (Deletion(modalities=[("image", "z")]), ["no item with id 'z'"]),
         (Deletion(modalities=[("image", "c")]), ["features of its own in image", "nothing to forget"]),
-        (Deletion(users=["dora"]), ["none of the 1 named users has a train pair", "nothing to forget"]),
         (Deletion(users=["ann", "bob", "carl", "dora"]), ["takes every user (4)", "nothing is left"]),
         (Deletion(users=["ann", "bob", "carl"]), ["takes every train interaction (4)", "nothing is left"]),
         (Deletion(items=["a", "b", "c"]), ["takes every item (3)", "nothing is left"]),

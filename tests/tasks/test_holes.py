@@ -38,7 +38,7 @@ def test_nothing_is_forgotten_twice(tasks, name, kind, first, second):
     with pytest.raises(gf.DataError, match=f"1 of the {kind} named have been forgotten already"):
         left.resolve(again)
     later = left.without(left.resolve(gf.Deletion(**{kind: second[kind][1:]})))
-    with pytest.raises(gf.DataError, match="have been forgotten already|none of the 1 named users has a train pair"):
+    with pytest.raises(gf.DataError, match="have been forgotten already|none of the 1 named users has an interaction"):
         later.resolve(gf.Deletion(**{kind: second[kind][1:]}))
     with pytest.raises(gf.DataError, match="have been forgotten already"):
         pickle.loads(pickle.dumps(left)).resolve(again)
