@@ -83,7 +83,7 @@ CASES = [
     # what must go
     (f"users {SHOP} --count 2000", DATA, "2,000 are wanted", "--on-small-pool cap"),
     (f"users {SHOP} --fraction 0.001", USAGE, "is none at all", "ask for more"),
-    (f"users {OWN} --delete {{d}}/stranger.csv", DATA, "no user with id 'p33'", "Did you mean 'p3'?"),
+    (f"users {OWN} --delete {{d}}/stranger.csv", DATA, "no user with id 'p33'", "not in it). Take unknown ids"),
     (f"users {OWN} --delete {{d}}/everyone.csv", DATA, "takes every user", "Delete fewer"),
     (f"users {OWN} --delete {{d}}/things.csv", DATA, "it names items", "use the command 'items'"),
     (

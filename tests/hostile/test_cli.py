@@ -90,7 +90,7 @@ CASES = [
     # deletion files
     (f"{EDGES} --delete {{d}}/absent.csv", DATA, "absent.csv", "Check the path"),
     (f"{EDGES} --delete {{d}}/empty.csv", DATA, "empty.csv: the file is empty", "fetch or write it again"),
-    (f"{EDGES} --delete {{d}}/stranger.csv", DATA, "no node with id 'u77'", "Did you mean"),
+    (f"{EDGES} --delete {{d}}/stranger.csv", DATA, "no node with id 'u77'", "not in it). Take unknown ids"),
     (f"{EDGES} --delete {{d}}/no_edge.csv", DATA, "no edge between 'u0' and 'u20'", "Take them off the list"),
     (f"{EDGES} --delete {{d}}/nodes.csv", DATA, "nodes.csv: it names nodes", "use the command 'nodes'"),
     (f"{EDGES} --delete {{d}}/everything.csv", DATA, "every", "Delete"),
