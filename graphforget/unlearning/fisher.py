@@ -16,7 +16,7 @@ from graphforget.tasks.recommend_batches import epoch_triples
 
 
 def diagonal_fisher(
-    model: Model, task: Recommendation, data: Interactions, batches: Iterable[Items]
+    model: Model, task: Recommendation, data: Interactions, batches: Iterable[Items], by_size: bool = False
 ) -> dict[str, Tensor]:
     """Return the diagonal empirical Fisher information of BPR: the mean of the squared gradients of the batches.
 
@@ -25,7 +25,9 @@ def diagonal_fisher(
     Parameters
     ----------
     model: parameters that require gradients; left as it is. data: what messages pass over.
-    batches: triples, one gradient for each batch; at least one.
+    batches: triples, one gradient for each batch, that of its mean loss; at least one.
+    by_size: each square counts times the triples of its batch. Squares of mean gradients fall as these grow, and a last
+        batch of a few triples would outweigh all others. The mean is then about the information of one triple.
 
     Returns name -> a tensor of the parameter's shape.
     """
@@ -37,7 +39,7 @@ def diagonal_fisher(
         gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
         for total, gradient in zip(sums.values(), gradients, strict=True):
             if gradient is not None:
-                total.addcmul_(gradient, gradient)
+                total.addcmul_(gradient, gradient, value=len(items) if by_size else 1)
         count += 1
     return {name: total / count for name, total in sums.items()}
 

@@ -47,16 +47,18 @@ class ForgettingWatch:
     _last: float | None = field(default=None, init=False)
 
     def __call__(self) -> dict[str, float]:
-        """Return `val_recall`, `forgotten_recall` and `margin`: the first, less 1 + what is left while any is.
+        """Return `val_recall`, `forgotten_recall` and `margin`: the first, or -1 less what is left, while any is.
 
-        `forgotten_recall` is missing where no pair is looked at.
+        While any is left, validation recall does not count: it falls as pairs are pushed down, at first faster than
+        their own, and a run that looked at both would take that for no progress. `forgotten_recall` is missing where no
+        pair is looked at.
         """
         z = self.model.embed(self.graph)
         found = self.retained.validate(z)
         if self.gone.count:
             found["forgotten_recall"] = self._recall(z)
         self._last = self._left(found)
-        return found | {"margin": found["val_recall"] - (1.0 + self._last if self._last else 0.0)}
+        return found | {"margin": -1.0 - self._last if self._last else found["val_recall"]}
 
     def enough(self, metrics: dict[str, float]) -> bool:
         """Return whether the forgotten pairs rank low enough, and the others still high enough."""

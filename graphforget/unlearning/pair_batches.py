@@ -40,6 +40,7 @@ class PairBatches:
     min_steps: steps of an epoch, at least; few forgotten pairs are then walked several times.
     others: the other items of forgotten pairs are drawn "uniform" or by "popularity"; None does as for the retained
         pairs, which follow the task's `negatives`.
+    retain: retained pairs of a step, at least, as far as there are so many.
     """
 
     full: Recommendation
@@ -50,6 +51,7 @@ class PairBatches:
     retain_per_forget: int = 1
     min_steps: int = 1
     others: str | None = None
+    retain: int = 0
 
     @property
     def size(self) -> int:
@@ -69,7 +71,7 @@ class PairBatches:
 
     def kept(self, epoch: int) -> Iterator[Items]:
         """Yield as many batches of retained pairs."""
-        size = self.size * self.retain_per_forget
+        size = max(self.size * self.retain_per_forget, min(self.retain, self.retained.graph.n_edges))
         count = self.n_steps * size
         triples = self._walk(self.full, self.retained.graph.edges, count, "retain", self.full.negatives, epoch)
         yield from self._cut(triples, size)
@@ -99,11 +101,12 @@ def pair_batches(
     retain_per_forget: int = 1,
     min_steps: int = 1,
     others: str | None = None,
+    retain: int = 0,
 ) -> PairBatches:
     """Return the batches of a problem for the method called `name`."""
     streams = problem.streams.child(name)
     parts = problem.full, problem.retained, problem.gone
-    return PairBatches(*parts, streams, batch, retain_per_forget, min_steps, others)
+    return PairBatches(*parts, streams, batch, retain_per_forget, min_steps, others, retain)
 
 
 def reverse_bpr(responses: Tensor) -> Tensor:

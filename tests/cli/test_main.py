@@ -60,7 +60,7 @@ def test_an_error_becomes_a_sentence_and_its_exit_code(run, monkeypatch, error, 
 
 
 @pytest.mark.parametrize(
-    ("options", "phrase"), [([], "give --out FOLDER"), (["--out", "x"], "repeat the same command")]
+    ("options", "phrase"), [([], "give --out FOLDER"), (["--out", "x"], "Repeat the same command")]
 )
 def test_an_interruption_ends_with_130_and_says_how_to_go_on(run, monkeypatch, options, phrase):
     def interrupt(*_: object, **__: object) -> None:

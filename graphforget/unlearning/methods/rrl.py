@@ -37,8 +37,9 @@ class RRL(Method[Recommendation]):
     items, in a form that is not published; they are left out here.
 
     F of batch means is tiny and falls with the batch size. By default it is scaled to what one forgotten pair has
-    against it: n b / |D_f| times F for n retained pairs in batches of b, about the summed Fisher information of all
-    retained pairs over the number of forgotten ones. `weight` then means the same for every data set and batch size.
+    against it: the mean of b times the square over batches of b pairs, times n / |D_f| for n retained pairs, about the
+    summed Fisher information of all retained pairs over the number of forgotten ones. `weight` then means much the same
+    for every data set; it grows with the batch size as far as the gradients of a batch do not cancel.
 
     Parameters
     ----------
@@ -59,6 +60,7 @@ class RRL(Method[Recommendation]):
     source: ClassVar[str] = "You et al. 2024 (AAAI), details reconstructed"
     reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
     kinds: ClassVar[tuple[str, ...]] = PAIR_KINDS
+    revision: ClassVar[int] = 2
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)
     search: ClassVar[dict[str, tuple[Any, ...]]] = {
         "weight": (1.0, 10.0, 100.0, 1000.0),
@@ -123,9 +125,8 @@ class RRL(Method[Recommendation]):
         """Return the (scaled) Fisher information of every parameter."""
         task, streams = problem.retained, problem.streams.child(f"{self.name}-fisher")
         batches = training_batches(task, streams, self.fisher_batch, self.fisher_batches)
-        found = diagonal_fisher(model, task, data, batches)
         if self.fisher_scale == "none":
-            return found
-        pairs = task.graph.n_edges
-        scale = pairs * min(self.fisher_batch, pairs) / problem.gone.count
+            return diagonal_fisher(model, task, data, batches)
+        scale = task.graph.n_edges / problem.gone.count
+        found = diagonal_fisher(model, task, data, batches, by_size=True)
         return {name: scale * f for name, f in found.items()}

@@ -43,7 +43,16 @@ def test_what_is_watched(task, problem, trained, watch):
     assert seen["val_recall"] == made.retained.validate(z)["val_recall"]
     left = seen["forgotten_recall"] - unseen_recall(z, made.full, made.retained, made.gone.items, 20)
     assert left > 0, "the original learned them"
-    assert seen["margin"] == seen["val_recall"] - (1 + left)
+    assert seen["margin"] == -1 - left
+
+
+def test_less_left_is_progress_whatever_it_costs(watch, monkeypatch):
+    one, found = watch(gold_recall=0.1), []
+    for kept, forgotten in ((0.5, 0.9), (0.4, 0.89), (0.3, 0.1), (0.4, 0.05)):
+        monkeypatch.setattr(one.retained, "validate", lambda z, kept=kept: {"val_recall": kept})
+        monkeypatch.setattr(one, "_recall", lambda z, forgotten=forgotten: forgotten)
+        found.append(one()["margin"])
+    assert found == sorted(found) and found[2:] == [0.3, 0.4] and found[1] == pytest.approx(-1.79)
 
 
 def test_enough_is_the_recall_expected_of_gold_or_its_own_with_validation_kept(watch):

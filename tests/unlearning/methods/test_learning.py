@@ -57,6 +57,20 @@ def test_fisher_is_the_mean_of_squared_batch_gradients(task, trained):
         assert squares.sum() > 1.5 * square.sum(), "the square of the mean is something else"
 
 
+def test_a_short_last_batch_does_not_outweigh_the_others(task, trained):
+    """The mean gradient of one triple is many times that of a full batch."""
+    model, n = trained("mf").clone(), task.graph.n_edges
+    total = {}
+    for batch in (40, n - 1):
+        batches = list(training_batches(task, Streams(1), batch, None))
+        by_size = diagonal_fisher(model, task, task.graph, batches, by_size=True)
+        expected = [len(items) * batch_gradient(model, task, items)["users"] ** 2 for items in batches]
+        np.testing.assert_allclose(by_size["users"].numpy(), np.mean(expected, axis=0), rtol=2e-3, atol=1e-9)
+        total[batch] = float(by_size["users"].sum())
+    assert len(batches) == 2 and len(batches[1]) == 1, "the last batch is one triple"
+    assert total[n - 1] < 10 * total[40]
+
+
 def test_batches_of_fisher_can_be_limited(task):
     assert len(list(training_batches(task, Streams(1), 40, 2))) == 2
 
@@ -65,10 +79,9 @@ def test_rrl_is_reverse_bpr_held_back(task, trained, spy):
     problem, model, (phase,), _ = spy(RRL(weight=3.0, batch=100, min_steps=1, fisher_batch=50), trained("mf"))
     (forgotten,) = pair_batches(problem, "rrl", 100).forgotten(0)
     streams = problem.streams.child("rrl-fisher")
-    fisher = diagonal_fisher(
-        problem.original.clone(), task, task.graph, training_batches(problem.retained, streams, 50, None)
-    )
-    scale = problem.retained.graph.n_edges * 50 / problem.gone.count
+    drawn = training_batches(problem.retained, streams, 50, None)
+    fisher = diagonal_fisher(problem.original.clone(), task, task.graph, drawn, by_size=True)
+    scale = problem.retained.graph.n_edges / problem.gone.count
     with torch.no_grad():
         model.users += 0.1
         d = task.responses(model(task.graph), forgotten)

@@ -10,6 +10,7 @@ from graphforget._core.errors import UnsupportedError, UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.deletion import Deletion
 from graphforget.models.mf import MF
+from graphforget.models.ranking_losses import cosine_softmax
 from graphforget.models.zoo import make_backbone
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import train
@@ -53,6 +54,40 @@ def test_the_loss_of_a_step(task, trained, spy, graph, alpha, ratio):
             omega = omega + 0.03 * 0.5 * sum(table[part].square().sum() for part in (u, i, j)) / len(u)
         expected = (1 - alpha) * losses[0] + alpha * losses[1] + omega
         assert float(step().detach()) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_retained_pairs_keep_the_ranking_loss_that_the_backbone_was_trained_with(trained, spy):
+    original = trained("mf", loss="ssm", candidates=3, temperature=0.5)
+    problem, model, (phase,), _ = spy(MMRecUn(batch=4, min_steps=1, retain_per_forget=2, stop="never"), original)
+    table = torch.cat([model.users, model.items]).detach()
+    batches = list(pair_batches(problem, "mmrecun", 4, 2, others="popularity").both(0))
+    for step, (forgotten, kept) in zip(phase.steps(0), batches, strict=True):
+        u, i, j = rows(forgotten)
+        lost = torch.log1p(torch.exp((table[u] * (table[i] - table[j])).sum(dim=1))).mean()
+        omega = sum(
+            model.reg * 0.5 * sum(table[part].square().sum() for part in rows(items)) / len(rows(items)[0])
+            for items in (forgotten, kept)
+        )
+        expected = 0.9 * cosine_softmax(table, kept, 0.5, 3) + 0.1 * lost + omega
+        assert float(step().detach()) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_a_step_learns_from_as_many_retained_pairs_as_training_did(trained, spy, monkeypatch):
+    sizes = {}
+    for name, method in {"own": MMRecUn(batch=4), "double": MMRecUn(batch=4, retain_per_forget=2)}.items():
+        problem, model, (phase,), _ = spy(method, trained("mf"))
+        seen: list[int] = []
+
+        def own(data, layers, z, items, epoch, seen=seen):
+            seen.append(len(items))
+            return 0.0
+
+        monkeypatch.setattr(model, "extra_loss", own)
+        phase.steps(0)[0]()
+        sizes[name] = seen
+    assert problem.recipe.batch == 64 and sizes == {"own": [64], "double": [8]}
+    made = pair_batches(problem, "x", 4, retain=10**6)
+    assert {len(kept) for kept in made.kept(0)} == {problem.retained.graph.n_edges}, "no more than there are"
 
 
 def test_losses_of_the_backbone_are_on_the_retained_batch_only(trained, spy, monkeypatch):
@@ -164,7 +199,9 @@ def test_rows_of_a_model_that_started_from_a_file_are_refused(task, trained, tmp
 
 
 def test_what_is_low_enough_is_not_pushed_further(trained, spy):
-    problem, model, (phase,), _ = spy(MMRecUn(gold_recall=1.0, batch=4, min_steps=1), trained("mf"))
+    problem, model, (phase,), _ = spy(
+        MMRecUn(gold_recall=1.0, batch=4, min_steps=1, retain_per_forget=1), trained("mf")
+    )
     batches = list(pair_batches(problem, "mmrecun", 4, min_steps=1).kept(0))
     table = torch.cat([model.users, model.items]).detach().double()
     for step, kept in zip(phase.steps(0), batches, strict=True):
