@@ -91,7 +91,7 @@ def test_ctrl_c_ends_every_process_with_130(own, data, tmp_path):
             raise
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert "repeat the same command to go on" in err
+    assert "Repeat the same command to go on" in err
     assert _all_end(process.pid)
 
 
