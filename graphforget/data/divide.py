@@ -73,13 +73,13 @@ def left_out(notes: Sequence[str]) -> str:
     Example
     -------
     >>> left_out(["found 3 users", "50 records rated below 4 left out"])
-    ' (Loading the data left out 50 records rated below 4; the model has learnt nothing from those.)'
+    ' (Loading the data left out 50 records rated below 4; the model has learned nothing from those.)'
     """
     found = [note.removesuffix(LEFT_OUT) for note in notes if RATED in note or CORE in note]
     told = [note for note in found if not note.startswith("0 ")]
     if not told:
         return ""
-    return f" (Loading the data left out {' and '.join(told)}; the model has learnt nothing from those.)"
+    return f" (Loading the data left out {' and '.join(told)}; the model has learned nothing from those.)"
 
 
 def _ids(ids: np.ndarray | None, kept: np.ndarray) -> np.ndarray:

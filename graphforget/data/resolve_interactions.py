@@ -206,7 +206,7 @@ def _refuse_nothing(data: Interactions, found: ResolvedInteractions) -> None:
     if len(found.users) and not (len(found.items) or len(found.pairs) or found.held_out.size):
         raise DataError(
             f"Interactions '{data.name}': none of the {len(found.users):,} named users has an interaction, so no model "
-            "has learnt from them and there is nothing to forget. Name others."
+            "has learned from them and there is nothing to forget. Name others."
         )
 
 

@@ -64,7 +64,7 @@ def caveats(result: Result) -> list[str]:
         notes.append("weights only: it answers from the graph before the deletion, forgotten part included.")
     if result.details.get("shards") and result.details["shards_touched"] == result.details["shards"]:
         notes.append("every shard lost data and was trained anew, so shards save no time here.")
-    if result.method.exact and getattr(result.method, "selection", None) != "val_released":
+    if result.method.exact and not result.method.leaks:
         notes.append(f"{EXACT}: what the forgotten part had a hand in was trained again without it.")
     if result.data_alone:
         notes.append(result.data_alone)

@@ -218,10 +218,14 @@ class Method(ABC, Generic[T]):
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
     search: ClassVar[dict[str, tuple[Any, ...]]] = {}
 
+    @property
+    def leaks(self) -> bool:
+        """Whether the epoch is chosen by the released checkpoint criterion, which reads the forgotten part."""
+        return getattr(self, "selection", None) == "val_released"
+
     def reads_now(self) -> frozenset[str]:
-        """Return what these settings read: the released checkpoint criterion reads the forgotten part, too."""
-        leaks = getattr(self, "selection", None) == "val_released"
-        return self.reads | {"forgotten"} if leaks else self.reads
+        """Return what these settings read, the choice of the epoch included."""
+        return self.reads | {"forgotten"} if self.leaks else self.reads
 
     def answers_from(self, task: T, retained: T) -> Graph | Interactions:
         """Return the graph that the unlearned model answers from: the retained one, unless the weights alone forget."""

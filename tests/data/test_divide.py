@@ -120,7 +120,7 @@ def test_a_seed_that_decides_nothing_is_refused(table):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"min_rating": 4.0}, r" \(Loading the data left out 2 records rated below 4; the model has learnt nothing"),
+        ({"min_rating": 4.0}, r" \(Loading the data left out 2 records rated below 4; the model has learned nothing"),
         ({"core": 2}, r"Loading the data left out 2 records outside the 2-core; "),
         ({"min_rating": 1.0}, "load the data that have them.$"),
         ({}, "load the data that have them.$"),

@@ -38,10 +38,10 @@ def test_amounts_in_words(named, words):
     assert amount(Deletion(**{kind: list(values) for kind, values in named.items()})) == words
 
 
-def made(source="a paper", changes=("weights", "graph"), same=True, exact=False, selection="last", **fields):
+def made(source="a paper", changes=("weights", "graph"), same=True, exact=False, leaks=False, **fields):
     """Return a result as far as caveats read it."""
     retained = SimpleNamespace(graph="retained")
-    method = SimpleNamespace(source=source, changes=frozenset(changes), exact=exact, selection=selection)
+    method = SimpleNamespace(source=source, changes=frozenset(changes), exact=exact, leaks=leaks)
     gone = SimpleNamespace(nodes=np.empty(0, np.int64))
     fields = {"preparation_seconds": 0.0, "details": {}, "model": None, "original": None, "gone": gone, **fields}
     fields = {"data_alone": "", **fields}
@@ -63,7 +63,7 @@ def test_weights_only_and_graph_only_say_so():
     alone = f"{NOTHING_TRAINED} (1 held-out edge), so the weights hold nothing of it and were not changed."
     assert caveats(made(changes=["graph"], data_alone=alone)) == [alone], "they hold nothing of the forgotten part"
     assert caveats(made(exact=True))[0].startswith(EXACT)
-    assert caveats(made(exact=True, selection="val_released")) == [], "its epoch is selected with the deletion in view"
+    assert caveats(made(exact=True, leaks=True)) == [], "its epoch is selected with the deletion in view"
 
 
 @pytest.mark.parametrize(

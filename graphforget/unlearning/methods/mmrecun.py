@@ -72,7 +72,7 @@ class MMRecUn(Method[Recommendation]):
 
     Parameters
     ----------
-    alpha: weight of the forgotten part; not published, 0.1 is ours, see below.
+    alpha: weight of the forgotten part; not published, 0.1 is ours, see above.
     retain_per_forget: retained pairs of a step for each forgotten pair; None takes as many as the original's training
         did, at least as many as forgotten ones.
     batch: forgotten pairs of a step, at most.
