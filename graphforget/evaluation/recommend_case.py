@@ -8,7 +8,7 @@ import numpy as np
 
 from graphforget.data.interactions import Interactions
 from graphforget.evaluation.lists import Round, Wide
-from graphforget.kernels.csr import CSR, edges_to_csr
+from graphforget.kernels.csr import CSR, edges_to_csr, row_ids
 from graphforget.kernels.item_negatives import sample_items
 from graphforget.kernels.row_sets import RowSets
 from graphforget.tasks.base import NO_NODES, Forgotten, Items
@@ -30,15 +30,16 @@ def preference_parts(
     """Return forgotten, retained (a sample) and test pairs, each beside an item outside all that is known of the user.
 
     The other items are drawn once, by the task's seed: every model answers the same questions. They are outside the
-    training, validation and test items before the deletion, so that none of them is one that the user forgot or is
-    tested on; another deleted item may be among them. Pairs of users for whom no such item is left are left out.
+    training, validation and test items before the deletion, and none is deleted, so that none of them is a forgotten or
+    a test item. Pairs of users for whom no such item is left are left out.
     """
-    found = everything_known(task.graph)
-    known, room = RowSets.of(found), np.diff(found.indptr) < task.graph.n_items
+    found, offered = everything_known(task.graph), _offered(task.graph.n_items, task.parted(gone.nodes)[1])
+    known, room = RowSets.of(found), _choices_left(found, offered)
+    weights = None if offered is None else offered.astype(np.float64)
 
     def beside(name: str, pairs: np.ndarray) -> Items:
         users, items = pairs[:, room[pairs[0]]]
-        others = sample_items(known, users, task.streams(f"{name}-others").key)
+        others = sample_items(known, users, task.streams(f"{name}-others").key, weights)
         return task.items(Triples(users, items, others))
 
     kept = retained.graph.pairs("train")
@@ -99,6 +100,14 @@ def _offered(n_items: int, deleted: np.ndarray) -> np.ndarray | None:
     offered = np.ones(n_items, dtype=bool)
     offered[deleted] = False
     return offered if len(deleted) else None
+
+
+def _choices_left(known: CSR, offered: np.ndarray | None) -> np.ndarray:
+    """Return the mask of the users for whom some offered item is not among those known of them."""
+    if offered is None:
+        return np.diff(known.indptr) < known.n_cols
+    taken = np.bincount(row_ids(known)[offered[known.indices]], minlength=known.n_rows)
+    return taken < np.count_nonzero(offered)
 
 
 def _round(

@@ -15,7 +15,7 @@ from typing import Literal
 from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
 from graphforget.evaluation.membership import attackable
-from graphforget.evaluation.report import REVISION as JUDGED
+from graphforget.evaluation.report import revision_of
 from graphforget.experiments.events import Listen, silent, tell_of
 from graphforget.experiments.grid import Cell, Grid
 from graphforget.experiments.prepare import ORIGINAL, Prepared, gold_stage, method_stage, prepare
@@ -82,8 +82,9 @@ def with_run_digests(prepared: Prepared, attack: bool) -> Prepared:
         return prepared
     stages, original = prepared.digests, prepared.digests[ORIGINAL]
     golds = [digest for stage, digest in stages.items() if stage.startswith("gold-")]
-    digests = {**stages, ATTACKER: digest_of(ATTACKER, JUDGED, original)}
-    digests[REFERENCES] = digest_of(REFERENCES, JUDGED, original, golds, attack)
+    judged = revision_of(prepared.task, prepared.gone)
+    digests = {**stages, ATTACKER: digest_of(ATTACKER, judged, original)}
+    digests[REFERENCES] = digest_of(REFERENCES, judged, original, golds, attack)
     made = {s: digest_of("run", digests[REFERENCES], d) for s, d in stages.items() if s.startswith("method-")}
     return replace(prepared, digests=digests | made)
 

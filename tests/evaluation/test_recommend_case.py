@@ -56,6 +56,22 @@ def test_other_items_are_unknown_to_the_user(case):
         assert not as_set([triples.users, triples.others]) & known
 
 
+def test_other_items_are_still_offered(shop, shop_case):
+    """A deleted item would be an easy question for a model that pushed it down, and tell nothing of the others."""
+    gone = list(range(0, shop.graph.n_items, 2))
+    made = shop_case(shop, items=gone)
+    others = np.concatenate([asked(made, part).others for part in ("forgotten", "retained", "test")])
+    assert not set(others.tolist()) & set(gone) and len(set(others.tolist())) > 3
+
+
+def test_pairs_of_users_who_know_all_that_is_offered_are_left_out(shop, shop_case):
+    known = dense(everything_known(shop.graph))[5]
+    gone = np.flatnonzero(~known).tolist()
+    made = shop_case(shop, items=gone)
+    for part in made.parts:
+        assert 5 not in asked(made, part).users, part
+
+
 def dense(csr) -> np.ndarray:
     """Return a CSR as a mask."""
     found = np.zeros((csr.n_rows, csr.n_cols), dtype=bool)
