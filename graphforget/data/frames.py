@@ -48,6 +48,14 @@ def _ids(series: Series, name: str, as_text: bool) -> Ids:
     return words
 
 
+def _merged_note(series: Series, ids: Ids) -> tuple[str, ...]:
+    """Return a note where ids that differ in the frame, in type or in spaces around them, are the same text."""
+    merged = 0 if isinstance(ids, np.ndarray) else series.nunique() - len(set(ids))
+    if merged <= 0:
+        return ()
+    return (f"'{series.name}': {merged:,} ids that differ from another in type or surrounding spaces alone joined it",)
+
+
 def _numbers(series: Series, name: str) -> np.ndarray:
     """Return ratings or times as float64; dates become seconds since 1970."""
     if series.dtype.kind == "M":
@@ -98,6 +106,7 @@ def from_pandas(
         raise DataError(f"{name}: the frame has no rows. Give one record per row.")
     series = {role: frame.iloc[:, position] for role, position in at.items()}
     users, items = (_ids(series[role], name, chosen.ids == "text") for role in ROLES[:2])
+    notes = (*_merged_note(series["user"], users), *_merged_note(series["item"], items))
     ratings, times = (_numbers(series[role], name) if role in series else None for role in ROLES[2:])
     table = Table(users, items, ratings, times)
-    return built(joined_tables({ALL: table}, name, []), chosen, name)
+    return built(joined_tables({ALL: table}, name, notes), chosen, name)

@@ -163,8 +163,10 @@ def stage_digests(plan: Plan, task: Task, gone: Forgotten, seed: int) -> dict[st
         case.append(WITHOUT_ITEMS)
     for number in range(plan.gold_runs):
         digests[gold_stage(number)] = digest_of("gold", *case, number)
+    backbone = plan.setup.make_backbone()
     for spec in plan.specs():
-        digests[method_stage(spec)] = digest_of("method", *case, spec.method.config(), spec.method.revision)
+        how = spec.method.config(), spec.method.revision_on(backbone)
+        digests[method_stage(spec)] = digest_of("method", *case, *how)
     return digests
 
 

@@ -94,8 +94,9 @@ def row_errors(h: Tensor, of: Sequence[Rows]) -> Tensor:
     no two of `of` name the same row of h: a row that stands several times in `rows` sums its parts in that order. On
     the CPU no row is copied, and all gradients are written into one table. Two threads were slower at these sizes.
 
-    Shapes: h (n, d), rows (k,), target (m, d), target_rows (k,), rows of int64 -> (). The rows
-    are not compared with the tables: the caller sees, once, that the tables have them (`check_tables`).
+    The rows are not compared with the tables: the caller sees, once, that the tables have them (`check_tables`).
+
+    Shapes: h (n, d), rows (k,), target (m, d), target_rows (k,), rows of int64 -> ().
     """
     if h.device.type == "cpu":
         weights, flat = tuple(weight for weight, *_ in of), [tensor for _, *tensors in of for tensor in tensors]

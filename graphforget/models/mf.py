@@ -12,7 +12,7 @@ from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.kernels.propagate import propagate
 from graphforget.models.base import Hook
-from graphforget.models.ranking_losses import cosine_softmax, sampled_softmax
+from graphforget.models.ranking_losses import cosine_rows, cosine_softmax, sampled_softmax, scaled_rows
 from graphforget.models.recommender import Recommender, normal, xavier
 from graphforget.tasks.base import Items, as_index
 
@@ -27,6 +27,8 @@ def embedding_table(rows: int, dim: int, init: str, std: float, generator: torch
 INITS = ("xavier", "xavier_normal", "normal")
 LOSSES = {"bpr": None, "softmax": sampled_softmax, "ssm": cosine_softmax}
 """Ranking losses by name; BPR is the task's own."""
+COMPARED = {"softmax": scaled_rows, "ssm": cosine_rows}
+"""Rows whose inner products they compare."""
 
 
 class Tables(Protocol):
@@ -95,6 +97,10 @@ class MF(Recommender):
     def own_loss(self) -> str | None:
         """Return the name of that loss; None for BPR."""
         return None if LOSSES[self.loss] is None else self.loss
+
+    def compared_rows(self, z: Tensor) -> Tensor:
+        """Return rows whose inner products that loss compares, in the scale it learns in: z itself for BPR."""
+        return z if self.own_loss() is None else COMPARED[self.loss](z, self.temperature)
 
     def indivisible(self) -> str | None:
         """Return why the loss of a batch is not the mean of the losses of its triples; None where it is."""

@@ -48,3 +48,13 @@ def cosine_softmax(z: Tensor, items: Items, temperature: float, candidates: int)
     user = F.normalize(z.index_select(0, users)) / temperature
     item = F.normalize(z.index_select(0, chosen))
     return shared_softmax(user, (user * item).sum(dim=1), item[:candidates], itself=True).mean()
+
+
+def scaled_rows(z: Tensor, temperature: float) -> Tensor:
+    """Return rows whose inner products `sampled_softmax` compares: s(u, i) / t."""
+    return z / temperature**0.5
+
+
+def cosine_rows(z: Tensor, temperature: float) -> Tensor:
+    """Return rows whose inner products `cosine_softmax` compares: cos(u, i) / t."""
+    return F.normalize(z) / temperature**0.5

@@ -17,6 +17,7 @@ from graphforget.kernels.item_negatives import sample_items
 from graphforget.kernels.orders import epoch_order
 from graphforget.models.base import Model
 from graphforget.models.edited import under_operators
+from graphforget.models.mf import MF
 from graphforget.models.recommender import Recommender
 from graphforget.tasks.base import Forgotten, Items
 from graphforget.tasks.recommend import Recommendation
@@ -139,6 +140,12 @@ def regulariser(model: Model, layers: list[Tensor], z: Tensor, items: Items) -> 
     if not isinstance(base, Recommender):
         return z.new_zeros(())
     return base.penalty(layers[0] if base.reg_on == "layer0" else z, items)
+
+
+def compared_rows(model: Model, z: Tensor) -> Tensor:
+    """Return rows whose inner products the backbone's ranking loss compares, see `MF.compared_rows`; else z."""
+    base = under_operators(model)
+    return base.compared_rows(z) if isinstance(base, MF) else z
 
 
 def clear_features(model: Model, full: Recommendation, gone: Forgotten) -> None:

@@ -115,3 +115,15 @@ def test_hashes_beyond_int64_are_kept_as_text_and_spaces_go():
     assert built.index_of_users([2**64 - 1]).tolist() == [0]
     small = Interactions.build(2, 1, [[0, 1], [0, 0]], user_ids=np.array([7, 9], dtype=np.uint64))
     assert small.user_ids.dtype == np.int64
+
+
+def test_ids_that_differ_in_type_or_spaces_alone_are_one_and_said():
+    frame = pd.DataFrame({"user": [7, "7", " 7", "b"], "item": ["x", "y", "z", "z "]})
+    data = from_pandas(frame, split="random")
+    assert data.user_ids.tolist() == ["7", "b"] and data.item_ids.tolist() == ["x", "y", "z"]
+    assert [note for note in data.notes if "joined" in note] == [
+        f"'{column}': {merged} ids that differ from another in type or surrounding spaces alone joined it"
+        for column, merged in (("user", 2), ("item", 1))
+    ]
+    apart = from_pandas(pd.DataFrame({"user": [7, 7.0, "b"], "item": list("xyz")}, dtype=object), split="random")
+    assert apart.user_ids.tolist() == ["7", "7.0", "b"] and not [note for note in apart.notes if "joined" in note]

@@ -9,8 +9,11 @@ import torch
 from graphforget._core.errors import UnsupportedError, UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.deletion import Deletion
+from graphforget.models.lightgcn import LightGCN
 from graphforget.models.mf import MF
-from graphforget.models.ranking_losses import cosine_softmax
+from graphforget.models.mgcn import MGCN
+from graphforget.models.pinsage import PinSage
+from graphforget.models.ranking_losses import cosine_softmax, sampled_softmax
 from graphforget.models.zoo import make_backbone
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import train
@@ -56,20 +59,35 @@ def test_the_loss_of_a_step(task, trained, spy, graph, alpha, ratio):
         assert float(step().detach()) == pytest.approx(float(expected), rel=1e-4)
 
 
-def test_retained_pairs_keep_the_ranking_loss_that_the_backbone_was_trained_with(trained, spy):
-    original = trained("mf", loss="ssm", candidates=3, temperature=0.5)
+@pytest.mark.parametrize("loss", ["ssm", "softmax"])
+def test_both_parts_are_in_the_terms_of_the_ranking_loss_that_the_backbone_was_trained_with(trained, spy, loss):
+    original = trained("mf", loss=loss, candidates=3, temperature=0.5)
     problem, model, (phase,), _ = spy(MMRecUn(batch=4, min_steps=1, retain_per_forget=2, stop="never"), original)
     table = torch.cat([model.users, model.items]).detach()
+    lengths = {"ssm": table.norm(dim=1), "softmax": torch.ones(len(table))}[loss]
     batches = list(pair_batches(problem, "mmrecun", 4, 2, others="popularity").both(0))
     for step, (forgotten, kept) in zip(phase.steps(0), batches, strict=True):
         u, i, j = rows(forgotten)
-        lost = torch.log1p(torch.exp((table[u] * (table[i] - table[j])).sum(dim=1))).mean()
+        found = [(table[u] * table[at]).sum(dim=1) / (0.5 * lengths[u] * lengths[at]) for at in (i, j)]
+        lost = torch.log1p(torch.exp(found[0] - found[1])).mean()
         omega = sum(
             model.reg * 0.5 * sum(table[part].square().sum() for part in rows(items)) / len(rows(items)[0])
             for items in (forgotten, kept)
         )
-        expected = 0.9 * cosine_softmax(table, kept, 0.5, 3) + 0.1 * lost + omega
-        assert float(step().detach()) == pytest.approx(float(expected), rel=1e-4)
+        kept_loss = {"ssm": cosine_softmax, "softmax": sampled_softmax}[loss](table, kept, 0.5, 3)
+        assert float(step().detach()) == pytest.approx(float(0.9 * kept_loss + 0.1 * lost + omega), rel=1e-4)
+
+
+@pytest.mark.parametrize(("loss", "lr", "used"), [("bpr", None, 1.0), ("ssm", None, 0.5), ("ssm", 0.003, None)])
+def test_the_learning_rate_is_the_originals_or_half_of_it_after_a_softmax(trained, spy, loss, lr, used):
+    problem, _, _, recipe = spy(MMRecUn(lr=lr), trained("mf", loss=loss))
+    assert recipe.lr == (lr if used is None else used * problem.recipe.lr)
+
+
+def test_stored_results_of_backbones_that_learn_by_bpr_are_still_those_of_today():
+    method, older = MMRecUn(), {MF(): 6, MGCN(): 6, PinSage(): 6, MF(loss="ssm"): 7, LightGCN(loss="softmax"): 7}
+    assert {model: method.revision_on(model) for model in older} == older
+    assert MMRecUn.revision == 7
 
 
 def test_a_step_learns_from_as_many_retained_pairs_as_training_did(trained, spy, monkeypatch):
