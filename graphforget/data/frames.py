@@ -53,7 +53,8 @@ def _merged_note(series: Series, ids: Ids) -> tuple[str, ...]:
     merged = 0 if isinstance(ids, np.ndarray) else series.nunique() - len(set(ids))
     if merged <= 0:
         return ()
-    return (f"'{series.name}': {merged:,} ids that differ from another in type or surrounding spaces alone joined it",)
+    what = "differ from another in type or surrounding spaces alone; read as that one"
+    return (f"'{series.name}': {merged:,} ids {what}",)
 
 
 def _numbers(series: Series, name: str) -> np.ndarray:

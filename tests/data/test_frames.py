@@ -121,9 +121,11 @@ def test_ids_that_differ_in_type_or_spaces_alone_are_one_and_said():
     frame = pd.DataFrame({"user": [7, "7", " 7", "b"], "item": ["x", "y", "z", "z "]})
     data = from_pandas(frame, split="random")
     assert data.user_ids.tolist() == ["7", "b"] and data.item_ids.tolist() == ["x", "y", "z"]
-    assert [note for note in data.notes if "joined" in note] == [
-        f"'{column}': {merged} ids that differ from another in type or surrounding spaces alone joined it"
+    assert [note for note in data.notes if "read as that one" in note] == [
+        f"'{column}': {merged} ids differ from another in type or surrounding spaces alone; read as that one"
         for column, merged in (("user", 2), ("item", 1))
     ]
     apart = from_pandas(pd.DataFrame({"user": [7, 7.0, "b"], "item": list("xyz")}, dtype=object), split="random")
-    assert apart.user_ids.tolist() == ["7", "7.0", "b"] and not [note for note in apart.notes if "joined" in note]
+    assert apart.user_ids.tolist() == ["7", "7.0", "b"] and not [
+        note for note in apart.notes if "read as that one" in note
+    ]
