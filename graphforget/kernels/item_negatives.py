@@ -28,8 +28,11 @@ TRIES = 63
 BLOCK = 8192
 """Slots of one parallel task."""
 
-AHEAD = 32
+AHEAD = 128
 """Slots whose first draws are made, and their words asked for, before the first of them is looked up."""
+
+NEAR = 1 << 15
+"""Words of sets that stay in a cache near the core: to ask for them beforehand costs more than it saves."""
 
 _SLOT = TRIES + 1
 
@@ -70,18 +73,28 @@ def _settle(sets: RowSets, row: int, column: int, key: np.uint64, slot: int) -> 
 
 
 @njit(cache=True, nogil=True)
-def _draw_filtered(sets: RowSets, rows: np.ndarray, key: np.uint64, first: int, last: int, out: np.ndarray) -> None:
-    """Draw for the slots first .. last - 1: first draws of all, then what their rows say, then the rest one by one.
+def _draw_filtered(
+    sets: RowSets, rows: np.ndarray, key: np.uint64, first: int, out: np.ndarray, maybe: np.ndarray
+) -> None:
+    """Draw for some slots from `first`: first draws of all, then what their rows say, then the rest one by one.
 
-    The words of the first draws come from memory together, not one after the other. Nearly all draws end there.
+    The words of the first draws come from memory together, not one after the other. Nearly all draws end there, in
+    loops without a branch, which become vector code. `maybe` is scratch of as many as `rows` and `out`.
     """
-    for slot in range(first, last):
-        out[slot] = draw_below(key, slot * _SLOT, sets.n_cols)
-        prefetch_at(sets.words, np.int64(bits_of(sets.heads[rows[slot]], out[slot])[0]))
-    for slot in range(first, last):
-        word, bits = bits_of(sets.heads[rows[slot]], out[slot])
-        if sets.words[word] & bits == bits:
-            out[slot] = _settle(sets, rows[slot], out[slot], key, slot)
+    for k in range(len(out)):
+        out[k] = draw_below(key, (first + k) * _SLOT, sets.n_cols)
+    if len(sets.words) > NEAR:
+        for k in range(len(out)):
+            prefetch_at(sets.words, np.int64(bits_of(sets.heads[rows[k]], out[k])[0]))
+    some = False
+    for k in range(len(out)):
+        word, bits = bits_of(sets.heads[rows[k]], out[k])
+        maybe[k] = (sets.words[word] & bits) == bits
+        some |= maybe[k]
+    if some:
+        for k in range(len(out)):
+            if maybe[k]:
+                out[k] = _settle(sets, rows[k], out[k], key, first + k)
 
 
 @njit(cache=True, nogil=True)
@@ -101,12 +114,14 @@ def _draw_exact(sets: RowSets, rows: np.ndarray, key: np.uint64, first: int, las
 
 
 @njit(cache=True, nogil=True)
-def _draw_some(sets: RowSets, rows: np.ndarray, key: np.uint64, first: int, last: int, out: np.ndarray) -> None:
+def _draw_some(
+    sets: RowSets, rows: np.ndarray, key: np.uint64, first: int, last: int, out: np.ndarray, maybe: np.ndarray
+) -> None:
     n_filters = 0
     for slot in range(first, last):
         n_filters += is_filter(sets.heads[rows[slot]])
     if n_filters:
-        _draw_filtered(sets, rows, key, first, last, out)
+        _draw_filtered(sets, rows[first:last], key, first, out[first:last], maybe)
     if n_filters < last - first:
         _draw_exact(sets, rows, key, first, last, out)
 
@@ -114,9 +129,9 @@ def _draw_some(sets: RowSets, rows: np.ndarray, key: np.uint64, first: int, last
 @njit(parallel=True, cache=True, nogil=True)
 def _sample(sets: RowSets, rows: np.ndarray, key: np.uint64, out: np.ndarray) -> None:
     for block in prange((len(rows) + BLOCK - 1) // BLOCK):
-        last = min(len(rows), (block + 1) * BLOCK)
+        last, maybe = min(len(rows), (block + 1) * BLOCK), np.empty(AHEAD, np.bool_)
         for slot in range(block * BLOCK, last, AHEAD):
-            _draw_some(sets, rows, key, slot, min(last, slot + AHEAD), out)
+            _draw_some(sets, rows, key, slot, min(last, slot + AHEAD), out, maybe)
 
 
 @njit(parallel=True, cache=True, nogil=True)
