@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from graphforget.data.interaction_parts import mask_of
 from graphforget.data.interactions import Interactions
 from graphforget.evaluation.lists import Round, Wide
 from graphforget.kernels.csr import CSR, edges_to_csr, row_ids
@@ -30,10 +31,10 @@ def preference_parts(
     """Return forgotten, retained (a sample) and test pairs, each beside an item outside all that is known of the user.
 
     The other items are drawn once, by the task's seed: every model answers the same questions. They are outside the
-    training, validation and test items before the deletion, and none is deleted, so that none of them is a forgotten or
-    a test item. Pairs of users for whom no such item is left are left out.
+    training, validation and test items before the deletion, and none is deleted by it or an earlier one, so that none of
+    them is a forgotten or a test item. Pairs of users for whom no such item is left are left out.
     """
-    found, offered = everything_known(task.graph), _offered(task.graph.n_items, task.parted(gone.nodes)[1])
+    found, offered = everything_known(task.graph), retained.offered
     known, room = RowSets.of(found), _choices_left(found, offered)
     weights = None if offered is None else offered.astype(np.float64)
 
@@ -70,36 +71,28 @@ def rounds_of(task: Recommendation, retained: Recommendation, gone: Forgotten) -
     "forgotten": the forgotten pairs, hiding retained training pairs alone. "train": retained training pairs of a fixed
     sample of users, nothing hidden. "open", where items are deleted: the lists of all retained users with the deleted
     items among the candidates, whether or not there is a test part. Deleted users, and users who lose their last
-    training pair, have no list in "test", "valid" and "open"; users who never had one do, as in published numbers.
+    training pair, have no list in "test", "valid" and "open"; users who never had one do, as in published numbers. What
+    earlier deletions took is gone everywhere: their items are no candidates, and their users have no list.
     """
     data, everybody = retained.graph, np.ones(retained.graph.n_users, dtype=bool)
-    named, deleted = task.parted(gone.nodes)
-    active = ~cut_off(task, retained)
-    active[named] = False
-    offered = _offered(data.n_items, deleted)
+    deleted, before = task.parted(gone.nodes)[1], task.offered
+    active = ~cut_off(task, retained) & ~mask_of(retained.parted(retained.holes.get("nodes", NO_NODES))[0], data.n_users)
     lost_users, lost_items = item_pairs(task, gone)
     forgotten = edges_to_csr(lost_users, lost_items, data.n_users, data.n_items)
     barred = None if retained.mask == "train" else data.valid
     depth = list_length(data, CUTOFFS, retained.ndcg, retained.map_at)
     wide = Wide(data.train, depth)
     found = {
-        "test": _round(data.test, active, depth, wide, barred, offered),
-        "valid": _round(data.valid, active, depth, wide, None, offered),
-        "forgotten": _round(forgotten, everybody, depth, wide),
-        "train": _round(data.train, _few(task, np.diff(data.train.indptr) > 0), depth),
+        "test": _round(data.test, active, depth, wide, barred, retained.offered),
+        "valid": _round(data.valid, active, depth, wide, None, retained.offered),
+        "forgotten": _round(forgotten, everybody, depth, wide, None, before),
+        "train": _round(data.train, _few(task, np.diff(data.train.indptr) > 0), depth, candidates=before),
     }
     if len(deleted):
         users = np.flatnonzero(active)
         truth = edges_to_csr(NO_NODES, NO_NODES, data.n_users, data.n_items) if data.test is None else data.test
-        found["open"] = Round(users, rows_of(truth, users), depth, wide, barred)
+        found["open"] = Round(users, rows_of(truth, users), depth, wide, barred, before)
     return {name: one for name, one in found.items() if one is not None}
-
-
-def _offered(n_items: int, deleted: np.ndarray) -> np.ndarray | None:
-    """Return the mask of the items that are not deleted, or None where all of them stay."""
-    offered = np.ones(n_items, dtype=bool)
-    offered[deleted] = False
-    return offered if len(deleted) else None
 
 
 def _choices_left(known: CSR, offered: np.ndarray | None) -> np.ndarray:

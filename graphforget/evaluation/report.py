@@ -12,7 +12,7 @@ from graphforget.evaluation.judge import Bench, judge_all, judge_method
 from graphforget.evaluation.membership import Attacker, fit_attacker, refusal
 from graphforget.evaluation.names import caveats, known, row_names, title
 from graphforget.evaluation.records import Record
-from graphforget.tasks.base import Forgotten, Task
+from graphforget.tasks.base import NO_NODES, Forgotten, Task
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.loop import Progress
 from graphforget.unlearning.run import Result, starting_seed, unlearn
@@ -20,17 +20,21 @@ from graphforget.unlearning.run import Result, starting_seed, unlearn
 __all__ = ["Report", "evaluate"]
 
 GOLD = "retrain"
-REVISION = 3
+REVISION = 4
 """Raised when the code changes what a report says of the same models, so that no stored report is reused."""
 
 
 def revision_of(task: Task, gone: Forgotten) -> int:
     """Return the latest revision that changed what is measured of a deletion.
 
-    The third draws the other items of preferences among those still offered: it changed deletions of items alone.
+    The third draws the other items of preferences among those still offered: it changed deletions of items alone. The
+    fourth leaves out what earlier deletions took: it changed recommenders that had such.
     """
-    of_items = isinstance(task, Recommendation) and len(task.parted(gone.nodes)[1]) > 0
-    return REVISION if of_items else 2
+    if not isinstance(task, Recommendation):
+        return 2
+    if len(task.holes.get("nodes", NO_NODES)):
+        return REVISION
+    return 3 if len(task.parted(gone.nodes)[1]) else 2
 
 
 def evaluate(

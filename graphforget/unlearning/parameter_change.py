@@ -37,7 +37,11 @@ def parameter_change(before: Model, after: Model) -> float:
     moved = 0.0
     for key, value in old.items():
         other = new[key].detach() if key in new and new[key].shape == value.shape else torch.zeros_like(value)
-        moved += float((other.to(value.device) - value.detach()).double().square().sum())
+        other = other.to(value.device)
+        if not torch.equal(other, value):  # a comparison reads a large table once, a norm makes three of it
+            moved += float((other - value.detach()).double().square().sum())
+    if not moved:
+        return 0.0
     norm = _norm(before)
     return moved**0.5 / norm if norm else float("inf")
 

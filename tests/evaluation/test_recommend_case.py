@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from graphforget.data.deletion import Deletion
 from graphforget.evaluation.case import case_of
 from graphforget.evaluation.distance import distances
 from graphforget.evaluation.forgetting import delta_p
 from graphforget.evaluation.recommend_case import deleted_share, everything_known
+from graphforget.evaluation.report import revision_of
 from graphforget.tasks.recommend_batches import Triples
 
 
@@ -99,6 +101,24 @@ def test_rounds_are_those_of_the_deletion(case, shop, shop_case):
     assert case.rounds["forgotten"].candidates is None and case.rounds["open"].candidates is None
     assert np.flatnonzero(~case.rounds["test"].candidates).tolist() == [7, 8]
     assert 3 in case.rounds["forgotten"].users and 3 not in case.rounds["open"].users
+
+
+def test_what_earlier_deletions_took_is_gone(shop):
+    """A model that offers items forgotten earlier would look worse for it in one table, better in another."""
+    first = shop.resolve(Deletion(users=[3], items=[7, 8]))
+    task = shop.without(first)
+    left = [n for n in range(shop.graph.n_items) if n not in (7, 8)]
+    for named in ({"users": [4]}, {"items": [9]}):
+        gone = task.resolve(Deletion(**named))
+        case = case_of(task, task.without(gone), gone)
+        offered = [n for n in left if n not in named.get("items", ())]
+        for name, one in case.rounds.items():
+            expected = offered if name in ("test", "valid") else left
+            assert np.flatnonzero(one.candidates).tolist() == expected, name
+            assert 3 not in one.users, name
+        for part in case.parts:
+            assert set(asked(case, part).others.tolist()) <= set(offered), part
+        assert revision_of(task, gone) > revision_of(shop, shop.resolve(Deletion(**named)))
 
 
 def test_the_share_of_interactions(case, shop, shop_case):
