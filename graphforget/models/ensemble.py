@@ -29,6 +29,11 @@ class Ensemble(Model[Interactions]):
     ----------
     shards: the models, of one class and size.
     shard_map: which shard a pair belongs to.
+
+    Attributes
+    ----------
+    origins: for each shard, what vouches that its weights come of its present data alone: a digest of both, or None
+        (empty is None for all). The methods that train shards write and read it; see `unlearning.shards.training`.
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("recommend",)
@@ -39,12 +44,20 @@ class Ensemble(Model[Interactions]):
         if len(shards) != shard_map.n_shards:
             raise UsageError(f"An ensemble of {shard_map.n_shards} shards needs as many models; got {len(shards)}.")
         self.shards = ModuleList(shard.frozen() for shard in shards)
-        self.map_digest = shard_map.digest
         self.plan = {key: getattr(shard_map, key) for key in ("n_shards", "n_items", "unit", "key")}
+        self.origins: list[str | None] = []
+        self._keep(shard_map)
+
+    def _keep(self, shard_map: ShardMap) -> None:
+        self.map_digest = shard_map.digest
         for key in ("table", "numbers"):
             value = getattr(shard_map, key)
             if value is not None:
                 self.register_buffer(key, as_index(value, self.shards[0].device))
+
+    def restrict(self, data: Interactions) -> None:
+        """Drop from the map, in place, what has no pair in `data`: it must not remember what was deleted."""
+        self._keep(self.shard_map.within(data))
 
     @property
     def shard_map(self) -> ShardMap:

@@ -97,7 +97,7 @@ def describe(model: Model) -> dict[str, Any]:
         return {"shifted": describe(model.base)}
     if isinstance(model, Ensemble):
         made = {"ensemble": model.name, "arguments": model.config(), "plan": model.plan}
-        return {**made, "shard": describe(model.shards[0])}
+        return {**made, "origins": model.origins, "shard": describe(model.shards[0])}
     if isinstance(model, Recommender):
         if model.sizes is None:
             raise UsageError(f"{model.name} has no parameters yet; train it first.")
@@ -180,7 +180,9 @@ def _ensemble(description: dict[str, Any], tensors: dict[str, Tensor], prefix: s
     if any(table.dtype != "int64" or table.ndim != 1 for table in tables.values()):
         raise ValueError(f"{prefix}table and {prefix}numbers must be lists of integers")
     shards = [_build(description["shard"], tensors, f"{prefix}shards.{number}.") for number in count]
-    return kinds[description["ensemble"]](shards, ShardMap(**plan, **tables), **description["arguments"])
+    model = kinds[description["ensemble"]](shards, ShardMap(**plan, **tables), **description["arguments"])
+    model.origins = [None if origin is None else str(origin) for origin in description.get("origins", ())]
+    return model
 
 
 def _sizes(sizes: Any) -> dict[str, Any]:

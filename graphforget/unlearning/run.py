@@ -30,6 +30,7 @@ from graphforget.unlearning.method import Method, Problem
 from graphforget.unlearning.pair_batches import clear_features
 from graphforget.unlearning.parameter_change import parameter_change
 from graphforget.unlearning.served import check_supported
+from graphforget.unlearning.shards.training import tidy
 from graphforget.unlearning.shards.work import MapShards
 from graphforget.unlearning.specs import methods, parse_method
 
@@ -167,6 +168,7 @@ def unlearn(
         start = time.perf_counter()
         unlearned = _unlearned(chosen, problem).frozen()
         answering = chosen.answers_from(task, retained)
+        tidy(unlearned, retained, answering)
         if known is None:
             unlearned.embed(answering)
         wait_for(place)

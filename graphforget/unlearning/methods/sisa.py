@@ -25,7 +25,8 @@ class SISA(Method[Recommendation]):
     scratch, so that the result is byte for byte what training all shards on the retained data gives.
 
     The models of all shards are trained first where the original is not such an ensemble already; that is work done
-    once, which the receipt counts as preparation. Pass the unlearned model back in for the next deletion. m random
+    once, which the receipt counts as preparation. Pass the unlearned model back in for the next deletion; shards that
+    another method changed in between, or whose data it forgot something of, are trained anew with it. m random
     deletions touch k (1 - (1 - 1/k)^m) shards on average: 6.51 of 10 for m = 10. Where a deletion touches all of
     them, nothing is saved.
 

@@ -19,7 +19,7 @@ from graphforget.models.lightgcn import LightGCN
 from graphforget.models.mf import MF
 from graphforget.models.ngcf import NGCF
 from graphforget.tasks.recommend import Recommendation
-from graphforget.training.train import Provenance
+from graphforget.training.train import Provenance, digest_of, weights_digest
 from graphforget.unlearning.method import Problem
 from graphforget.unlearning.shards.work import ShardWork
 
@@ -72,8 +72,10 @@ def prepared(
         if empty:
             raise DataError(f"{name}: shard {empty[0]} of {n_shards} holds no training pair. Use fewer shards.")
         models = _trained(problem, (_work(problem, one, name, n, "before") for n, one in enumerate(tasks)), len(tasks))
-        problem.prepared = MeanEnsemble(models, shard_map)
-        return problem.prepared
+        ensemble = MeanEnsemble(models, shard_map)
+        ensemble.origins = origins_of(ensemble, task)
+        problem.prepared = ensemble
+        return ensemble
 
 
 def _divides(shard_map: ShardMap, n_shards: int, unit: str, drawn: bool) -> bool:
@@ -83,38 +85,65 @@ def _divides(shard_map: ShardMap, n_shards: int, unit: str, drawn: bool) -> bool
 def retrained(problem: Problem, name: str, before: Ensemble) -> tuple[list[Model], ShardMap]:
     """Return the models and the map after the deletion: a shard whose data changed is trained anew, from scratch.
 
+    So is one whose model is not known to come of its data alone (`Ensemble.origins`): another method trained it since,
+    or forgot something of its without training it, and what was forgotten then may be in its weights still.
+
     The receipt's details say which shards that were, and how many a deletion of as many units, each in a random shard,
     touches on average.
     """
-    old_map = before.shard_map
+    old_map, task = before.shard_map, _recommendation(problem.full)
     new_map = old_map.within(problem.retained.graph)
-    old = shard_tasks(_recommendation(problem.full), old_map)
     new = shard_tasks(_recommendation(problem.retained), new_map)
-    reads_side = not isinstance(before.shards[0], PAIRS_ONLY)
-    touched = [s for s, pair in enumerate(zip(old, new, strict=True)) if changed(*pair, side=reads_side)]
+    known = before.origins or [None] * len(new)
+    touched = [s for s, now in enumerate(origins_of(before, problem.retained)) if now != known[s]]
+    strange = [s for s, then in enumerate(origins_of(before, task)) if then != known[s]]
     anew = _trained(problem, (_work(problem, new[number], name, number, "after") for number in touched), len(touched))
     models: list[Model] = list(before.shards)
     for number, model in zip(touched, anew, strict=True):
         models[number] = model
     problem.details |= _details(_units_gone(problem, old_map), old_map, touched)
+    if strange:
+        problem.details["not_of_their_data_alone"] = strange
     return models, new_map
 
 
+def origins_of(ensemble: Ensemble, task: Any) -> list[str | None]:
+    """Return what vouches for each model if it was trained on its shard of a task's data, and on nothing else.
+
+    Side information of items counts for backbones that read it.
+    """
+    pairs_only = isinstance(ensemble.shards[0], PAIRS_ONLY)
+
+    def digest(data: Interactions) -> str:
+        return (replace(data, triples=None, modalities={}, missing={}) if pairs_only else data).digest
+
+    tasks = shard_tasks(_recommendation(task), ensemble.shard_map)
+    return [
+        digest_of(digest(one.graph), weights_digest(model)) for one, model in zip(tasks, ensemble.shards, strict=True)
+    ]
+
+
+def tidy(model: Model, retained: Any, answering: Any) -> None:
+    """Make every ensemble in an unlearned model forget, in place, what its map and its origins know beyond the weights.
+
+    Parameters
+    ----------
+    retained: task after the deletion. answering: the data the model answers from.
+    """
+    for ensemble in (part for part in model.modules() if isinstance(part, Ensemble)):
+        ensemble.restrict(answering)
+        now = origins_of(ensemble, retained)
+        known = ensemble.origins or [None] * len(now)
+        ensemble.origins = [then if then == origin else None for then, origin in zip(known, now, strict=True)]
+
+
 def with_provenance(model: Ensemble, problem: Problem) -> Ensemble:
-    """Give an ensemble the recipe of its shards, so that a later deletion trains them in the same way."""
+    """Give an ensemble of trained shards their recipe and origins, so that a later deletion goes on from them."""
     kept = [shard.provenance for shard in model.shards]
     latest = max((made.best_epoch for made in kept if made is not None), default=0)
     model.provenance = Provenance(problem.recipe, problem.seed, problem.retained.name, latest, list(problem.history))
+    model.origins = origins_of(model, problem.retained)
     return model
-
-
-def changed(before: Recommendation, after: Recommendation, *, side: bool) -> bool:
-    """Return whether the data of a shard changed; without `side`, side information of items does not count."""
-
-    def digest(data: Interactions) -> str:
-        return (data if side else replace(data, triples=None, modalities={}, missing={})).digest
-
-    return digest(before.graph) != digest(after.graph)
 
 
 def expected_touched(n_shards: int, deleted: int) -> float:

@@ -9,6 +9,8 @@ from graphforget._core.errors import DataError, UnsupportedError, UsageError
 from graphforget.data.deletion import Deletion
 from graphforget.models.attention_ensemble import AttentionEnsemble
 from graphforget.models.ensemble import MeanEnsemble
+from graphforget.models.zoo import save_model
+from graphforget.training.model_folder import load_model
 from graphforget.unlearning.methods.receraser import RecEraser
 from graphforget.unlearning.methods.ultrare import UltraRE
 from graphforget.unlearning.run import unlearn
@@ -48,6 +50,23 @@ def test_the_partition_forgets_who_left(task, trained, method):
     users, items = (np.concatenate([task.graph.pairs(p)[row] for p in ("train", "valid")]) for row in (0, 1))
     shards = model.shard_map.shards(users, items)
     assert (shards[users == 5] == -1).all() and (shards[users != 5] >= 0).any()
+
+
+@pytest.mark.parametrize("method", ["fine-tune:epochs=1", "reverse-bpr:epochs=1", "unlink"])
+def test_the_partition_forgets_what_another_method_forgets(task, trained, method, tmp_path):
+    """Its list of interactions is a list of the data, on disk as well."""
+    pairs = task.graph.pairs("train")
+    first = unlearn(trained("mf"), task, Deletion(users=[5]), RecEraser(3, **FEW))
+    gone = pairs[:, pairs[0] == 7]
+    result = unlearn(
+        first.model, first.retained, Deletion(interactions=[tuple(pair) for pair in gone.T.tolist()]), method
+    )
+    save_model(result.model, tmp_path / "m")
+    keys = gone[0] * task.graph.n_items + gone[1]
+    for model in (result.model, load_model(tmp_path / "m")):
+        assert len(keys) and not np.isin(keys, model.numbers.numpy()).any()
+        assert (model.shard_map.shards(*gone) == -1).all()
+    assert np.isin(keys, first.model.numbers.numpy()).all()
 
 
 def test_two_runs_have_the_same_bytes_on_one_and_two_threads(task, trained, weights, with_threads):

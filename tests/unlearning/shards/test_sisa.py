@@ -116,6 +116,22 @@ def test_an_ensemble_from_a_folder_goes_on_forgetting(task, trained, weights, tm
     assert there.preparation_seconds == 0
 
 
+@pytest.mark.parametrize("between", ["fine-tune:epochs=2", "unlink"])
+def test_shards_that_another_method_left_behind_are_trained_anew(task, trained, weights, between, tmp_path):
+    """What the other method forgot may be in their weights still, and theirs are of more than their own data."""
+    model, exact = trained("lightgcn"), SISA(3)
+    first = unlearn(model, task, Deletion(users=[GONE]), exact, seed=0)
+    other = unlearn(first.model, first.retained, Deletion(users=[11]), between)
+    save_model(other.model, tmp_path / "m")
+    for before in (other.model, load_model(tmp_path / "m")):
+        last = unlearn(before, other.retained, Deletion(users=[12]), exact, seed=0)
+        plain = unlearn(model, task, Deletion(users=[GONE, 11, 12]), exact, seed=0)
+        assert weights(last.model) == weights(plain.model)
+        left_behind = last.model.shard_map.shards(np.array([11]), np.zeros(1, int)).tolist()
+        every = between != "unlink"
+        assert last.details["not_of_their_data_alone"] == ([0, 1, 2] if every else left_behind)
+
+
 def test_items_touch_the_shards_that_hold_them(task, trained):
     data = task.graph
     result = unlearn(trained("mf"), task, Deletion(items=[4]), SISA(4))
