@@ -76,7 +76,9 @@ def rounds_of(task: Recommendation, retained: Recommendation, gone: Forgotten) -
     """
     data, everybody = retained.graph, np.ones(retained.graph.n_users, dtype=bool)
     deleted, before = task.parted(gone.nodes)[1], task.offered
-    active = ~cut_off(task, retained) & ~mask_of(retained.parted(retained.holes.get("nodes", NO_NODES))[0], data.n_users)
+    active = ~cut_off(task, retained) & ~mask_of(
+        retained.parted(retained.holes.get("nodes", NO_NODES))[0], data.n_users
+    )
     lost_users, lost_items = item_pairs(task, gone)
     forgotten = edges_to_csr(lost_users, lost_items, data.n_users, data.n_items)
     barred = None if retained.mask == "train" else data.valid

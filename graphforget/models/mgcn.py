@@ -92,6 +92,9 @@ class MGCN(Recommender):
     contrast: weight of the contrastive losses; the published grid is 0.001, 0.01, 0.1.
     temperature: of the contrastive losses.
     dim, reg, reg_form, reg_on, reg_per_batch: see `Recommender`.
+
+    The published patience of 20 ends training here after the twentieth validation without progress, in MMRec after the
+    twenty-first; likewise for `VBPR`.
     """
 
     name: ClassVar[str] = "mgcn"

@@ -59,7 +59,8 @@ class LinkPrediction(Task[Graph]):
         GNNDelete code does, and so depends on the node numbering; "undirected" is the true 2-hop ball.
         Default: "directed_compat" for data sets with a card (the published protocol), else "undirected".
     negatives: "released" excludes only the split's own positives from its stored negatives, as the released code
-        does; "strict" excludes every edge of the graph. Default as for `hop`.
+        does; "strict" excludes every edge of the graph. Default as for `hop`. They are drawn once and stay after a
+        deletion: that a forgotten edge was not among them is all that gold's choice of the epoch knows of it.
     pool_anchor: deletion pools are drawn around the "test" (GNNDelete) or "val" (UtU) edges.
     holdout: share of the edges in validation and in test, each.
 

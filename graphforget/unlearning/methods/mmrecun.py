@@ -81,7 +81,7 @@ class MMRecUn(Method[Recommendation]):
     ----------
     alpha: weight of the forgotten part; not published, 0.1 is ours, see above.
     retain_per_forget: retained pairs of a step for each forgotten pair; None takes as many as the original's training
-        did, at least as many as forgotten ones.
+        did (all, where it had no batches), at least as many as forgotten ones.
     batch: forgotten pairs of a step, at most.
     min_steps: steps of an epoch, at least: a small forgotten part is walked several times.
     epochs: passes over the forgotten pairs, at most.
@@ -97,7 +97,8 @@ class MMRecUn(Method[Recommendation]):
         without, by how much is left), or is the "last".
     patience: epochs without a larger margin after which training ends; None waits for the end. Not with keep="last",
         where every epoch counts as better.
-    tolerance: share of the original's validation recall@20 that stopping asks for; not with stop="never".
+    tolerance: share of the original's validation recall@20 that stopping asks for; not with stop="never". The original
+        answers from the same data as the unlearned model, so that what the graph alone loses is not asked back.
     gold_recall: recall@20 of all forgotten pairs under gold, where it is known; all of them are pushed then.
     """
 
@@ -208,7 +209,7 @@ class MMRecUn(Method[Recommendation]):
         """Return epoch -> the losses of its steps."""
         task = problem.full
         learning = problem.retained if self.graph == "retained" else task
-        least = (problem.recipe.batch or 0) if self.retain_per_forget is None else 0
+        least = (problem.recipe.batch or learning.graph.n_edges) if self.retain_per_forget is None else 0
         sizes = self.batch, self.retain_per_forget or 1, self.min_steps
         batches = pair_batches(problem, self.name, *sizes, self.others, least)
         pushed = replace(batches, gone=watch.gone)

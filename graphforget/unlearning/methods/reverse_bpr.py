@@ -60,6 +60,10 @@ class ReverseBPR(Method[Recommendation]):
             selection=metric_name,
         )
 
+    def revision_on(self, model: Model) -> int:
+        """Return the latest revision: one more where it answers from all data, on which it is now validated, too."""
+        return super().revision_on(model) + (self.graph == "full")
+
     def answers_from(self, task: Recommendation, retained: Recommendation) -> Interactions:
         """Return the data that the messages passed over while learning."""
         return learning_graph(task, retained, self.graph)
@@ -69,5 +73,6 @@ class ReverseBPR(Method[Recommendation]):
         model, data = problem.original.clone(), self.answers_from(problem.full, problem.retained)
         batches = pair_batches(problem, self.name, self.batch, min_steps=self.min_steps)
         phase = reverse_phase(model, data, batches)
-        problem.fit(model, [phase], problem.recipe_for(self, self.validate_every), self)
+        recipe = problem.recipe_for(self, self.validate_every)
+        problem.fit(model, [phase], recipe, self, validate=lambda: problem.retained.validate(model.embed(data)))
         return model

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from graphforget._core.errors import DivergedError
+from graphforget.data.deletion import Deletion
 from graphforget.unlearning.methods.gradient_ascent import GradientAscent
 from graphforget.unlearning.methods.reverse_bpr import ReverseBPR
+from graphforget.unlearning.methods.rrl import RRL
 from graphforget.unlearning.pair_batches import reverse_bpr
 from graphforget.unlearning.run import unlearn
 
@@ -23,8 +25,6 @@ def test_values(task):
 
 
 def _any(task):
-    from graphforget.data.deletion import Deletion
-
     return Deletion(interactions=task.graph.pairs("train")[:, :5].T.tolist())
 
 
@@ -95,3 +95,15 @@ def _others(problem, streams):
     order = epoch_order(problem.gone.count, streams("forget-order", epoch=0).key)
     users = problem.gone.items[0][order]
     return order, sample_items(problem.retained.chosen, users, streams("forget-others", epoch=0).key)
+
+
+@pytest.mark.parametrize("method", [ReverseBPR, RRL])
+@pytest.mark.parametrize("graph", ["retained", "full"])
+def test_the_epoch_is_chosen_on_the_data_it_answers_from(task, trained, method, graph):
+    gone = Deletion(users=list(range(0, 12)))
+    made = method(epochs=6, lr=0.02, validate_every=1, selection="auto", graph=graph)
+    result = unlearn(trained("lightgcn"), task, gone, made)
+    kept = max(entry["val_recall"] for entry in result.history)
+    assert result.retained.validate(result.model.embed(result.graph))["val_recall"] == kept
+    if graph == "full":
+        assert made.revision_on(result.model) == method().revision_on(result.model) + 1
