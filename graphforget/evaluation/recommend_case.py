@@ -31,8 +31,8 @@ def preference_parts(
     """Return forgotten, retained (a sample) and test pairs, each beside an item outside all that is known of the user.
 
     The other items are drawn once, by the task's seed: every model answers the same questions. They are outside the
-    training, validation and test items before the deletion, and none is deleted by it or an earlier one, so that none of
-    them is a forgotten or a test item. Pairs of users for whom no such item is left are left out.
+    training, validation and test items before the deletion, and none is deleted by it or an earlier one: none of them
+    is a forgotten or a test item. Pairs of users for whom no such item is left are left out.
     """
     found, offered = everything_known(task.graph), retained.offered
     known, room = RowSets.of(found), _choices_left(found, offered)

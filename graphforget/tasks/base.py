@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,9 +26,11 @@ from graphforget.kernels.khop import k_hop_nodes
 from graphforget.kernels.negatives import sample_non_edges
 from graphforget.kernels.pairs import PairIndex
 from graphforget.kernels.ranking import auc
-from graphforget.kernels.subgraph import edges_among
+from graphforget.kernels.subgraph import edges_among, induced_csr
 
 if TYPE_CHECKING:
+    from graphforget.data.graph import Graph
+    from graphforget.data.interactions import Interactions
     from graphforget.tasks.batches import Batch
 
 RowsOf = Callable[[Any, np.ndarray], tuple[list[Tensor], Tensor]]
@@ -254,8 +257,8 @@ class Task(ABC, Generic[G]):
         return weighted_mean(self.item_losses(self.responses(z, near), near), near.weights)
 
     def non_edges(self, count: int, stream: Stream) -> np.ndarray:
-        """Return (2, count) random pairs of nodes that no training edge joins."""
-        return sample_non_edges(self.graph.csr, count, stream.key)
+        """Return (2, count) random pairs of nodes that no training edge joins; none of nodes that were deleted."""
+        return sample_among(self.graph, self.holes.get("nodes", NO_NODES), count, stream.key)
 
     def affected(self, gone: Forgotten, hops: int, hop: str | None = None) -> np.ndarray:
         """Return the (n_nodes,) mask of nodes within `hops` hops of what the deletion touches.
@@ -273,6 +276,23 @@ class Task(ABC, Generic[G]):
     def affected_edges(self, gone: Forgotten, hops: int, hop: str | None = None) -> np.ndarray:
         """Return the (2, k) edges among the nodes within `hops` hops of what the deletion touches."""
         return edges_among(self.graph.csr, self.affected(gone, hops, hop))
+
+
+def sample_among(graph: Graph | Interactions, holes: np.ndarray, count: int, key: int) -> np.ndarray:
+    """Return (2, count) random pairs of nodes outside the ascending `holes` that no edge joins.
+
+    Deleted nodes keep their numbers, without an edge. A model trained on a graph without them never meets them. Raises
+    DataError where every pair of the other nodes is an edge.
+    """
+    csr, left = graph.csr, np.arange(graph.n_nodes)
+    if len(holes):
+        left = np.delete(left, holes)
+        kept = f"without-nodes/{hashlib.sha256(holes.tobytes()).hexdigest()}"
+        csr = graph.memo(kept, lambda: induced_csr(graph.csr, left))
+    if len(left) * (len(left) - 1) - len(csr.indices) <= 0:
+        raise DataError(f"Graph '{graph.name}' is complete: every pair of nodes is an edge, so no negatives exist.")
+    found = sample_non_edges(csr, count, key)
+    return left[found] if len(holes) else found
 
 
 def check_data(owner: str, data: object, kind: type, need: str) -> None:

@@ -14,11 +14,10 @@ from graphforget._core.errors import DataError, UsageError
 from graphforget._core.streams import Stream, Streams
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
-from graphforget.kernels.csr import CSR, symmetric_csr
-from graphforget.kernels.negatives import sample_non_edges
 from graphforget.kernels.pairs import PairIndex, pair_scores
 from graphforget.kernels.ranking import mean_auc_draws
 from graphforget.tasks.base import (
+    NO_NODES,
     Forgotten,
     Items,
     Task,
@@ -27,6 +26,7 @@ from graphforget.tasks.base import (
     check_data,
     check_seed,
     check_share,
+    sample_among,
 )
 from graphforget.tasks.batches import Batch, edge_batches
 from graphforget.tasks.link_pools import Hop, pool, reached
@@ -114,9 +114,9 @@ class LinkPrediction(Task[Graph]):
         return LinkSplit(val, negatives[0], test, negatives[1])
 
     def _held_out_negatives(self, graph: Graph, positives: np.ndarray, name: str) -> np.ndarray:
-        strict = self.negatives == "strict"
-        excluded = graph.csr if strict else symmetric_csr(positives[0], positives[1], graph.n_nodes)
-        return _non_edges(excluded, positives.shape[1], self.streams(f"{name}-negatives"), graph.name)
+        strict, count = self.negatives == "strict", positives.shape[1]
+        excluded = graph if strict else graph.with_edges(positives)
+        return sample_among(excluded, NO_NODES, count, self.streams(f"{name}-negatives").key)
 
     @property
     def n_outputs(self) -> int | None:
@@ -145,7 +145,7 @@ class LinkPrediction(Task[Graph]):
 
     def scrambled(self, stream: Stream) -> Self:
         """Return the task on a graph of random non-edges, as many as there are edges (repeats merged)."""
-        pairs = _non_edges(self.graph.csr, self.graph.n_edges, stream, self.graph.name)
+        pairs = self._negatives(self.graph.n_edges, stream)
         keys = np.unique(edge_keys(pairs, self.graph.n_nodes))
         other = copy.copy(self)
         other.graph = self.graph.with_edges(np.stack([keys // self.graph.n_nodes, keys % self.graph.n_nodes]))
@@ -189,7 +189,7 @@ class LinkPrediction(Task[Graph]):
         """
         positives = self.positives if gone is None else self._retained_positives(gone)
         m = len(positives)
-        drawn = PairIndex.of(_non_edges(self.graph.csr, negatives * m, stream, self.graph.name), self.graph.n_nodes)
+        drawn = PairIndex.of(self._negatives(negatives * m, stream, gone), self.graph.n_nodes)
         targets = torch.zeros((1 + negatives) * m)
         targets[:m] = 1.0
         weights = torch.full_like(targets, (1 + negatives) / (2 * negatives))
@@ -198,8 +198,15 @@ class LinkPrediction(Task[Graph]):
 
     def batches(self, streams: Streams, epoch: int, batch: int) -> list[Batch]:
         """Return every training edge once, each with two fresh negatives."""
-        draw = lambda count, key: _non_edges(self.graph.csr, count, Stream(key), self.graph.name)  # noqa: E731
+        draw = lambda count, key: self._negatives(count, Stream(key))  # noqa: E731
         return edge_batches(self.graph.edges, draw, self.graph.n_nodes, streams, epoch, batch)
+
+    def _negatives(self, count: int, stream: Stream, gone: Forgotten | None = None) -> np.ndarray:
+        """Return non-edges among the nodes that are left, without those that `gone` takes."""
+        holes = self.holes.get("nodes", NO_NODES)
+        if gone is not None and len(gone.nodes):
+            holes = np.union1d(holes, gone.nodes)
+        return sample_among(self.graph, holes, count, stream.key)
 
     def _retained_positives(self, gone: Forgotten) -> PairIndex:
         keep = self._is_retained(gone)
@@ -220,7 +227,7 @@ class LinkPrediction(Task[Graph]):
 
     def unrelated_items(self, gone: Forgotten, stream: Stream) -> Items:
         """Return as many random non-edges as forgotten pairs, with target 0."""
-        pairs = _non_edges(self.graph.csr, gone.count, stream, self.graph.name)
+        pairs = self._negatives(gone.count, stream)
         return Items(targets=torch.zeros(gone.count), pairs=(PairIndex.of(pairs, self.graph.n_nodes),))
 
     def responses(self, z: Tensor, items: Items) -> Tensor:
@@ -292,10 +299,3 @@ class LinkPrediction(Task[Graph]):
             f"{self.split.val.shape[1]:,} validation / {self.split.test.shape[1]:,} test edges, hop {self.hop}, "
             f"{self.negatives} negatives)"
         )
-
-
-def _non_edges(csr: CSR, count: int, stream: Stream, name: str) -> np.ndarray:
-    n = len(csr.indptr) - 1
-    if n * (n - 1) - len(csr.indices) <= 0:
-        raise DataError(f"Graph '{name}' is complete: every pair of nodes is an edge, so no negatives exist.")
-    return sample_non_edges(csr, count, stream.key)

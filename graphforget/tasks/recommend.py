@@ -67,8 +67,8 @@ class Recommendation(Task[Interactions]):
         their items.
     negatives: items that were not chosen are drawn "uniform" over all items, over those that are "trained" on (MMRec),
         or by "popularity".
-    holdout: share of every user's training pairs held out as validation where the data has none; 0 holds out nothing. How
-        many of a user's pairs that is, and which, depends on all of them: forgotten ones decide with which retained
+    holdout: share of every user's training pairs held out as validation where the data has none; 0 holds out nothing.
+        How many of a user's pairs that is, and which, depends on all of them: forgotten ones decide with which retained
         ones of the same user are trained on, before and after. Data divided beforehand are free of that.
     mask: pairs that are left out of the ranking on test: "train+valid" (RecBole) or "train" (MMRec, LightGCN).
     ndcg, map_at: conventions of these metrics, see `kernels.ranked_metrics`. RecBole's are the defaults; MMRec, DiffMM

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 
+import numpy as np
 import pytest
 
 import graphforget as gf
+from graphforget.data.graph import Graph
+from graphforget.tasks.link_split import LinkSplit
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +66,42 @@ def test_a_model_does_not_learn_again_from_the_graph_before(tasks, name):
             gf.unlearn(second.model, old, gf.Deletion(nodes=[9]), "fine-tune:epochs=1")
     assert not model.refused and len(second.model.refused) == 2
     gf.unlearn(second.model, second.retained, gf.Deletion(nodes=[9]), "fine-tune:epochs=1")
+
+
+def test_negatives_are_not_drawn_at_deleted_nodes(tasks):
+    task = tasks["link"]
+    first = task.resolve(gf.Deletion(nodes=list(range(0, task.graph.n_nodes, 3))))
+    left = task.without(first)
+    second = left.resolve(gf.Deletion(nodes=list(range(1, task.graph.n_nodes, 9))))
+    drawn = {
+        "whole": (left.training_items(left.streams("x")).pairs[1], first.nodes),
+        "beside the forgotten part": (task.training_items(task.streams("x"), first).pairs[1], first.nodes),
+        "a second time": (
+            left.training_items(left.streams("x"), second).pairs[1],
+            np.union1d(first.nodes, second.nodes),
+        ),
+        "unrelated": (left.unrelated_items(second, left.streams("y")).pairs[0], first.nodes),
+    }
+    for name, (found, holes) in drawn.items():
+        assert len(found) and not np.isin([found.u, found.v], holes).any(), name
+        assert not {(u, v) for u, v in zip(found.u, found.v, strict=True)} & set(zip(*left.graph.edges, strict=True))
+    pairs = left.non_edges(500, left.streams("z"))
+    assert not np.isin(pairs, first.nodes).any() and len(np.unique(pairs)) > left.graph.n_nodes / 3
+
+
+def test_gold_of_a_node_deletion_is_trained_as_on_a_graph_without_the_nodes(tasks):
+    task = tasks["link"]
+    model = gf.train(gf.GCN(hidden=8), task, epochs=20, validate_every=5)
+    gold = gf.unlearn(model, task, gf.Deletion(nodes=list(range(0, task.graph.n_nodes, 3))), "retrain")
+    before, gone = gold.retained, gold.gone.nodes
+    left = np.setdiff1d(np.arange(task.graph.n_nodes), gone)
+    places = np.full(task.graph.n_nodes, -1)
+    places[left] = np.arange(len(left))
+    small = copy.copy(before)
+    small.graph = Graph.build(len(left), places[before.graph.edges], features=before.graph.features[left])
+    split = before.split
+    small.split = LinkSplit(*(places[p] for p in (split.val, split.val_negatives, split.test, split.test_negatives)))
+    small.holes = {}
+    alone = gf.train(gf.GCN(hidden=8), small, seed=gold.seed, epochs=20, validate_every=5)
+    for mine, theirs in zip(gold.model.parameters(), alone.parameters(), strict=True):
+        np.testing.assert_allclose(mine.detach(), theirs.detach(), atol=1e-6)

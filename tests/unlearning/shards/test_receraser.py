@@ -55,12 +55,10 @@ def test_the_partition_forgets_who_left(task, trained, method):
 @pytest.mark.parametrize("method", ["fine-tune:epochs=1", "reverse-bpr:epochs=1", "unlink"])
 def test_the_partition_forgets_what_another_method_forgets(task, trained, method, tmp_path):
     """Its list of interactions is a list of the data, on disk as well."""
-    pairs = task.graph.pairs("train")
     first = unlearn(trained("mf"), task, Deletion(users=[5]), RecEraser(3, **FEW))
-    gone = pairs[:, pairs[0] == 7]
-    result = unlearn(
-        first.model, first.retained, Deletion(interactions=[tuple(pair) for pair in gone.T.tolist()]), method
-    )
+    gone = task.graph.pairs("train")[:, task.graph.pairs("train")[0] == 7]
+    named = Deletion(interactions=[tuple(pair) for pair in gone.T.tolist()])
+    result = unlearn(first.model, first.retained, named, method)
     save_model(result.model, tmp_path / "m")
     keys = gone[0] * task.graph.n_items + gone[1]
     for model in (result.model, load_model(tmp_path / "m")):
