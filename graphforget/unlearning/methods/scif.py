@@ -43,8 +43,9 @@ class SCIF(Method[Recommendation]):
     with preferences, where every label is 1, a forgotten one becomes y' = 1/2: indifference. The second bracket, the
     training loss, has no gradient at a minimum of it; with it the step is Newton's for the loss after the exchange, and
     makes good for early stopping, too. Negatives drawn once stand for all, whose minimum is another one: on a small
-    data set that part of the step can be the larger one. C: curvature of that loss in theta_S. Messages pass over the
-    retained graph.
+    data set that part of the step can be the larger one, and for a single pair on its own it can lift the very pair
+    that should fall. The receipt counts the forgotten preferences that rose (`forgotten_that_rose`); where they are
+    many, take newton=False. C: curvature of that loss in theta_S. Messages pass over the retained graph.
 
     The public versions are point-wise and differ from each other (all training data and both sides, or a sample and
     users only; one adds the retained gradient to the forgotten one's difference, which counts it twice at a minimum).
@@ -119,7 +120,11 @@ class SCIF(Method[Recommendation]):
         after = RankingLoss(rows, full, problem.retained.graph, triples.items(seen), None, y, batch, counts=w)
         g = after.gradient() if self.newton else after.gradient_along(w * (1 - y))
         step = influence_step(problem, after, self.curvature, g, self.damping, self.iterations)
-        return rows.write(-self.scale * step)
+        model = rows.write(-self.scale * step)
+        forgotten, graph = triples.items(np.flatnonzero(triples.forgotten)), problem.retained.graph
+        then, now = (full.responses(one.embed(graph), forgotten) for one in (problem.original, model))
+        problem.details["forgotten_that_rose"] = int((now > then).sum())
+        return model
 
     def _looked_at(self, triples: FixedTriples, stream: Stream) -> tuple[np.ndarray, np.ndarray]:
         """Return the positions of the forgotten triples and of the sampled others, and their weights."""

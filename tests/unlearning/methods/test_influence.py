@@ -7,8 +7,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import graphforget as gf
 from graphforget._core.errors import UnsupportedError
 from graphforget.data.deletion import Deletion
+from graphforget.tasks.recommend import Recommendation
 from graphforget.unlearning.influence import FixedTriples, chosen_nodes, spread
 from graphforget.unlearning.methods.ifru import IFRU
 from graphforget.unlearning.methods.l2unrank import L2UnRank, influence, rank_weights
@@ -169,3 +171,17 @@ def test_the_repair_trains_on_what_is_retained(task, trained, some):
 def test_a_label_of_one_and_no_newton_step_are_refused(task, trained, some):
     with pytest.raises(UnsupportedError, match="counterfactual"):
         unlearn(trained("mf"), task, some, SCIF(counterfactual=1.0, newton=False))
+
+
+def test_the_receipt_of_scif_counts_what_rose():
+    """With all of its training loss, a step for a single pair may lift it; the influence step alone lowers it."""
+    task = Recommendation(gf.load("sample-shop"), seed=0)
+    model = gf.train(gf.MF(dim=8), task, epochs=100)
+    rose = {True: 0, False: 0}
+    for newton in rose:
+        for at in range(0, 3000, 500):
+            user, item = task.graph.pairs("train")[:, at].tolist()
+            ids = task.graph.user_ids_of([user])[0], task.graph.item_ids_of([item])[0]
+            found = unlearn(model, task, Deletion(interactions=[ids]), SCIF(newton=newton)).details
+            rose[newton] += found["forgotten_that_rose"]
+    assert rose[True] > 0 and rose[False] == 0
