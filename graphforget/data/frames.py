@@ -41,11 +41,26 @@ def _ids(series: Series, name: str, as_text: bool) -> Ids:
             f"{name}: the ids in column '{series.name}' are decimal numbers; turn them into integers or text, as "
             f"frame['{series.name}'].astype(int)."
         )
-    words = [str(key).strip().encode() for key in series.tolist()]
-    empty = next((row for row, word in enumerate(words) if not word.strip()), None)
-    if empty is not None:
-        raise _fault(name, empty, str(series.name), "the id is empty")
-    return words
+    keys = series.tolist()
+    for row, key in enumerate(keys):
+        wrong = _wrong(key)
+        if wrong:
+            raise _fault(name, row, str(series.name), wrong)
+    return [str(key).strip().encode() for key in keys]
+
+
+def _wrong(key: object) -> str:
+    """Return what is wrong with an id that is no plain number; empty if nothing is."""
+    if isinstance(key, bytes | bytearray):
+        return "the id is bytes, not text; decode it"
+    word = str(key)
+    if not word.strip():
+        return "the id is empty"
+    if "\0" in word:
+        return "the id holds a NUL character"
+    if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
+        return "the id holds half of a character (a surrogate), which no file can hold"
+    return ""
 
 
 def _merged_note(series: Series, ids: Ids) -> tuple[str, ...]:
@@ -103,6 +118,9 @@ def from_pandas(
         raise DataError(
             f"{name}: no user and item columns in {', '.join(names[:8])}. Name them, as columns={{'user': ...}}."
         )
+    twice = next((names[position] for position in at.values() if names.count(names[position]) > 1), None)
+    if twice is not None:
+        raise DataError(f"{name}: {names.count(twice)} columns are called '{twice}'. Rename all but the one you mean.")
     if not len(frame):
         raise DataError(f"{name}: the frame has no rows. Give one record per row.")
     series = {role: frame.iloc[:, position] for role, position in at.items()}

@@ -226,8 +226,8 @@ def _evidence(result: Result, gold: bool, attack: bool, listen: Listen) -> Repor
 def receipt(case: Case, result: Result) -> dict[str, Any]:
     """Return what was asked and done, now and earlier, with the digests of the data before and after.
 
-    It names no deleted thing. "kept" is the digest of the data that the folder keeps, without the ids of what is
-    forgotten: the "before" of a next deletion from them.
+    It names no deleted thing but by a digest, which those who can list the ids can try out. "kept" is the digest of the
+    data that the folder keeps, without the ids of what is forgotten: the "before" of a next deletion from them.
     """
     before = case.before.data
     after = data_without(before, case.deletion, case.gone)

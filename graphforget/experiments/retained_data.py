@@ -10,7 +10,7 @@
 | graphs: `n_nodes`, `edges` | size, and all edges (2, E), those held out included |
 | `features` or `features/data`, `/indices`, `/indptr`, `/shape` | rows of nodes as they came, dense or CSR |
 | `labels`, `class_names`, `ids` | of the nodes; -1 where no label is known |
-| `lost` | numbers of the nodes, or of the users and then the items, that are forgotten |
+| `lost` | numbers of the nodes, or of the users and then the items, that are forgotten or that nothing is left of |
 | interactions: `n_users`, `n_items`, `train`, `valid`, `test` | sizes, and pairs (2, m) of user and item numbers |
 | `user_ids`, `item_ids` | the user's own ids |
 | `modality/<name>` | features (n_items, d) of items; NaN where an item has none |
@@ -55,7 +55,9 @@ def arrays_of(data: Graph | Interactions, task: Task, lost: np.ndarray) -> Array
     Parameters
     ----------
     data, task: without what was deleted. A recommender's data are those of its task, validation part included.
-    lost: numbers of the nodes (users and items) that are forgotten; users without any pair left are so, too.
+    lost: numbers of the nodes (users and items) that are forgotten; so is what nothing is left of: users without a
+        pair, items without a pair, a fact or features, nodes without an edge, a label or features of their own. They
+        are known by what was deleted alone, and a list of them would tell who had what.
     """
     if isinstance(task, Recommendation):
         found = _of_interactions(task.graph, lost)
@@ -67,6 +69,7 @@ def arrays_of(data: Graph | Interactions, task: Task, lost: np.ndarray) -> Array
 
 def _of_graph(graph: Graph, lost: np.ndarray) -> dict[str, Any]:
     x, features = graph.features, {}
+    lost = np.union1d(lost, _bare(graph))
     if isinstance(x, sp.csr_array):
         features = {f"features/{key}": getattr(x, key) for key in ("data", "indices", "indptr", "shape")}
     elif x is not None:
@@ -80,11 +83,33 @@ def _of_graph(graph: Graph, lost: np.ndarray) -> dict[str, Any]:
     }
 
 
+def _bare(graph: Graph) -> np.ndarray:
+    """Return the nodes of which no edge, label or feature is known; one-hot features say that there is a node."""
+    bare = np.ones(graph.n_nodes, dtype=bool)
+    bare[graph.edges] = False
+    if graph.labels is not None:
+        bare &= graph.labels < 0
+    if graph.features is not None and not one_hot(graph.features):
+        bare &= np.asarray(abs(graph.features).sum(axis=1)).ravel() == 0
+    return np.flatnonzero(bare)
+
+
+def one_hot(x: Any) -> bool:
+    """Return whether every row holds a one in the column of its own number, or nothing."""
+    if not isinstance(x, sp.csr_array) or x.shape[0] != x.shape[1]:
+        return False
+    rows = np.repeat(np.arange(x.shape[0]), np.diff(x.indptr))
+    return bool((rows == x.indices).all() and (x.data == 1).all())
+
+
 def _of_interactions(data: Interactions, lost: np.ndarray) -> dict[str, Any]:
-    held = np.unique(np.concatenate([data.pairs(part)[0] for part in PARTS]))
-    empty = np.setdiff1d(np.arange(data.n_users), held)
-    users = np.union1d(lost[lost < data.n_users], empty)
-    items = np.unique(lost[lost >= data.n_users]) - data.n_users
+    held = np.concatenate([data.pairs(part) for part in PARTS], axis=1)
+    users = np.union1d(lost[lost < data.n_users], np.setdiff1d(np.arange(data.n_users), held[0]))
+    known = [held[1], *(np.flatnonzero(~missing) for missing in data.missing.values())]
+    if data.triples is not None:
+        known += [data.triples.triples[0], data.triples.triples[2]]
+    bare = np.setdiff1d(np.arange(data.n_items), np.concatenate(known))
+    items = np.union1d(lost[lost >= data.n_users] - data.n_users, bare)
     features = {
         f"modality/{key}": np.where(data.missing[key][:, None], np.float32(np.nan), values)
         for key, values in data.modalities.items()

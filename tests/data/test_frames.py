@@ -129,3 +129,24 @@ def test_ids_that_differ_in_type_or_spaces_alone_are_one_and_said():
     assert apart.user_ids.tolist() == ["7", "7.0", "b"] and not [
         note for note in apart.notes if "read as that one" in note
     ]
+
+
+@pytest.mark.parametrize(
+    ("ids", "words"),
+    [
+        ([b"9", b"7", b"9", b"7"], r"row 0 .*column 'who': the id is bytes, not text; decode it"),
+        (["9", "7\x00", "9", "7"], "row 1 .*the id holds a NUL character"),
+        (["9", "7", "\ud800", "7"], "row 2 .*half of a character"),
+    ],
+)
+def test_ids_that_would_become_others_are_refused(frame, ids, words):
+    with pytest.raises(DataError, match=words):
+        from_pandas(frame.assign(who=pd.Series(ids, dtype=object)), COLUMNS)
+
+
+def test_a_column_that_stands_twice_is_refused(frame):
+    other = frame.rename(columns={"who": "user", "what": "item"})
+    twice = pd.concat([other, other[["user"]]], axis=1)
+    with pytest.raises(DataError, match="2 columns are called 'user'. Rename all but the one you mean"):
+        from_pandas(twice)
+    assert from_pandas(pd.concat([other, other[["stars"]]], axis=1)[["user", "item", "stars"]].iloc[:, :2]).n_users == 2

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+import scipy.sparse as sp
 
-from graphforget.experiments.retained_data import nameless
+from graphforget.data.deletion import Deletion
+from graphforget.data.graph import Graph
+from graphforget.data.interactions import Interactions
+from graphforget.experiments.retained_data import _of_graph, arrays_of, nameless
+from graphforget.tasks.recommend import Recommendation
 
 
 def test_numbers_from_one_are_not_given_back_with_another_sign():
@@ -18,3 +24,33 @@ def test_numbers_from_one_are_not_given_back_with_another_sign():
 
 def test_numbers_below_zero_stay_apart_from_the_new_ones():
     assert nameless(np.array([-7, 3, 9]), np.array([1])).tolist() == [-7, -8, 9]
+
+
+def test_what_nothing_is_left_of_is_nameless_and_lost():
+    """An item that only the deleted user had would tell who had it."""
+    train, test = np.array([[0, 0, 1, 2, 2], [0, 1, 1, 2, 3]]), np.array([[1], [0]])
+    features = np.array([[np.nan], [1.0], [np.nan], [2.0], [np.nan]], np.float32)
+    ids = np.array(["tea", "cup", "pot", "jam", "oil"])
+    people = np.array(["ann", "bob", "cy"])
+    data = Interactions.build(
+        3, 5, train, test=test, user_ids=people, item_ids=ids, modalities={"look": features}, name="shop"
+    )
+    task = Recommendation(data, holdout=0)
+    gone = task.resolve(Deletion(users=["cy"]))
+    left = task.without(gone)
+    found = arrays_of(left.graph, left, gone.nodes)
+    assert found["user_ids"].tolist() == ["ann", "bob", "(forgotten 2)"]
+    assert found["item_ids"].tolist() == ["tea", "cup", "(forgotten 2)", "jam", "(forgotten 4)"]
+    assert found["lost"].tolist() == [2, 3 + 2, 3 + 4]
+
+
+@pytest.mark.parametrize("features", ["one-hot", "own"])
+def test_nodes_without_anything_are_nameless(features):
+    x = sp.csr_array(np.eye(6, dtype=np.float32)) if features == "one-hot" else np.ones((6, 2), np.float32)
+    edges = np.array([[0, 0, 0, 3, 3, 1], [1, 2, 3, 4, 5, 2]])
+    graph = Graph.build(6, edges, features=x, ids=np.array(["hub", "a", "b", "c", "d", "e"]))
+    left = graph.without(nodes=np.array([3]))
+    found = _of_graph(left, np.array([3]))
+    lonely = features == "one-hot"
+    assert found["lost"].tolist() == ([3, 4, 5] if lonely else [3])
+    assert found["ids"].tolist()[4] == ("(forgotten 4)" if lonely else "d")
