@@ -15,6 +15,7 @@ from graphforget._core.errors import UnsupportedError, UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.graph import Graph
 from graphforget.models.base import Hook, Model
+from graphforget.models.reset import buffers_of, check_kept, refuse_old_weight_norm, reset
 
 
 class Adapter(Model[Graph]):
@@ -46,6 +47,7 @@ class Adapter(Model[Graph]):
         _refuse_caches(module)
         _refuse_signature(module)
         self.module = module
+        self._made, self._kept = buffers_of(module), dict[str, Tensor]()
         self.layer_names = list(layers) if layers is not None else _message_passing(module)
         known = dict(module.named_modules())
         missing = [name for name in self.layer_names if name not in known]
@@ -100,7 +102,7 @@ class Adapter(Model[Graph]):
         """Return what the module returns; where it fails, say on what (unless a hook may have failed in it)."""
         x, edge_index = pyg_inputs(graph, self.device)
         try:
-            return self.module(x, edge_index)
+            found = self.module(x, edge_index)
         except (RuntimeError, TypeError, ValueError, IndexError) as error:
             if not explain or isinstance(error, torch.OutOfMemoryError):
                 raise
@@ -109,6 +111,9 @@ class Adapter(Model[Graph]):
                 f"shape {tuple(x.shape)} and edge_index of shape {tuple(edge_index.shape)}: "
                 f"{str(error).strip().rstrip('.')}. The module must take {x.shape[1]} features a node."
             ) from error
+        if self.training and self._kept:
+            check_kept(self.module, self._kept)
+        return found
 
     def _checked(self, output: Any, graph: Graph, layer: str = "") -> Tensor:
         """Return the output of a layer ("" is the module); raises UsageError unless it has a row for every node."""
@@ -129,12 +134,17 @@ class Adapter(Model[Graph]):
         )
 
     def fresh(self, streams: Streams) -> Self:
-        """Return a copy whose submodules were reset through their `reset_parameters`."""
+        """Return a copy whose submodules were reset through their `reset_parameters`.
+
+        Raises UnsupportedError for a parameter, or a buffer that training changes, that this leaves as it was (buffers
+        of a module trained elsewhere are watched while the copy is trained); other attributes are out of sight.
+        """
+        refuse_old_weight_norm(self.module)
         model = copy.deepcopy(self)
         before = torch.random.get_rng_state()
         try:
             torch.random.set_rng_state(streams("init").torch().get_state())
-            _reset(model.module)
+            model._kept = reset(model.module, self._made)
         finally:
             torch.random.set_rng_state(before)
         return model.requires_grad_(True)
@@ -194,22 +204,6 @@ def _message_passing(module: nn.Module) -> list[str]:
     from torch_geometric.nn import MessagePassing
 
     return [name for name, child in module.named_modules() if isinstance(child, MessagePassing)]
-
-
-def _reset(module: nn.Module) -> None:
-    """Reset `module` if it can, else its children; a module with parameters of its own must know how."""
-    reset = getattr(module, "reset_parameters", None)
-    if reset is not None:
-        reset()
-        return
-    own = [name for name, _ in module.named_parameters(recurse=False)]
-    if own:
-        raise UnsupportedError(
-            f"{type(module).__name__} has parameters {', '.join(own)} but no reset_parameters(); "
-            "add that method, so that gold models can start from fresh weights."
-        )
-    for child in module.children():
-        _reset(child)
 
 
 def pyg_inputs(graph: Graph, device: torch.device) -> tuple[Tensor, Tensor]:
