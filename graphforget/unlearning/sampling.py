@@ -11,7 +11,7 @@ from graphforget._core.errors import DataError, UnsupportedError, UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.deletion import Deletion
 from graphforget.data.deletion_files import GRAPH_KINDS
-from graphforget.tasks.base import Task
+from graphforget.tasks.base import NO_NODES, Task
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
 from graphforget.tasks.recommend import Recommendation
@@ -49,7 +49,8 @@ def sample_deletion(
     triples: facts of its knowledge graph.
     modality: name of the item features that go: of all items, or of as many as `items` says.
     where: for edges of a link task, "in" or "out" of the 2-hop neighbourhood of the anchor edges, or "any".
-    pool: nodes are drawn from the "train" nodes of a node task (all nodes of a link task), or from "all".
+    pool: nodes are drawn from the "train" nodes of a node task (all nodes of a link task), or from "all"; those that an
+        earlier deletion took are in no pool.
     sampling: for users, items, modalities and interactions: "random"; "core" or "edge", those with the most or fewest
         training interactions (CURE4Rec, NeurIPS 2024), ties to the lower number; "high-degree" or "low-degree", at
         random from the half with the most or fewest (after ReCUR; the half is ours). Interactions go by their user.
@@ -76,7 +77,7 @@ def sample_deletion(
     chosen = {}
     for kind, amount in given.items():
         if isinstance(task, Recommendation):
-            found = pool_of(task, kind, sampling, seed)
+            found = pool_of(task, kind, sampling, seed, modality)
         else:
             found = _graph_pool(task, kind, where, pool)
         chosen[kind] = _taken(found, amount, kind, on_small_pool, _order(task, kind, found, seed))
@@ -140,7 +141,7 @@ def _order(task: Task, kind: str, found: Pool, seed: int) -> np.ndarray:
 def _graph_pool(task: Task, kind: str, where: Where, pool: str) -> Pool:
     if kind == "edges":
         return Pool(where, _edge_pool(task, where), task.graph.n_edges)
-    nodes = _node_pool(task, pool)
+    nodes = _node_pool(task, kind, pool)
     return Pool(pool, nodes, len(nodes))
 
 
@@ -152,12 +153,16 @@ def _edge_pool(task: Task, where: Where) -> np.ndarray:
     return np.arange(task.graph.n_edges)
 
 
-def _node_pool(task: Task, pool: str) -> np.ndarray:
+def _node_pool(task: Task, kind: str, pool: str) -> np.ndarray:
+    """Return the nodes that no earlier deletion took whole; for features, that have not lost theirs either."""
     if pool not in ("train", "all"):
         raise UsageError(f"'pool' must be train or all; got '{pool}'.")
+    nodes = np.arange(task.graph.n_nodes)
     if isinstance(task, NodeClassification) and pool == "train":
-        return task.train_nodes
-    return np.arange(task.graph.n_nodes)
+        nodes = task.train_nodes
+    for hole in ("nodes", "features") if kind == "features" else ("nodes",):
+        nodes = nodes[~np.isin(nodes, task.holes.get(hole, NO_NODES))]
+    return nodes
 
 
 def _deletion(task: Task, kind: str, chosen: np.ndarray) -> Deletion:

@@ -54,10 +54,11 @@ def count_of(owner: str, amount: Amount, total: int, kind: str) -> int:
     return count
 
 
-def pool_of(task: Recommendation, kind: str, sampling: str, seed: int) -> Pool:
+def pool_of(task: Recommendation, kind: str, sampling: str, seed: int, modality: str | None = None) -> Pool:
     """Return the users, items, interactions or triples of a sampling scheme, in the order they are taken.
 
-    Users and items without training interactions have nothing to forget and are in no pool.
+    Users and items without training interactions have nothing to forget and are in no pool, nor, where data have been
+    forgotten already, items without a `modality` that is to go.
     """
     if sampling == FLIPPED:
         raise UsageError(
@@ -74,10 +75,15 @@ def pool_of(task: Recommendation, kind: str, sampling: str, seed: int) -> Pool:
         members, sizes = np.arange(task.graph.n_edges), degrees[task.graph.edges[0]]
         groups = task.graph.edges[0]
     else:
-        members = groups = np.flatnonzero(degrees)
+        members = groups = np.flatnonzero(degrees * _offered(task, modality or ""))
         sizes = degrees[members]
     chosen = _ordered(sampling, sizes, groups, _halves(degrees), stream)
     return Pool(sampling, members[chosen], len(members))
+
+
+def _offered(task: Recommendation, modality: str) -> np.ndarray | int:
+    """Return the mask of the items that still have a modality; 1 is all: data that are whole, or another modality."""
+    return 1 if task.whole or modality not in task.graph.missing else ~task.graph.missing[modality]
 
 
 def _facts(data: Interactions, sampling: str, stream: Stream) -> Pool:
@@ -149,7 +155,7 @@ def flip_labels(task: Recommendation, interactions: Amount, seed: int | None = N
     Source: label-flipped interactions of IFRU (Zhang et al.): a trained model must forget what was never true.
     Deviation: IFRU flips labels in both directions; with chosen items alone there is one, from "not chosen" to
     "chosen". The user of a flipped pair is that of a training interaction drawn at random, its item is drawn from
-    those that the user chose in no part, validation and test included.
+    those that the user chose in no part, validation and test included; items that were forgotten are none of them.
 
     Parameters
     ----------
@@ -160,7 +166,7 @@ def flip_labels(task: Recommendation, interactions: Amount, seed: int | None = N
     """
     data = task.graph
     count = count_of("flip_labels", interactions, data.n_pairs, "interactions")
-    keys = _false_pairs(data, count, Streams(task.seed if seed is None else seed).child(FLIPPED))
+    keys = _false_pairs(task, count, Streams(task.seed if seed is None else seed).child(FLIPPED))
     users, items = keys // data.n_items, keys % data.n_items
     flipped = copy.copy(task)
     added = np.stack([users, data.n_users + items])
@@ -172,8 +178,9 @@ def flip_labels(task: Recommendation, interactions: Amount, seed: int | None = N
     return flipped, Deletion(interactions=list(pairs))
 
 
-def _false_pairs(data: Interactions, count: int, streams: Streams) -> np.ndarray:
+def _false_pairs(task: Recommendation, count: int, streams: Streams) -> np.ndarray:
     """Return the ascending keys user * n_items + item of `count` different pairs that are in no part."""
+    data, offered = task.graph, task.offered
     known = distinct(
         np.concatenate([keys_of(part) for part in (data.train, data.valid, data.test) if part is not None])
     )
@@ -181,8 +188,10 @@ def _false_pairs(data: Interactions, count: int, streams: Streams) -> np.ndarray
     for number in range(ROUNDS):
         missing = count - len(found)
         users = data.edges[0][streams("users", round=number).integers(data.n_edges, missing)]
-        drawn = users * np.int64(data.n_items) + streams("items", round=number).integers(data.n_items, missing)
-        found = distinct(np.concatenate([found, drawn[~among(drawn, known)]]))
+        items = streams("items", round=number).integers(data.n_items, missing)
+        drawn = users * np.int64(data.n_items) + items
+        new = ~among(drawn, known) if offered is None else ~among(drawn, known) & offered[items]
+        found = distinct(np.concatenate([found, drawn[new]]))
         if len(found) == count:
             return found
     raise DataError(

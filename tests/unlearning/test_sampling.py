@@ -103,3 +103,19 @@ def test_the_pool_of_all_nodes_reaches_nodes_that_were_never_trained_on():
     drawn = {int(node) for node in sample_deletion(task, nodes=100, pool="all").nodes}
     trained = drawn & set(task.train_nodes.tolist())
     assert 60 <= len(trained) < 100
+
+
+@pytest.mark.parametrize(("kind", "pool"), [("nodes", "train"), ("nodes", "all"), ("features", "train")])
+@pytest.mark.parametrize("make", [LinkPrediction, NodeClassification])
+def test_a_second_deletion_draws_nothing_that_is_forgotten_already(make, kind, pool):
+    task = make(load("sample-citations"), seed=3)
+    size = len(task.train_nodes) if make is NodeClassification and pool == "train" else task.graph.n_nodes
+    for share in (0.1, 0.2, 0.1):
+        deletion = sample_deletion(task, **{kind: share}, pool=pool)
+        assert len(getattr(deletion, kind)) == int(share * size), "a share is a share of what is left"
+        task = task.without(task.resolve(deletion))
+        size -= int(share * size)
+    with pytest.raises(DataError, match=f"holds {size:,} {kind}, but {size + 1:,} are wanted"):
+        sample_deletion(task, **{kind: size + 1}, pool=pool)
+    if kind == "nodes":
+        assert len(sample_deletion(task, features=size, pool=pool).features) == size

@@ -165,6 +165,33 @@ def test_labels_that_cannot_be_flipped_are_a_sentence(task):
         flip_labels(task, 60)
 
 
+@pytest.mark.parametrize("kind", ["users", "items", "interactions"])
+def test_a_second_deletion_draws_what_is_left(shop, kind):
+    first = sample_deletion(shop, **{kind: 0.5})
+    left = shop.without(shop.resolve(first))
+    second = sample_deletion(left, **{kind: 0.5})
+    assert not set(getattr(first, kind)) & set(getattr(second, kind))
+    assert left.without(left.resolve(second)).graph.n_edges < left.graph.n_edges
+
+
+def test_items_that_lost_a_modality_are_not_asked_for_it_again(shop):
+    first = sample_deletion(shop, modality="text", items=0.9)
+    left = shop.without(shop.resolve(first))
+    rest = shop.graph.n_items - len(first.modalities)
+    second = sample_deletion(left, modality="text", items=rest)
+    assert not set(first.modalities) & set(second.modalities)
+    assert len(sample_deletion(left, modality="image", items=0.9).modalities) == len(first.modalities)
+    with pytest.raises(DataError, match=f"holds {rest} items, but {rest + 1} are wanted"):
+        sample_deletion(left, modality="text", items=rest + 1)
+
+
+def test_no_label_is_flipped_to_a_forgotten_item(task):
+    left = task.without(task.resolve(sample_deletion(task, items=4)))
+    gone = set(left.parted(left.holes["nodes"])[1].tolist())
+    _, flipped = flip_labels(left, 15)
+    assert len(gone) == 4 and not gone & {int(item[1:]) for _, item in flipped.interactions}
+
+
 PUBLISHED = [
     ("gowalla", 27.4, 1.5),
     ("yelp2018", 23.2, 2.0),
