@@ -113,6 +113,11 @@ def _fixed_point(users: np.ndarray, items: np.ndarray, least: tuple[int, int]) -
         keep = left
 
 
+def whole_share(n: np.ndarray | int, share: float) -> Any:
+    """Return share * n rounded down: what is whole but for the last digits of a float counts as whole."""
+    return np.floor(np.asarray(n) * share + 1e-9).astype(np.int64)
+
+
 def _share(n: np.ndarray | int, share: float) -> Any:
     """Return share * n rounded, halves up."""
     return np.floor(np.asarray(n) * share + (0.5 + 1e-9)).astype(np.int64)
@@ -181,7 +186,7 @@ def _leave_one_out_random(events: Events, draws: np.ndarray, valid: float, test:
 def _mmrec(events: Events, draws: np.ndarray, valid: float, test: float) -> np.ndarray:
     del valid, test
     from_end, n = _ranked(events.users, draws)
-    held_out = np.floor(n * MMREC_HELD_OUT + 1e-9).astype(np.int64)
+    held_out = whole_share(n, MMREC_HELD_OUT)
     n_valid, n_test = held_out // 2, held_out - held_out // 2
     return np.where(n < MMREC_SMALL, _one_each(from_end, n), _labels(from_end, n_valid, n_test))
 

@@ -10,6 +10,7 @@ import torch
 
 from graphforget._core.errors import DataError
 from graphforget.data.graph import Graph
+from graphforget.data.splits import whole_share
 from graphforget.tasks.base import Forgotten
 
 
@@ -54,7 +55,7 @@ def divided(graph: Graph, holdout: float, seed: int) -> tuple[np.ndarray, np.nda
 
     `holdout` is the share of the edges in validation and in test, each. Raises DataError for too few edges.
     """
-    n_held = int(np.floor(holdout * graph.n_edges))
+    n_held = int(whole_share(graph.n_edges, holdout))
     if n_held < 1 or graph.n_edges - 2 * n_held < 1:
         raise DataError(
             f"LinkPrediction: {graph.n_edges} edges are too few to hold out {holdout:.0%} twice; "

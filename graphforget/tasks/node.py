@@ -17,6 +17,7 @@ from graphforget._core.streams import Stream, Streams
 from graphforget._core.words import counted
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
+from graphforget.data.splits import whole_share
 from graphforget.tasks.base import Forgotten, Items, Task, as_index, check_data, check_seed
 from graphforget.tasks.batches import Batch, node_batches
 
@@ -231,7 +232,7 @@ def _random_split(graph: Graph, seed: int, train: float, val: float) -> list[np.
     assert graph.labels is not None
     labelled = np.flatnonzero(graph.labels >= 0)
     order = torch.randperm(len(labelled), generator=torch.Generator().manual_seed(seed)).numpy()
-    cuts = [int(train * len(labelled)), int((train + val) * len(labelled))]
+    cuts = [int(whole_share(len(labelled), share)) for share in (train, train + val)]
     if cuts[0] < 1 or cuts[1] == cuts[0] or cuts[1] == len(labelled):
         raise DataError(f"Graph '{graph.name}' has {len(labelled)} labelled nodes, too few for a {train}/{val} split.")
     return [np.sort(labelled[part]) for part in np.split(order, cuts)]

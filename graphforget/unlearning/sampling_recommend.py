@@ -18,6 +18,7 @@ from graphforget.data.deletion import Deletion
 from graphforget.data.interaction_parts import among, keys_of
 from graphforget.data.interactions import Interactions
 from graphforget.data.resolve_interactions import EVERY_ITEM
+from graphforget.data.splits import whole_share
 from graphforget.tasks.recommend import Recommendation
 
 Amount = float | int
@@ -48,7 +49,7 @@ def count_of(owner: str, amount: Amount, total: int, kind: str) -> int:
     amount = plain(amount)
     if isinstance(amount, float) and not 0 < amount < 1:
         raise UsageError(f"{owner}: '{kind}' as a share must be above 0 and below 1; got {amount}.")
-    count = int(amount * total) if isinstance(amount, float) else amount
+    count = int(whole_share(total, amount)) if isinstance(amount, float) else amount
     if count < 1:
         raise UsageError(f"{owner}: {amount} of {total:,} {kind} is none at all; ask for more.")
     return count

@@ -279,3 +279,10 @@ def test_a_student_that_is_sure_of_the_wrong_thing_learns(task):
     student = torch.tensor([60.0, -60.0], requires_grad=True)
     task.divergence(torch.tensor([-60.0, 60.0]), student).sum().backward()
     torch.testing.assert_close(student.grad, torch.tensor([1.0, -1.0]))
+
+
+def test_a_holdout_that_is_a_whole_number_of_edges_is_that_number(random_attributed_graph):
+    """In floats 0.29 * 200 is 57.99999999999999."""
+    task = LinkPrediction(random_attributed_graph(n=60, n_edges=200), holdout=0.29)
+    n_edges = task.graph.n_edges + task.split.held_out.shape[1]
+    assert (n_edges, task.split.val.shape[1], task.split.test.shape[1]) == (200, 58, 58)

@@ -10,6 +10,7 @@ from graphforget._core.errors import DataError, UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
+from graphforget.data.load import load
 from graphforget.tasks.node import NodeClassification
 
 
@@ -37,6 +38,12 @@ def test_the_random_split_is_a_permutation_of_the_labelled_nodes(graph):
     order = labelled[torch.randperm(38, generator=torch.Generator().manual_seed(7)).numpy()]
     assert task.train_nodes.tolist() == sorted(order[:30].tolist())
     assert task.test_nodes.tolist() == sorted(order[34:].tolist())
+
+
+def test_shares_that_are_whole_numbers_of_nodes_are_those_numbers():
+    """In floats 0.7 * 800 is 559.99 and (0.7 + 0.2) * 800 is 719.99."""
+    task = NodeClassification(load("sample-citations"), train=0.7, val=0.2)
+    assert [len(part) for part in (task.train_nodes, task.val_nodes, task.test_nodes)] == [560, 160, 80]
 
 
 def test_the_public_split_is_the_graphs_masks(graph):

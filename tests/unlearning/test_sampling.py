@@ -8,9 +8,11 @@ import torch
 
 from graphforget._core.errors import DataError, UsageError
 from graphforget.data.load import load
+from graphforget.data.splits import whole_share
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
 from graphforget.unlearning.sampling import sample_deletion
+from graphforget.unlearning.sampling_recommend import count_of
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,14 @@ def test_a_share_is_of_all_training_edges_rounded_down(link):
     assert len(sample_deletion(link, edges=0.05, where="in")) == 11
     assert len(sample_deletion(link, edges=0.99)) == 228
     assert len(sample_deletion(link, edges=2)) == 2
+
+
+@pytest.mark.parametrize(("share", "total", "count"), [(0.29, 200, 58), (0.29, 100, 29), (0.57, 100, 57), (0.1, 9, 0)])
+def test_a_share_that_is_a_whole_number_is_that_number(share, total, count):
+    """In floats 0.29 * 200 is 57.99999999999999."""
+    if count:
+        assert count_of("me", share, total, "users") == count
+    assert whole_share(np.array([total]), share).tolist() == [count]
 
 
 def test_pools_share_no_edge_and_cover_all(link):
