@@ -23,6 +23,8 @@ from graphforget.tasks.batches import Batch, node_batches
 
 ClassMode = Literal["label", "entity"]
 PARTS = ("train", "val", "test")
+TRAIN, VAL = 0.8, 0.1
+"""Shares of the random split, unless others are asked for."""
 
 
 class NodeClassification(Task[Graph]):
@@ -35,7 +37,7 @@ class NodeClassification(Task[Graph]):
     parts: nodes of "train", "val" and "test" where they are known already; nothing is drawn then.
     split: "public" takes the graph's published masks; "random" draws `train` and `val` shares of the labelled nodes
         and tests on the rest. Default: "random" (published splits train on 20 nodes a class, too few to delete 100).
-    train, val: shares of the random split.
+    train, val: shares of the random split; the public split takes none.
     class_mode: what deleting a class means. "label" drops its training nodes from the loss and keeps their edges and
         features; "entity" removes its training nodes from the graph.
     """
@@ -51,8 +53,8 @@ class NodeClassification(Task[Graph]):
         parts: Mapping[str, np.ndarray] | None = None,
         *,
         split: Literal["public", "random"] = "random",
-        train: float = 0.8,
-        val: float = 0.1,
+        train: float = TRAIN,
+        val: float = VAL,
         class_mode: ClassMode = "label",
         normalise: bool = True,
     ) -> None:
@@ -66,8 +68,11 @@ class NodeClassification(Task[Graph]):
         self.classes = graph.n_classes
         if parts is not None:
             found = [parts[name] for name in PARTS]
+        elif split == "public":
+            _refuse_shares(train, val)
+            found = _public_split(graph)
         else:
-            found = _public_split(graph) if split == "public" else _random_split(graph, seed, train, val)
+            found = _random_split(graph, seed, train, val)
         self.train_nodes, self.val_nodes, self.test_nodes = found
 
     @property
@@ -218,6 +223,15 @@ def _check_options(graph: Graph, split: str, train: float, val: float, class_mod
     if not (is_number(train) and is_number(val)) or not (train > 0 and val > 0 and train + val < 1):
         raise UsageError(
             f"NodeClassification: 'train' and 'val' must be shares above 0 that sum below 1; got {train!r}, {val!r}."
+        )
+
+
+def _refuse_shares(train: float, val: float) -> None:
+    """Raise UsageError for shares that a public split would not heed."""
+    if (train, val) != (TRAIN, VAL):
+        raise UsageError(
+            f"NodeClassification: 'train' and 'val' are {train!r} and {val!r}, but the public split says itself which "
+            "nodes are for training and validation. Leave them out, or use split='random'."
         )
 
 

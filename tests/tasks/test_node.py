@@ -50,6 +50,9 @@ def test_the_public_split_is_the_graphs_masks(graph):
     masks = {name: np.arange(40) % 3 == part for part, name in enumerate(("train", "val", "test"))}
     task = NodeClassification(Graph.build(40, graph.edges, graph.features, graph.labels, masks=masks), split="public")
     assert task.val_nodes.tolist() == list(range(1, 40, 3))
+    for shares in ({"train": 0.5, "val": 0.3}, {"train": 0.5}, {"val": 0.05}):
+        with pytest.raises(UsageError, match="the public split says itself .* Leave them out, or use split='random'"):
+            NodeClassification(graph, split="public", **shares)
     with pytest.raises(UsageError, match="no published split"):
         NodeClassification(graph, split="public")
 
