@@ -37,7 +37,7 @@ from graphforget.tasks.base import (
 )
 from graphforget.tasks.batches import Batch, near_items
 from graphforget.tasks.recommend_batches import NEGATIVES, SAMPLERS, Triples, epoch_triples, negative_weights
-from graphforget.tasks.recommend_lists import MASKS, best_items, list_metrics, masked, truth_of
+from graphforget.tasks.recommend_lists import MASKS, best_items, check_conventions, list_metrics, masked, truth_of
 
 CUTOFFS = (10, 20, 50)
 CHOICES = {
@@ -73,7 +73,7 @@ class Recommendation(Task[Interactions]):
     mask: pairs that are left out of the ranking on test: "train+valid" (RecBole) or "train" (MMRec, LightGCN).
     ndcg, map_at: conventions of these metrics, see `kernels.ranked_metrics`. RecBole's are the defaults; MMRec, DiffMM
         and LightGCN have mask="train" (LightGCN, DiffMM with select_on="test"), KGAT and NGCF ndcg="kgat" besides,
-        RecEraser map_at="m", CURE4Rec ndcg="full_truth", Cornac map_at="full".
+        RecEraser map_at="m", CURE4Rec ndcg="full_truth", Cornac map_at="full" (not with ndcg="kgat": its lists end).
     select_on: "valid", or "test" as the published LightGCN, NGCF and KGAT numbers were selected (nothing is held out).
     """
 
@@ -104,6 +104,7 @@ class Recommendation(Task[Interactions]):
                 raise UsageError(
                     f"Recommendation: '{key}' must be one of {', '.join(allowed)}; got {getattr(self, key)!r}."
                 )
+        check_conventions(ndcg, map_at)
         if select_on == "test" and data.test is None:
             raise DataError(f"Recommendation: '{data.name}' has no test pairs to select on; use select_on='valid'.")
         divided = data.valid is not None or holdout == 0 or select_on == "test"

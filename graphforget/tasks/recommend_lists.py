@@ -24,11 +24,21 @@ FULL_LISTS = 2**28
 """Places of all users' lists together, at most, where a convention reads whole lists."""
 
 
+def check_conventions(ndcg: str, map_at: str) -> None:
+    """Raise UsageError for conventions that ask for lists of different lengths."""
+    if ndcg == "kgat" and map_at == "full":
+        raise UsageError(
+            f"Recommendation: ndcg='kgat' reads lists of {KGAT_DEPTH} items and map_at='full' those of all items, so "
+            "there is no list that serves both. Use map_at='m' or 'min_mk', or another ndcg."
+        )
+
+
 def list_length(data: Interactions, ks: Sequence[int], ndcg: str, map_at: str) -> int:
     """Return how long lists must be for the cutoffs and conventions: KGAT's ndcg reads 100 places, "full" map all.
 
-    Raises UsageError where lists of all items would not fit into memory.
+    Raises UsageError where lists of all items would not fit into memory, or the two conventions not together.
     """
+    check_conventions(ndcg, map_at)
     if not len(ks) or not all(isinstance(k, int | np.integer) and k >= 1 for k in ks):
         raise UsageError(f"metrics: 'ks' must list lengths of at least 1, as (10, 20); got {tuple(ks)!r}.")
     if map_at == "full":

@@ -67,6 +67,7 @@ CASES = [
     (f"users {SHOP} --count 2 --sampling cores", USAGE, '"cores" for --sampling', "core"),
     (f"users {SHOP} --count 2 --sampling label-flipped", USAGE, '"label-flipped"', "--sampling"),
     (f"users {SHOP} --count 2 --mask valid", USAGE, '"valid" for --mask', "train+valid"),
+    (f"users {SHOP} --count 2 --ndcg kgat --map-at full", USAGE, "--ndcg kgat reads lists of 100", "Use --map-at m"),
     (f"users {SHOP} --count 2 --batch 1.5", USAGE, '"1.5" is not a whole number', "--help"),
     (f"users {SHOP} --delete {{d}}/people.csv --sampling core", USAGE, "--sampling belongs to", "Leave it out"),
     (f"users+items {SHOP} --users {{d}}/people.csv", USAGE, "--users and --items go together", "give both lists"),

@@ -131,6 +131,17 @@ def test_kgats_ndcg_reads_a_hundred_places(ndcg):
     assert [found[f"ndcg@{k}"] for k in KS] == pytest.approx(np.mean(wanted, axis=0).tolist())
 
 
+def test_kgats_ndcg_and_a_map_over_all_items_are_refused_together(store, z):
+    """Lists of all items would make KGAT's ndcg the standard one."""
+    both = {"ndcg": "kgat", "map_at": "full"}
+    with pytest.raises(UsageError, match="reads lists of 100 items .* Use map_at='m' or 'min_mk', or another ndcg"):
+        Recommendation(store, **both)
+    with pytest.raises(UsageError, match="no list that serves both"):
+        Recommendation(store, ndcg="kgat").metrics(z, "test", map_at="full")
+    with pytest.raises(UsageError, match="no list that serves both"):
+        Recommendation(store).metrics(z, "test", **both)
+
+
 def test_a_convention_given_to_a_call_goes_before_the_tasks(store, z):
     for option in ({"ndcg": "kgat"}, {"map_at": "full"}, {"ndcg": "full_truth", "map_at": "m"}):
         wanted = Recommendation(store, **option).metrics(z, "test", ks=(1, 3))
