@@ -6,10 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from graphforget._core.words import counted
 from graphforget.data.deletion import Deletion
+from graphforget.data.graph import Graph
 from graphforget.data.resolve_interactions import EVERY_ITEM
 from graphforget.evaluation.records import EXACT, KNOWN_WEIGHTS
+from graphforget.models.adapter import Adapter
 from graphforget.models.edited import Edited, under_operators
 from graphforget.models.shifted import Shifted
 from graphforget.tasks.recommend import Recommendation
@@ -76,6 +80,11 @@ def caveats(result: Result) -> list[str]:
         )
     elif kept := _kept_rows(result):
         notes.append(f"{KNOWN_WEIGHTS} for {kept} of the deleted users and items: their rows are the original's.")
+    elif kept := _kept_inputs(result):
+        notes.append(
+            f"{KNOWN_WEIGHTS} for {kept:,} of the input features that no retained node has: their rows are the "
+            "original's."
+        )
     return notes
 
 
@@ -92,6 +101,37 @@ def _kept_rows(result: Result) -> int:
             first = TABLES[name] * result.task.graph.n_users
             kept |= {first + int(row) for row in rows.cpu()[same]}
     return len(kept)
+
+
+def _kept_inputs(result: Result) -> int:
+    """Return how many features that only deleted nodes had still have the original's weights, byte for byte.
+
+    The weights are those of the first matrix of which one side is as long as the features are many.
+    """
+    before, after = under_operators(result.original), under_operators(result.model)
+    gone = len(result.gone.nodes) + len(result.gone.features)
+    if not gone or not isinstance(result.task.graph, Graph) or type(before) is not type(after):
+        return 0
+    n = result.task.graph.n_features
+    only_theirs = _had(result.task.graph) & ~_had(result.retained.graph)
+    name = next((name for name, value in before.named_parameters() if value.dim() == 2 and n in value.shape), None)
+    new = dict(after.named_parameters()).get(name or "")
+    if name is None or new is None or not only_theirs.any():
+        return 0
+    old = before.get_parameter(name)
+    if new.shape != old.shape:
+        return 0
+    same = (old.detach().cpu() == new.detach().cpu()).numpy()
+    ours = same.shape[0] == n and not (same.shape[1] == n and isinstance(before, Adapter))
+    return int((same if ours else same.T)[only_theirs].all(axis=1).sum())
+
+
+def _had(graph: Graph) -> np.ndarray:
+    """Return the (n_features,) mask of the features that some node has."""
+    x = graph.features
+    if x is None or isinstance(x, np.ndarray):
+        return np.zeros(0, dtype=bool) if x is None else (x != 0).any(axis=0)
+    return np.bincount(x.indices[x.data != 0], minlength=x.shape[1]) > 0
 
 
 def known(result: Result) -> dict[str, float]:

@@ -6,12 +6,19 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
+from torch_geometric.nn import GCNConv
 
 from graphforget.data.deletion import Deletion
 from graphforget.data.load import load
 from graphforget.evaluation.names import amount, caveats, known
 from graphforget.evaluation.plain import EXACT, KNOWN_WEIGHTS
+from graphforget.models.adapter import Adapter
+from graphforget.models.gcn import GCN
 from graphforget.models.lightgcn import LightGCN
+from graphforget.models.sage import SAGE
+from graphforget.tasks.link import LinkPrediction
+from graphforget.tasks.node import NodeClassification
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import train
 from graphforget.unlearning.data_alone import NOTHING_TRAINED
@@ -42,7 +49,7 @@ def made(source="a paper", changes=("weights", "graph"), same=True, exact=False,
     """Return a result as far as caveats read it."""
     retained = SimpleNamespace(graph="retained")
     method = SimpleNamespace(source=source, changes=frozenset(changes), exact=exact, leaks=leaks)
-    gone = SimpleNamespace(nodes=np.empty(0, np.int64))
+    gone = SimpleNamespace(nodes=np.empty(0, np.int64), features=np.empty(0, np.int64))
     fields = {"preparation_seconds": 0.0, "details": {}, "model": None, "original": None, "gone": gone, **fields}
     fields = {"data_alone": "", **fields}
     return SimpleNamespace(method=method, retained=retained, graph="retained" if same else "whole", **fields)
@@ -81,6 +88,50 @@ def test_weights_that_stay_under_or_beside_what_is_learned_are_said(method, word
     gone = Deletion(users=task.graph.user_ids_of([3, 4]))
     notes = [note for note in caveats(unlearn(model, task, gone, method, epochs=1)) if note.startswith(KNOWN_WEIGHTS)]
     assert (words is None and not notes) or notes[0].startswith(words)
+
+
+class Own(torch.nn.Module):
+    """A linear layer, as wide as there are features, over the neighbours' mean."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.first = GCNConv(width, width)
+
+    def forward(self, x, edge_index):
+        return self.first(x, edge_index)
+
+
+@pytest.mark.parametrize(
+    ("made_of", "kind", "method", "words"),
+    [
+        ("gcn", "nodes", "fine-tune", "weights unchanged for 3 of the input features that no retained node has"),
+        ("sage", "nodes", "fine-tune", "weights unchanged for 3 of the input features"),
+        ("gcn", "features", "d2dgn", "weights unchanged for 3 of the input features"),
+        ("own", "nodes", "fine-tune", "weights unchanged for 3 of the input features"),
+        ("gcn", "edges", "fine-tune", None),
+        ("gcn", "nodes", "gnndelete", "weights unchanged beneath"),
+        ("gcn", "nodes", "retrain", None),
+    ],
+)
+@pytest.mark.parametrize("task", [LinkPrediction, NodeClassification])
+def test_weights_of_features_that_only_deleted_nodes_had_are_said(task, made_of, kind, method, words):
+    """With one-hot features every node has a row of the first layer for itself, which nothing retained can change."""
+    problem = task(load("sample-citations", features="one-hot"), seed=0)
+    own = Adapter(Own(problem.graph.n_features)) if made_of == "own" else None
+    model = train(own or {"gcn": GCN, "sage": SAGE}[made_of](hidden=8), problem, epochs=1)
+    nodes = problem.train_nodes[:3] if task is NodeClassification else np.arange(3)
+    named = problem.graph.edges[:, :3].T.tolist() if kind == "edges" else nodes.tolist()
+    short = {} if method == "retrain" else {"epochs": 1}
+    result = unlearn(model, problem, Deletion(**{kind: named}), method, **short)
+    notes = [note for note in caveats(result) if note.startswith(KNOWN_WEIGHTS)]
+    assert (words is None and not notes) or notes[0].startswith(words)
+
+
+def test_features_that_a_retained_node_has_too_need_no_word():
+    """Words are shared among papers: nothing is left that only the deleted ones had."""
+    problem = LinkPrediction(load("sample-citations"), seed=0)
+    model = train(GCN(hidden=8), problem, epochs=1)
+    assert caveats(unlearn(model, problem, Deletion(nodes=[0, 1]), "fine-tune", epochs=1)) == []
 
 
 @pytest.mark.parametrize("method", ["retrain", "sisa"])
