@@ -165,7 +165,7 @@ def stage_digests(plan: Plan, task: Task, gone: Forgotten, seed: int) -> dict[st
         digests[gold_stage(number)] = digest_of("gold", *case, number)
     backbone = plan.setup.make_backbone()
     for spec in plan.specs():
-        how = spec.method.config(), spec.method.revision_on(backbone)
+        how = spec.method.config(), spec.method.revision_on(backbone, task, gone)
         digests[method_stage(spec)] = digest_of("method", *case, *how)
     return digests
 

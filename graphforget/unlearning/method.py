@@ -184,7 +184,7 @@ class Problem(Generic[T]):
     def _run_digest(self, model: Model, method: Method) -> str:
         models = weights_digest(self.original), weights_digest(model)
         data = self._full.graph.digest, self._gone.digest, repr(self._full)
-        how = method.revision_on(model), method.config()
+        how = method.revision_on(model, self._full, self._gone), method.config()
         return digest_of("unlearn", data, models, *how, self.seed, *device_key(model.device))
 
 
@@ -223,9 +223,9 @@ class Method(ABC, Generic[T]):
         """Whether the epoch is chosen by the released checkpoint criterion, which reads the forgotten part."""
         return getattr(self, "selection", None) == "val_released"
 
-    def revision_on(self, model: Model) -> int:
-        """Return the latest revision that changed what the method returns for a backbone, initialised or not."""
-        del model
+    def revision_on(self, model: Model, task: T, gone: Forgotten) -> int:
+        """Return the latest revision that changed what the method returns; the model may have no weights yet."""
+        del model, task, gone
         return self.revision
 
     def reads_now(self) -> frozenset[str]:

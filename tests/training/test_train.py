@@ -192,7 +192,7 @@ def test_the_checkpoint_of_older_code_is_refused(tasks, tmp_path, monkeypatch):
     deletion = sample_deletion(task, edges=5)
     unlearn(model, task, deletion, "d2dgn", epochs=2, checkpoint=paths[1])
     monkeypatch.setattr("graphforget.training.train.REVISION", 99)
-    monkeypatch.setattr("graphforget.unlearning.methods.d2dgn.D2DGN.revision", 99)
+    monkeypatch.setattr("graphforget.unlearning.methods.d2dgn.D2DGN.revision_on", lambda *_: 99)
     with pytest.raises(DataError, match="or of another version of this package"):
         train(GCN(hidden=8), task, checkpoint=paths[0], **FEW)
     with pytest.raises(DataError, match="or of another version of this package"):

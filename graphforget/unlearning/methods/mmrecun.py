@@ -161,8 +161,9 @@ class MMRecUn(Method[Recommendation]):
             if self.stop == "never":
                 self.refuse_idle("with stop=never and keep=last", "gold_recall")
 
-    def revision_on(self, model: Model) -> int:
+    def revision_on(self, model: Model, task: Recommendation, gone: Forgotten) -> int:
         """Return the latest revision for a backbone: the seventh changed what backbones trained by a softmax return."""
+        del task, gone
         return self.revision if _by_softmax(model) else 6
 
     def refusal(self, task: Recommendation, gone: Forgotten) -> str | None:

@@ -1,0 +1,69 @@
+"""D2DGN learns from the forgotten part whatever a deletion takes, and teaches no class that was deleted."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphforget.data.deletion import Deletion
+from graphforget.models.base import Model
+from graphforget.models.gcn import GCN
+from graphforget.tasks.link import LinkPrediction
+from graphforget.tasks.node import NodeClassification
+from graphforget.training.train import train
+from graphforget.unlearning.methods.d2dgn import D2DGN
+from graphforget.unlearning.run import unlearn
+
+
+@pytest.fixture(scope="module")
+def make_nodes(random_attributed_graph):
+    """make_nodes(**options) -> a node task on a graph whose features tell its three classes."""
+    graph = random_attributed_graph(n=90, n_edges=260)
+    return lambda **options: NodeClassification(graph, seed=0, **options)
+
+
+def trained(task) -> Model:
+    return train(GCN(hidden=8), task, epochs=120, lr=0.05, validate_every=20)
+
+
+def moved(before: Model, after: Model) -> list[float]:
+    """Return how far the weights of each layer moved."""
+    pairs = zip(before.convolutions, after.convolutions, strict=True)
+    return [float((a.weight - b.weight).detach().norm() / b.weight.detach().norm()) for b, a in pairs]
+
+
+@pytest.mark.parametrize("knowledge", ["response", "feature"])
+@pytest.mark.parametrize("mode", ["nodes", "classes"])
+def test_every_layer_learns_from_nodes_that_leave(make_nodes, knowledge, mode):
+    """On the retained graph they are holes that all look alike, so that layer 1 would stay as it was."""
+    task = make_nodes(class_mode="entity")
+    named = {"nodes": {"nodes": task.train_nodes[:10].tolist()}, "classes": {"classes": [1]}}[mode]
+    model, method = trained(task), D2DGN(knowledge=knowledge, alpha=0.0, epochs=30)
+    result = unlearn(model, task, Deletion(**named), method)
+    assert min(moved(model, result.model)) > 0.01
+    full = unlearn(model, task, Deletion(**named), D2DGN(knowledge=knowledge, alpha=0.0, epochs=30, graph="full"))
+    assert moved(result.model, full.model) == [0.0, 0.0], "with alpha 0 nothing is asked on the retained graph"
+
+
+def test_a_class_whose_nodes_leave_is_no_longer_recognised(make_nodes):
+    task = make_nodes(class_mode="entity")
+    model, named = trained(task), Deletion(classes=[1])
+    result = unlearn(model, task, named, D2DGN(epochs=100))
+    nodes = task.test_nodes[task.labels[task.test_nodes] == 1]
+
+    def known(of: Model) -> float:
+        return task.accuracy(of.embed(result.retained.graph), nodes, task.labels[nodes])
+
+    assert known(model) > 0.6 and known(result.model) == 0
+
+
+def test_stored_results_that_took_no_nodes_are_still_those_of_today(make_nodes, random_attributed_graph):
+    node, links = make_nodes(), LinkPrediction(random_attributed_graph(n=60, n_edges=150), seed=1)
+    one, backbone = Deletion(nodes=[int(node.train_nodes[0])]), GCN()
+
+    def revision(task, deletion, **options) -> int:
+        return D2DGN(**options).revision_on(backbone, task, task.resolve(deletion))
+
+    assert revision(node, one) == revision(make_nodes(class_mode="entity"), Deletion(classes=[1])) == 2
+    assert revision(node, one, graph="full") == revision(links, Deletion(nodes=[3])) == 1
+    for kind in ({"features": [4]}, {"classes": [1]}, {"edges": node.graph.edges[:, :2].T.tolist()}):
+        assert revision(node, Deletion(**kind)) == 1
