@@ -9,7 +9,7 @@ import pytest
 from graphforget.evaluation.judge import SAME_START
 from graphforget.evaluation.plain import difference, judgements, limits, summary
 from graphforget.evaluation.records import Record
-from graphforget.evaluation.verdict import sentences
+from graphforget.evaluation.verdict import forgetting_metric, sentences
 from graphforget.unlearning.data_alone import NOTHING_TRAINED
 
 
@@ -77,6 +77,15 @@ def test_runs_on_both_sides_of_gold_do_not_cancel():
 @pytest.mark.parametrize(("found", "words"), [(0.85, "as gold"), (0.9, "too little"), (0.8, "too much")])
 def test_forgotten_facts_are_judged_by_their_plausibility(found, words):
     assert judgements(lists(0.85, 0.86, found, "forgotten_triple_auc"))[0].forgetting == words
+
+
+@pytest.mark.parametrize(("found", "words"), [(0.0, "not too little"), (0.8, "too little")])
+def test_a_deleted_class_is_judged_by_its_test_nodes(found, words):
+    """Its training nodes may be holes by then, of which a model that knows the class says as little as gold."""
+    rows = (("Gold", "gold", 0.0), ("Noise floor", "floor", 0.0), ("a", "method", found))
+    records = [Record(r, 1, {"forgotten_accuracy": 0.0, "class_test_accuracy": v}, kind) for r, kind, v in rows]
+    assert judgements(records)[0].forgetting == words
+    assert forgetting_metric(records) == "class_test_accuracy"
 
 
 def test_a_deletion_of_held_out_data_needs_no_comparison():
