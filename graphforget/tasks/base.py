@@ -135,7 +135,8 @@ class Task(ABC, Generic[G]):
     graph: G
     seed: int
     holes: Mapping[str, np.ndarray] = MappingProxyType({})
-    """What earlier deletions took whole, ascending: "nodes" (users and items), and nodes that lost their "features"."""
+    """What earlier deletions took whole, ascending: "nodes" (users and items), nodes that lost their "features", and
+    "classes"."""
     whole: bool = True
     """Whether no deletion has taken anything: the model never knew what is not in data that are whole."""
 
@@ -174,9 +175,9 @@ class Task(ABC, Generic[G]):
         check_data("without", gone, Forgotten, "is not resolved; give task.resolve(deletion).")
         retained = self._left(gone)
         retained.whole = False
-        new = {"nodes": gone.nodes, "features": gone.features}
+        new = {"nodes": gone.nodes, "features": gone.features, "classes": gone.classes}
         holes = {name: np.union1d(self.holes.get(name, NO_NODES), new[name]) for name in new}
-        retained.holes = {name: nodes for name, nodes in holes.items() if len(nodes)}
+        retained.holes = {name: numbers for name, numbers in holes.items() if len(numbers)}
         return retained
 
     @abstractmethod
@@ -211,7 +212,7 @@ class Task(ABC, Generic[G]):
         """Return the (m,) KL divergences from the teacher's distributions to the student's, given logits."""
 
     def ignorant(self, responses: Tensor, gone: Forgotten) -> Tensor:
-        """Return the responses of a model that has never heard of the deleted classes (unchanged without any)."""
+        """Return the responses of a model that has never heard of classes deleted now or earlier."""
         del gone  # only tasks with classes have something to hide
         return responses
 

@@ -18,7 +18,7 @@ from graphforget._core.words import counted
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
 from graphforget.data.splits import whole_share
-from graphforget.tasks.base import Forgotten, Items, Task, as_index, check_data, check_seed
+from graphforget.tasks.base import NO_NODES, Forgotten, Items, Task, as_index, check_data, check_seed
 from graphforget.tasks.batches import Batch, node_batches
 
 ClassMode = Literal["label", "entity"]
@@ -179,9 +179,10 @@ class NodeClassification(Task[Graph]):
         return (log_p.exp() * (log_p - log_q)).sum(dim=1)
 
     def ignorant(self, responses: Tensor, gone: Forgotten) -> Tensor:
-        """Return the logits with those of deleted classes so low that their probability is 0 in float32."""
+        """Return the logits; those of classes deleted now or earlier get probability 0 in float32."""
         hidden = torch.zeros(responses.shape[1], dtype=torch.bool, device=responses.device)
-        hidden[as_index(gone.classes, responses.device)] = True
+        deleted = np.union1d(gone.classes, self.holes.get("classes", NO_NODES))
+        hidden[as_index(deleted, responses.device)] = True
         return responses.masked_fill(hidden, float(responses.min()) - 100.0)
 
     def validate(self, z: Tensor, gone: Forgotten | None = None) -> dict[str, float]:

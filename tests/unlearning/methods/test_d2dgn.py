@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
+import torch
 
 from graphforget.data.deletion import Deletion
 from graphforget.models.base import Model
@@ -56,6 +59,30 @@ def test_a_class_whose_nodes_leave_is_no_longer_recognised(make_nodes):
     assert known(model) > 0.6 and known(result.model) == 0
 
 
+@pytest.mark.parametrize("mode", ["label", "entity"])
+@pytest.mark.parametrize("kind", ["classes", "features"])
+def test_no_later_deletion_teaches_a_class_that_was_deleted(make_nodes, mode, kind):
+    task = make_nodes(class_mode=mode)
+    left = task.without(task.resolve(Deletion(classes=[1])))
+    gone = left.resolve(Deletion(**{kind: [0] if kind == "classes" else left.train_nodes[:5].tolist()}))
+    answers = torch.randn(gone.count, 3, generator=torch.Generator().manual_seed(0))
+    answers[:, 1] += 5
+    shares = left.ignorant(answers, gone).softmax(dim=1)
+    hidden = {0, 1} if kind == "classes" else {1}
+    assert {c for c in range(3) if shares[:, c].max() < 1e-40} == hidden
+    again = pickle.loads(pickle.dumps(left)).without(gone)
+    assert set(again.holes["classes"].tolist()) == hidden and not task.holes
+
+
+def test_a_second_class_goes_without_the_first_coming_back(make_nodes):
+    task = make_nodes()
+    first = unlearn(trained(task), task, Deletion(classes=[1]), D2DGN(epochs=100))
+    for seed in range(3):
+        second = unlearn(first.model, first.retained, Deletion(classes=[0]), D2DGN(epochs=100), seed=seed)
+        answers = task.predictions(second.model.embed(second.graph))
+        assert (answers[second.gone.items] == 2).mean() > 0.9
+
+
 def test_stored_results_that_took_no_nodes_are_still_those_of_today(make_nodes, random_attributed_graph):
     node, links = make_nodes(), LinkPrediction(random_attributed_graph(n=60, n_edges=150), seed=1)
     one, backbone = Deletion(nodes=[int(node.train_nodes[0])]), GCN()
@@ -65,5 +92,8 @@ def test_stored_results_that_took_no_nodes_are_still_those_of_today(make_nodes, 
 
     assert revision(node, one) == revision(make_nodes(class_mode="entity"), Deletion(classes=[1])) == 2
     assert revision(node, one, graph="full") == revision(links, Deletion(nodes=[3])) == 1
+    later = node.without(node.resolve(Deletion(classes=[1])))
+    assert revision(later, Deletion(features=[4])) == D2DGN.revision == 3
+    assert revision(later, Deletion(features=[4]), knowledge="feature") == 1
     for kind in ({"features": [4]}, {"classes": [1]}, {"edges": node.graph.edges[:, :2].T.tolist()}):
         assert revision(node, Deletion(**kind)) == 1
