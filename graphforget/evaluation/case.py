@@ -19,7 +19,7 @@ from graphforget.evaluation.lists import Ranker, Round
 from graphforget.evaluation.recommend_case import preference_parts, rounds_of
 from graphforget.kernels.pairs import PairIndex
 from graphforget.models.base import Model
-from graphforget.tasks.base import Forgotten, Items, Task, as_index
+from graphforget.tasks.base import NO_NODES, Forgotten, Items, Task, as_index
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
 from graphforget.tasks.recommend import Recommendation
@@ -45,7 +45,8 @@ class Case:
     ----------
     task: with the forgotten part; retained: without; gone: the forgotten part.
     parts: "forgotten", "retained" (a fixed sample) and "test" items; a part without items is absent.
-        Targets of nodes are their labels before the deletion.
+        Targets of nodes are their labels before the deletion; nodes of classes that earlier deletions took are no test
+        nodes.
     rounds: rankings of a recommender, by name; see `recommend_case.rounds_of`.
     """
 
@@ -180,9 +181,10 @@ def _link_parts(task: LinkPrediction, retained: LinkPrediction, gone: Forgotten)
 
 
 def _node_parts(task: NodeClassification, retained: NodeClassification, gone: Forgotten) -> dict[str, Items]:
-    kept = np.setdiff1d(retained.train_nodes, gone.items)
+    kept, test = np.setdiff1d(retained.train_nodes, gone.items), retained.test_nodes
+    test = test[~np.isin(task.labels[test], task.holes.get("classes", NO_NODES))]
     return {
         "forgotten": node_items(gone.items, task.labels),
         "retained": node_items(kept[_sample(task, len(kept))], task.labels),
-        "test": node_items(retained.test_nodes, task.labels),
+        "test": node_items(test, task.labels),
     }

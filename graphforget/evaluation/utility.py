@@ -31,7 +31,8 @@ def utility(case: Case, subject: Subject) -> Findings:
     """Return test AUC and AP of a link task, accuracies and F1 of a node task, or ranking metrics of a recommender.
 
     Source: Et of GNNDelete (Cheng et al. 2023) for links. Nodes count by their labels before the deletion (the
-    retained task has none for deleted nodes); nodes without a label do not count.
+    retained task has none for deleted nodes); nodes without a label do not count, and no test nodes of classes that an
+    earlier deletion took.
     """
     if isinstance(case.task, NodeClassification):
         return _node_utility(case, case.task, subject)

@@ -8,6 +8,7 @@ from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from graphforget.data.deletion import Deletion
 from graphforget.evaluation.case import case_of
+from graphforget.evaluation.report import REVISION, revision_of
 from graphforget.evaluation.utility import macro_f1, micro_f1, utility
 
 
@@ -53,3 +54,20 @@ def test_a_class_deletion_divides_the_test_nodes(node_task, subject):
     assert found["class_test_accuracy"] == found["forgotten_accuracy"] == 0
     assert found["other_test_accuracy"] == found["rest_accuracy"] == 1
     assert "test_accuracy" not in found  # it would reward a model that remembers the class
+
+
+@pytest.mark.parametrize("later", [{"classes": ["2"]}, {"features": [0, 1, 2]}])
+def test_test_nodes_of_a_class_that_is_gone_already_are_not_asked_for(node_task, subject, later):
+    """A model that still answered with the class would else be the better one on them."""
+    labels = node_task.labels
+    left = node_task.without(node_task.resolve(Deletion(classes=["1"])))
+    gone = left.resolve(Deletion(**later))
+    case = case_of(left, left.without(gone), gone)
+    assert not (case.parts["test"].targets == 1).any()
+    never = np.eye(3)[np.where(labels == 1, 0, labels)]
+    found = utility(case, subject(case, never)).values
+    assert found["other_test_accuracy" if "classes" in later else "test_accuracy"] == 1
+    assert found.get("class_test_accuracy", 1) == 1
+    first = node_task.resolve(Deletion(**later))
+    assert (revision_of(left, gone), revision_of(node_task, first)) == (REVISION, 2)
+    assert len(case_of(node_task, node_task.without(first), first).parts["test"]) == len(node_task.test_nodes)
