@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,7 +15,7 @@ from graphforget.kernels.csr import gcn_normalise
 from graphforget.kernels.propagate import Sparse
 from graphforget.kernels.subgraph import edges_among
 from graphforget.models.base import Model
-from graphforget.tasks.base import as_index
+from graphforget.tasks.base import Task, as_index
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +76,13 @@ def part(graph: Graph, nodes: np.ndarray) -> Graph:
     found.memo("csr", lambda: csr)
     found.memo("degrees", lambda: degrees)
     found.memo("normalised", lambda: Sparse(gcn_normalise(csr, degrees), symmetric=True))
+    return found
+
+
+def among(task: Task, rows: np.ndarray) -> Task:
+    """Return the task on some ascending nodes, numbered anew, and the training edges among them."""
+    found = copy.copy(task)
+    found.graph = part(task.graph, rows)
     return found
 
 

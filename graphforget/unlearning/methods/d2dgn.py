@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -33,7 +32,7 @@ from graphforget.unlearning.method import (
     positive_or_none,
     share_or_none,
 )
-from graphforget.unlearning.region import Region, part
+from graphforget.unlearning.region import Region, among
 
 DEFAULT_ALPHA = {"link": 0.9875, "node": 0.5, "recommend": 0.5}
 DEFAULT_TEMPERATURE = {"link": 0.7, "node": 1.0, "recommend": 1.0}
@@ -79,8 +78,9 @@ class D2DGN(Method[Task]):
     or, with `knowledge="feature"`, mean squared errors of the embeddings after each layer, on the nodes the deletion
     touches and on all others. To classes that are deleted, now or by an earlier deletion, the destroyer gives
     probability 0: a random model could otherwise favour, by chance, the very class it should overwrite. When nodes
-    leave a node task, the student is asked for the forgotten part on the graph before the deletion, for the retained one
-    on `graph`: without features and edges the forgotten nodes would all look alike, and layer 1 would learn nothing.
+    leave a node task, the student is asked for the forgotten part on the graph before the deletion, and on `graph` for
+    the retained one: without features and edges the forgotten nodes would all look alike, and layer 1 learn nothing.
+    A deletion that touches every item that could be retained is refused: a destroyer alone teaches nothing.
 
     The defaults (ours) were tuned on DBLP, IN 2.5 %, and not blindly: test AUC was seen on the way (README, "Results").
     `d2dgn-fast` forgets sooner in three fifths of the epochs, `d2dgn-local` sooner still and on a neighbourhood, each
@@ -98,8 +98,7 @@ class D2DGN(Method[Task]):
     alpha: weight of the retained part, in [0, 1]; None takes 0.9875 for link and 0.5 for node tasks.
     temperature: of the distributions; KL terms are multiplied by its square. None takes 0.7 for link and 1 for node
         tasks.
-    resample_negatives: draw new negatives in every epoch. With
-        knowledge="feature" nothing is sampled, and temperature is refused.
+    resample_negatives: draw new negatives in every epoch (knowledge="feature" draws none and has no temperature).
     scope: "full" distils every retained item; "local" only those among the ends of the deleted edges and of `sample`
         retained ones, computed on the neighbourhood of these nodes: its cost does not grow with the graph. "operators"
         learns no weights of the backbone but GNNDelete's matrices after each layer, on the nodes within as many hops
@@ -190,10 +189,7 @@ class D2DGN(Method[Task]):
         return "destroyer 'negatives' is trained on non-edges and works on link prediction only; use destroyer=random."
 
     def revision_on(self, model: Model, task: Task, gone: Forgotten) -> int:
-        """Return the latest revision for a deletion.
-
-        The second changed those that take nodes from a node task, the third those after the deletion of a class.
-        """
+        """Return the latest revision: 2 changed nodes that leave a node task, 3 all after a deleted class."""
         del model
         if len(task.holes.get("classes", NO_NODES)) and self.knowledge == "response":
             return self.revision
@@ -240,7 +236,7 @@ class D2DGN(Method[Task]):
         here = replace(gone, items=np.searchsorted(rows, gone.items), edges=np.searchsorted(rows, gone.edges))
         inner, before = (Region.around(rows, where, model, model.n_layers) for where in (graph, full.graph))
         read = as_index(inner.at(rows), model.device)
-        return _Scope(_among(full, rows), here, inner.graph, lambda teacher: before.embed(teacher, rows), read)
+        return _Scope(among(full, rows), here, inner.graph, lambda teacher: before.embed(teacher, rows), read)
 
     def _edited(self, problem: Problem[Task], graph: Graph | Interactions) -> tuple[Edited, Edited, _Scope]:
         """Return the original with operators, the same on the part of the graph that is read, and what is distilled."""
@@ -264,7 +260,7 @@ class D2DGN(Method[Task]):
             return torch.zeros_like(preserved).index_copy_(0, places, around.embed(teacher, ends))
 
         read = as_index(inner.at(rows), model.device)
-        return student, student.within(inner.at), _Scope(_among(full, rows), here, inner.graph, embed, read, first)
+        return student, student.within(inner.at), _Scope(among(full, rows), here, inner.graph, embed, read, first)
 
     def _refuse_not_local(self, model: Model) -> None:
         """Raise UnsupportedError for a model that is not computed on a part of the graph."""
@@ -278,6 +274,15 @@ class D2DGN(Method[Task]):
             raise UnsupportedError(
                 f"scope={self.scope} works on a model without learned operators; this one has those of an earlier "
                 "deletion. Use scope=full, or gnndelete-local, which goes on from them."
+            )
+
+    def _refuse_unless_any(self, retained: Sized) -> None:
+        """Raise UnsupportedError where there are no retained items, of which a mean would not be a number."""
+        if not len(retained):
+            other = "use scope=full" if self.scope != "full" else "delete less, or use fine-tune or neg-grad-plus"
+            raise UnsupportedError(
+                f"with scope={self.scope} the deletion touches every item that could be retained, so that the original "
+                f"has nothing left to teach; {other}."
             )
 
     def _alpha(self, problem: Problem[Task]) -> float:
@@ -314,6 +319,7 @@ class D2DGN(Method[Task]):
         def loss(student: Model, layers: list[Tensor], epoch: int) -> Tensor:
             stream = streams("negatives", epoch=epoch if self.resample_negatives else 0)
             items, z = task.training_items(stream, gone, negatives=1), scope.read(student.readout(layers))
+            self._refuse_unless_any(items)
             keep = divergence(z, task.responses(z_keep, items), items)
             lost = z if scope.before is None else scope.read(student(scope.before))
             return alpha * keep + (1 - alpha) * divergence(lost, t_gone, forgotten)
@@ -327,6 +333,7 @@ class D2DGN(Method[Task]):
             lose = [self.destroyer_scale * h for h in destroyer.layers(problem.full.graph)]
         touched, alpha = np.unique(problem.gone.items), self._alpha(problem)
         others = np.setdiff1d(np.arange(problem.full.graph.n_nodes), touched)
+        self._refuse_unless_any(others)
         i_gone, i_keep = (as_index(nodes, destroyer.device) for nodes in (touched, others))
 
         def distance(layers: list[Tensor], targets: list[Tensor], nodes: Tensor) -> Tensor:
@@ -340,10 +347,3 @@ class D2DGN(Method[Task]):
             return alpha * distance(layers, keep, i_keep) + (1 - alpha) * distance(before, lose, i_gone)
 
         return loss
-
-
-def _among(task: Task, rows: np.ndarray) -> Task:
-    """Return the task on some ascending nodes, numbered anew, and the training edges among them."""
-    found = copy.copy(task)
-    found.graph = part(task.graph, rows)
-    return found

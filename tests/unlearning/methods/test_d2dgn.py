@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pickle
 
+import numpy as np
 import pytest
 import torch
 
+from graphforget._core.errors import UnsupportedError
 from graphforget.data.deletion import Deletion
 from graphforget.models.base import Model
 from graphforget.models.gcn import GCN
@@ -97,3 +99,20 @@ def test_stored_results_that_took_no_nodes_are_still_those_of_today(make_nodes, 
     assert revision(later, Deletion(features=[4]), knowledge="feature") == 1
     for kind in ({"features": [4]}, {"classes": [1]}, {"edges": node.graph.edges[:, :2].T.tolist()}):
         assert revision(node, Deletion(**kind)) == 1
+
+
+@pytest.mark.parametrize("spec", ["d2dgn:epochs=2", "d2dgn-feature:epochs=2", "d2dgn-local:epochs=2,sample=1"])
+def test_where_nothing_is_left_to_teach_it_says_what_to_do(make_nodes, random_attributed_graph, spec):
+    """Features of all nodes but one leave no edge that the deletion does not touch."""
+    task = LinkPrediction(random_attributed_graph(n=60, n_edges=150), seed=1)
+    named = {"features": list(range(60) if "feature" in spec else range(59))}
+    model = train(GCN(hidden=8, out=4), task, epochs=5, validate_every=5)
+    words = r"use scope=full|delete less, or use fine-tune or neg-grad-plus"
+    with pytest.raises(UnsupportedError, match=rf"(?i)touches every item that could be retained.*({words})"):
+        unlearn(model, task, Deletion(**named), spec)
+    unlearn(model, task, Deletion(**named), "neg-grad-plus:epochs=2")
+    if spec == "d2dgn:epochs=2":
+        nodes = make_nodes(train=0.1)
+        ends = nodes.graph.edges[:, np.isin(nodes.graph.edges, nodes.train_nodes).any(axis=0)]
+        with pytest.raises(UnsupportedError, match="with scope=full .*; delete less"):
+            unlearn(trained(nodes), nodes, Deletion(edges=ends.T.tolist()), spec)
