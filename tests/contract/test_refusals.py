@@ -7,6 +7,8 @@ import pytest
 
 from graphforget._core.errors import UnsupportedError, UsageError
 from graphforget.data.deletion import Deletion
+from graphforget.models.gcn import GCN
+from graphforget.training.train import train
 from graphforget.unlearning.method import Problem
 from graphforget.unlearning.methods.d2dgn import D2DGN
 from graphforget.unlearning.methods.gnndelete import GNNDelete
@@ -32,6 +34,16 @@ def test_settings_for_edges_are_refused_on_node_tasks_alone(problems, method, se
         check_supported(method, task, task.resolve(deletion))
     _, task, deletion = problems("gcn", "link", "edges")
     check_supported(method, task, task.resolve(deletion))
+
+
+def test_the_probabilities_of_pairs_within_two_hops_need_two_layers(problems):
+    _, task, deletion = problems("gcn", "link", "edges")
+    model = train(GCN(hidden=8, out=4, layers=1), task, epochs=2, validate_every=2)
+    words = "compares all pairs within two hops of the deletion, and this model has one layer. Use objective=embedding"
+    with pytest.raises(UnsupportedError, match=words):
+        unlearn(model, task, deletion, "gnndelete-edgeprob", epochs=2)
+    deeper = train(GCN(hidden=8, out=4, layers=3), task, epochs=2, validate_every=2)
+    unlearn(deeper, task, deletion, "gnndelete-edgeprob", epochs=2)
 
 
 @pytest.mark.parametrize(

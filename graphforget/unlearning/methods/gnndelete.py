@@ -66,7 +66,8 @@ class GNNDelete(Method[Task]):
     alpha: weight of deleted edge consistency; 0 leaves neighbourhood influence alone ("GNNDelete-NI").
     objective: "embedding" is the loss above; "edge_probability" is the released second trainer: half the squared
         error between scores of deleted edges and random pairs, half that between the probabilities of all pairs
-        within S^2 but the deleted edges and the original's, on the last layer.
+        within S^2 but the deleted edges and the original's, on the last layer. It needs two layers; S^2 stays S^2
+        where there are more.
     init: start of W, "identity" or "ones_1000" (1/1000 everywhere).
     targets: original embeddings from the "full" or the "retained" graph.
     resample_negatives: draw new random pairs in every epoch.
@@ -267,6 +268,11 @@ class GNNDelete(Method[Task]):
         self, problem: Problem[Task], targets: list[Tensor], sets: list[np.ndarray], region: Region
     ) -> _Loss:
         task, gone, streams = problem.full, problem.gone, problem.streams
+        if len(sets) < 2:
+            raise UnsupportedError(
+                "objective 'edge_probability' compares all pairs within two hops of the deletion, and this model has "
+                "one layer. Use objective=embedding, or a model of two layers."
+            )
         forgotten, target, n_pairs = task.forgotten_items(gone), targets[-1], float(len(sets[1])) ** 2
         inside, whole = (as_index(nodes, target.device) for nodes in (region.at(sets[1]), sets[1]))
         before = target.index_select(0, whole)
