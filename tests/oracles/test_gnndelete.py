@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from graphforget.data.deletion import Deletion
+from graphforget.kernels.row_errors import row_errors
+from graphforget.models.gcn import GCN
+from graphforget.tasks.node import NodeClassification
+from graphforget.training.train import train
 from graphforget.unlearning.methods.gnndelete import GNNDelete
+from graphforget.unlearning.run import unlearn
 
 RANDOM = np.array([[0, 1], [3, 5]])
 """Two random non-edges, 0 - 3 and 1 - 5: one for each direction of the deleted edge."""
@@ -189,3 +195,19 @@ def test_presets_are_the_published_settings(name):
     method = methods().get(name)
     assert {key: getattr(method, key) for key in PRESETS[name]} == PRESETS[name]
     assert method.train_graph == "sdf" and method.lr == 1e-3
+
+
+def test_ends_of_random_pairs_for_a_class_are_nodes_the_deletion_does_not_touch(random_attributed_graph, monkeypatch):
+    """Its training nodes are none of them, its other nodes may be."""
+    task = NodeClassification(random_attributed_graph(n=80, n_edges=200), seed=0)
+    deletion, drawn = Deletion(classes=[1]), set()
+    gone = task.resolve(deletion)
+
+    def errors(h, parts):
+        drawn.update(parts[0][3].tolist())
+        return row_errors(h, parts)
+
+    monkeypatch.setattr("graphforget.unlearning.methods.gnndelete.row_errors", errors)
+    unlearn(train(GCN(hidden=8), task, epochs=2, validate_every=2), task, deletion, GNNDelete(epochs=3))
+    assert not drawn & set(gone.touched.tolist())
+    assert 1 in task.labels[sorted(drawn)]

@@ -55,8 +55,9 @@ class GNNDelete(Method[Task]):
     Deviations of the default from the released code: identity instead of 1/1000 as the start of W (the released start
     has rank 1); targets from the full graph; fresh random pairs in every epoch; each W sees its own layer's loss only;
     the epoch is chosen on validation edges alone. The presets restore the released and the UtU settings. The paper
-    deletes no classes; here the ends of random pairs are then single nodes outside the deleted classes. The first
-    layer of a recommender is the learned table, which no message has passed: there S^l is l - 1 hops wide.
+    deletes no classes; here the ends of random pairs are then single nodes that the deletion does not touch: no
+    training nodes of the deleted classes, but their validation and test nodes may be drawn. The first layer of a
+    recommender is the learned table, which no message has passed: there S^l is l - 1 hops wide.
     `gnndelete-fast` takes larger steps in a fifth of the epochs and gets where the default gets (validation AUC on DBLP
     within .0002); `gnndelete-local` validates nothing besides, so that with known layers its cost grows with the
     neighbourhood of the deletion alone.
