@@ -29,8 +29,9 @@ class KnownLayers:
     """What a model computes on the graph it serves from, kept, so that a deletion costs what it touches alone.
 
     Give it to `unlearn` as `known`: what methods read of the model before the deletion is looked up, not computed
-    again. Nothing else changes but, at widths that are no multiple of 8, last digits: there the rounding of a dense
-    product depends on how many rows are multiplied. `renew` then brings it up to date with the unlearned model.
+    again. Nothing else changes but last digits, at widths that are no multiple of 8 and with GAT, whose attention
+    scores are products of width 1: there the rounding of a dense product depends on how many rows are multiplied.
+    `renew` then brings it up to date with the unlearned model.
 
     Attributes
     ----------
