@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from graphforget.data.interactions import Interactions
 from graphforget.models.base import Model
+from graphforget.tasks.base import Forgotten
 from graphforget.tasks.recommend import Recommendation
 from graphforget.unlearning.method import PAIR_KINDS, Method, Problem, count, metric_name, positive_or_none
 from graphforget.unlearning.pair_batches import learning_graph, pair_batches, reverse_phase
@@ -60,9 +61,9 @@ class ReverseBPR(Method[Recommendation]):
             selection=metric_name,
         )
 
-    def revision_on(self, model: Model) -> int:
+    def revision_on(self, model: Model, task: Recommendation, gone: Forgotten) -> int:
         """Return the latest revision: one more where it answers from all data, on which it is now validated, too."""
-        return super().revision_on(model) + (self.graph == "full")
+        return super().revision_on(model, task, gone) + (self.graph == "full")
 
     def answers_from(self, task: Recommendation, retained: Recommendation) -> Interactions:
         """Return the data that the messages passed over while learning."""

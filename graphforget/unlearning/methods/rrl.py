@@ -11,6 +11,7 @@ from torch import Tensor
 
 from graphforget.data.interactions import Interactions
 from graphforget.models.base import Model
+from graphforget.tasks.base import Forgotten
 from graphforget.tasks.recommend import Recommendation
 from graphforget.unlearning.fisher import diagonal_fisher, training_batches
 from graphforget.unlearning.method import (
@@ -97,9 +98,9 @@ class RRL(Method[Recommendation]):
         if self.weight == 0:
             self.refuse_idle("with weight=0", "fisher_scale", "fisher_batch", "fisher_batches")
 
-    def revision_on(self, model: Model) -> int:
+    def revision_on(self, model: Model, task: Recommendation, gone: Forgotten) -> int:
         """Return the latest revision: one more where it answers from all data, on which it is now validated, too."""
-        return super().revision_on(model) + (self.graph == "full")
+        return super().revision_on(model, task, gone) + (self.graph == "full")
 
     def answers_from(self, task: Recommendation, retained: Recommendation) -> Interactions:
         """Return the data that the messages passed over while learning."""

@@ -102,8 +102,9 @@ def _others(problem, streams):
 def test_the_epoch_is_chosen_on_the_data_it_answers_from(task, trained, method, graph):
     gone = Deletion(users=list(range(0, 12)))
     made = method(epochs=6, lr=0.02, validate_every=1, selection="auto", graph=graph)
-    result = unlearn(trained("lightgcn"), task, gone, made)
+    model = trained("lightgcn")
+    result = unlearn(model, task, gone, made)
     kept = max(entry["val_recall"] for entry in result.history)
     assert result.retained.validate(result.model.embed(result.graph))["val_recall"] == kept
     if graph == "full":
-        assert made.revision_on(result.model) == method().revision_on(result.model) + 1
+        assert made.revision_on(model, task, result.gone) == method().revision_on(model, task, result.gone) + 1
