@@ -19,7 +19,7 @@ from graphforget.evaluation.lists import Ranker, Round
 from graphforget.evaluation.recommend_case import preference_parts, rounds_of
 from graphforget.kernels.pairs import PairIndex
 from graphforget.models.base import Model
-from graphforget.tasks.base import NO_NODES, Forgotten, Items, Task, as_index
+from graphforget.tasks.base import Forgotten, Items, Task, as_index
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
 from graphforget.tasks.recommend import Recommendation
@@ -181,8 +181,7 @@ def _link_parts(task: LinkPrediction, retained: LinkPrediction, gone: Forgotten)
 
 
 def _node_parts(task: NodeClassification, retained: NodeClassification, gone: Forgotten) -> dict[str, Items]:
-    kept, test = np.setdiff1d(retained.train_nodes, gone.items), retained.test_nodes
-    test = test[~np.isin(task.labels[test], task.holes.get("classes", NO_NODES))]
+    kept, test = np.setdiff1d(retained.train_nodes, gone.items), np.intersect1d(retained.test_nodes, task.tested)
     return {
         "forgotten": node_items(gone.items, task.labels),
         "retained": node_items(kept[_sample(task, len(kept))], task.labels),

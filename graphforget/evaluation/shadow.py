@@ -61,9 +61,9 @@ def _link_shadow(task: LinkPrediction) -> LinkPrediction:
 
 
 def _node_shadow(task: NodeClassification) -> NodeClassification:
-    """Return the task whose training nodes are the test nodes; messages pass over the whole graph as before."""
+    """Return the task whose training nodes are those tested on; messages pass over the whole graph as before."""
     shadow = copy.copy(task)
-    shadow.train_nodes = task.test_nodes
+    shadow.train_nodes = task.tested
     return shadow
 
 
@@ -74,5 +74,5 @@ def _link_items(task: LinkPrediction) -> tuple[Items, Items]:
 
 
 def _node_items(task: NodeClassification) -> tuple[Items, Items]:
-    """Return members (test nodes) and others (validation nodes)."""
-    return node_items(task.test_nodes, task.labels), node_items(task.val_nodes, task.labels)
+    """Return members (nodes tested on) and others (validation nodes)."""
+    return node_items(task.tested, task.labels), node_items(task.val_nodes, task.labels)

@@ -172,7 +172,8 @@ def _restored(folder: Path, kept: Any, records: Sequence[dict[str, Any]]) -> Sta
         raise DataError(
             f"{folder / RETAINED}: not the data that the folder speaks of. Unlearn again from the model before."
         )
-    task.holes, task.whole = {"nodes": lost}, False
+    classes = {"classes": arrays["lost_classes"]} if "lost_classes" in arrays else {}
+    task.holes, task.whole = {"nodes": lost, **classes}, False
     return Standing(data, task, tuple(records), lost=lost)
 
 

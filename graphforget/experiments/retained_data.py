@@ -11,6 +11,7 @@
 | `features` or `features/data`, `/indices`, `/indptr`, `/shape` | rows of nodes as they came, dense or CSR |
 | `labels`, `class_names`, `ids` | of the nodes; -1 where no label is known |
 | `lost` | numbers of the nodes, or of the users and then the items, that are forgotten or that nothing is left of |
+| `lost_classes` | numbers of the classes that are forgotten |
 | interactions: `n_users`, `n_items`, `train`, `valid`, `test` | sizes, and pairs (2, m) of user and item numbers |
 | `user_ids`, `item_ids` | the user's own ids |
 | `modality/<name>` | features (n_items, d) of items; NaN where an item has none |
@@ -64,6 +65,7 @@ def arrays_of(data: Graph | Interactions, task: Task, lost: np.ndarray) -> Array
     else:
         assert isinstance(data, Graph)
         found = {**_of_graph(data, lost), **{f"split/{part}": v for part, v in split_of(task).items()}}
+        found["lost_classes"] = task.holes.get("classes")
     return {"format": np.array(FORMAT), **{key: np.asarray(v) for key, v in found.items() if v is not None}}
 
 
@@ -89,17 +91,14 @@ def _bare(graph: Graph) -> np.ndarray:
     bare[graph.edges] = False
     if graph.labels is not None:
         bare &= graph.labels < 0
-    if graph.features is not None and not one_hot(graph.features):
-        bare &= np.asarray(abs(graph.features).sum(axis=1)).ravel() == 0
+    x = graph.features
+    if isinstance(x, sp.csr_array):
+        rows = np.repeat(np.arange(graph.n_nodes), np.diff(x.indptr))
+        if x.shape[0] != x.shape[1] or (rows != x.indices).any() or (x.data != 1).any():
+            bare[rows[x.data != 0]] = False
+    elif x is not None:
+        bare &= ~x.any(axis=1)
     return np.flatnonzero(bare)
-
-
-def one_hot(x: Any) -> bool:
-    """Return whether every row holds a one in the column of its own number, or nothing."""
-    if not isinstance(x, sp.csr_array) or x.shape[0] != x.shape[1]:
-        return False
-    rows = np.repeat(np.arange(x.shape[0]), np.diff(x.indptr))
-    return bool((rows == x.indices).all() and (x.data == 1).all())
 
 
 def _of_interactions(data: Interactions, lost: np.ndarray) -> dict[str, Any]:

@@ -76,6 +76,11 @@ class NodeClassification(Task[Graph]):
         self.train_nodes, self.val_nodes, self.test_nodes = found
 
     @property
+    def tested(self) -> np.ndarray:
+        """Test nodes without those of classes that earlier deletions took: to know them is no merit any more."""
+        return self.test_nodes[~np.isin(self.labels[self.test_nodes], self.holes.get("classes", NO_NODES))]
+
+    @property
     def n_outputs(self) -> int | None:
         """The number of classes."""
         return self.classes

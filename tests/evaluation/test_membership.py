@@ -128,6 +128,12 @@ def test_the_shadow_has_the_recipe_of_the_original_and_may_be_capped(link_task, 
     assert calls == [3, 3, 3]
 
 
+def test_a_node_shadow_does_not_learn_a_class_that_was_deleted(node_task, node_model):
+    left = node_task.without(node_task.resolve(Deletion(classes=["1"])))
+    members = shadow_answers(left, node_model, Streams(0)).members
+    assert len(members) == int((left.labels[left.test_nodes] != 1).sum()) < len(left.test_nodes)
+
+
 def test_a_node_shadow_is_sure_of_the_test_nodes(node_task, node_model):
     answers = shadow_answers(node_task, node_model, Streams(0))
     assert answers.members.shape == (len(node_task.test_nodes), 3)

@@ -9,7 +9,9 @@ import scipy.sparse as sp
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
-from graphforget.experiments.retained_data import _of_graph, arrays_of, nameless
+from graphforget.data.load import load
+from graphforget.experiments.retained_data import _of_graph, arrays_of, nameless, read_retained, write_retained
+from graphforget.tasks.node import NodeClassification
 from graphforget.tasks.recommend import Recommendation
 
 
@@ -44,9 +46,10 @@ def test_what_nothing_is_left_of_is_nameless_and_lost():
     assert found["lost"].tolist() == [2, 3 + 2, 3 + 4]
 
 
-@pytest.mark.parametrize("features", ["one-hot", "own"])
+@pytest.mark.parametrize("features", ["one-hot", "own", "sparse"])
 def test_nodes_without_anything_are_nameless(features):
-    x = sp.csr_array(np.eye(6, dtype=np.float32)) if features == "one-hot" else np.ones((6, 2), np.float32)
+    own = np.ones((6, 2), np.float32)
+    x = {"one-hot": sp.csr_array(np.eye(6, dtype=np.float32)), "own": own, "sparse": sp.csr_array(own)}[features]
     edges = np.array([[0, 0, 0, 3, 3, 1], [1, 2, 3, 4, 5, 2]])
     graph = Graph.build(6, edges, features=x, ids=np.array(["hub", "a", "b", "c", "d", "e"]))
     left = graph.without(nodes=np.array([3]))
@@ -54,3 +57,13 @@ def test_nodes_without_anything_are_nameless(features):
     lonely = features == "one-hot"
     assert found["lost"].tolist() == ([3, 4, 5] if lonely else [3])
     assert found["ids"].tolist()[4] == ("(forgotten 4)" if lonely else "d")
+
+
+def test_kept_data_remember_which_classes_are_forgotten(tmp_path):
+    """A later deletion neither teaches nor tests them."""
+    task = NodeClassification(load("sample-citations"))
+    left = task.without(task.resolve(Deletion(classes=[str(task.graph.class_names[1])])))
+    write_retained(tmp_path, arrays_of(left.graph, left, np.empty(0, np.int64)))
+    assert read_retained(tmp_path)["lost_classes"].tolist() == [1] and "lost_classes" not in arrays_of(
+        task.graph, task, np.empty(0, np.int64)
+    )
