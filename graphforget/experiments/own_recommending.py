@@ -83,7 +83,11 @@ def _note(before: Standing, number: int, left: int) -> str:
         return (
             f"deleted by {' and '.join(sorted(made))}: what the model still holds of this user depends on that method"
         )
-    return "" if left else "no interactions: the model knows nothing of this user"
+    if left:
+        return ""
+    if not before.records:
+        return "no interactions: the model knows nothing of this user"
+    return "no interactions are left: what the model still holds of this user depends on the deletions before"
 
 
 def listed_users(text: str) -> list[str]:
