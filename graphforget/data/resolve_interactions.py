@@ -206,8 +206,8 @@ def _refuse_nothing(data: Interactions, found: ResolvedInteractions) -> None:
     if len(found.users) and not (len(found.items) or len(found.pairs) or found.held_out.size):
         raise DataError(
             f"Interactions '{data.name}': none of the {len(found.users):,} named users has an interaction, so there is "
-            "nothing to take out. Name others. (If an earlier deletion took their last ones, the model may hold what it "
-            "learned of them until it is trained anew; mmrecun draws such rows anew, retrain starts afresh.)"
+            "nothing to take out. Name others. (If an earlier deletion took their last ones, the model may hold what "
+            "it learned of them until it is trained anew; mmrecun draws such rows anew, retrain starts afresh.)"
         )
 
 
