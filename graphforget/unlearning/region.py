@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -15,7 +15,7 @@ from graphforget.kernels.csr import gcn_normalise
 from graphforget.kernels.propagate import Sparse
 from graphforget.kernels.subgraph import edges_among
 from graphforget.models.base import Model
-from graphforget.tasks.base import Task, as_index
+from graphforget.tasks.base import Forgotten, Task, as_index
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,20 @@ def among(task: Task, rows: np.ndarray) -> Task:
     """Return the task on some ascending nodes, numbered anew, and the training edges among them."""
     found = copy.copy(task)
     found.graph = part(task.graph, rows)
+    if "nodes" in task.holes:
+        found.holes = {**task.holes, "nodes": _numbers(task.holes["nodes"], rows)}
     return found
+
+
+def renumbered(gone: Forgotten, rows: np.ndarray) -> Forgotten:
+    """Return a forgotten part by the new numbers of the ascending nodes `rows`, which hold its items and edges."""
+    items, edges = (np.searchsorted(rows, pairs) for pairs in (gone.items, gone.edges))
+    return replace(gone, items=items, edges=edges, nodes=_numbers(gone.nodes, rows))
+
+
+def _numbers(nodes: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the places of those nodes that are among the ascending `rows`."""
+    return np.searchsorted(rows, np.intersect1d(nodes, rows))
 
 
 def _of_nodes(graph: Graph, nodes: np.ndarray) -> Graph:

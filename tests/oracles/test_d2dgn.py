@@ -8,7 +8,7 @@ import torch
 
 from graphforget._core.streams import Streams
 from graphforget.models.gcn import GCN
-from graphforget.tasks import link
+from graphforget.tasks import base
 from graphforget.unlearning.methods.d2dgn import D2DGN
 from graphforget.unlearning.run import methods
 
@@ -28,7 +28,7 @@ def negatives(monkeypatch):
         seen.append(int(key))
         return NEGATIVES
 
-    monkeypatch.setattr(link, "sample_non_edges", draw)
+    monkeypatch.setattr(base, "sample_non_edges", draw)
     return seen
 
 

@@ -143,7 +143,7 @@ def test_targets_are_random_pairs_of_the_full_graph(six, spy, monkeypatch):
 
 
 def test_edge_probability_objective(six, trained, spy, dense, assert_gradients, monkeypatch):
-    monkeypatch.setattr("graphforget.tasks.link.sample_non_edges", lambda csr, count, key: RANDOM[:, :count])
+    monkeypatch.setattr("graphforget.tasks.base.sample_non_edges", lambda csr, count, key: RANDOM[:, :count])
     method = GNNDelete(objective="edge_probability", layer_gradient="shared")
     _, model, objective, _ = spy(method)
     weights, x = operators(model), six.graph.features

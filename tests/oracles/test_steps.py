@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from graphforget.data.deletion import Deletion
-from graphforget.tasks import link
+from graphforget.tasks import base
 from graphforget.unlearning.block_pairs import sigmoid_pairs_mse
 from graphforget.unlearning.run import unlearn
 
@@ -47,7 +47,7 @@ def test_gradient_ascent_lowers_the_score_of_the_deleted_edge(six, trained):
 
 
 def test_fine_tune_one_epoch(six, trained, dense, monkeypatch):
-    monkeypatch.setattr(link, "sample_non_edges", lambda csr, count, key: NEGATIVES[:, :count])
+    monkeypatch.setattr(base, "sample_non_edges", lambda csr, count, key: NEGATIVES[:, :count])
     twin = dense(trained, RETAINED, six.graph.features)
     z = twin.layers()[-1]
     both = np.concatenate([RETAINED, RETAINED[::-1], NEGATIVES], axis=1)

@@ -32,7 +32,7 @@ from graphforget.unlearning.method import (
     positive_or_none,
     share_or_none,
 )
-from graphforget.unlearning.region import Region, among
+from graphforget.unlearning.region import Region, among, renumbered
 
 DEFAULT_ALPHA = {"link": 0.9875, "node": 0.5, "leave": 0.9875, "recommend": 0.5}
 DEFAULT_TEMPERATURE = {"link": 0.7, "node": 1.0, "recommend": 1.0}
@@ -233,7 +233,7 @@ class D2DGN(Method[Task]):
         edges = problem.retained.graph.edges
         drawn = problem.streams.child(self.name)("local-edges").integers(edges.shape[1], self.sample)
         rows = np.unique(np.concatenate([gone.touched, gone.items.ravel(), edges[:, drawn].ravel()]))
-        here = replace(gone, items=np.searchsorted(rows, gone.items), edges=np.searchsorted(rows, gone.edges))
+        here = renumbered(gone, rows)
         inner, before = (Region.around(rows, where, model, model.n_layers) for where in (graph, full.graph))
         read = as_index(inner.at(rows), model.device)
         return _Scope(among(full, rows), here, inner.graph, lambda teacher: before.embed(teacher, rows), read)
@@ -249,7 +249,7 @@ class D2DGN(Method[Task]):
         inner, first = opened(rows, graph, model, len(sets), problem.known)
         there = as_index(rows, model.device)
         preserved = model.readout([h.index_select(0, there) for h in before])
-        here = replace(gone, items=np.searchsorted(rows, gone.items), edges=np.searchsorted(rows, gone.edges))
+        here = renumbered(gone, rows)
         ends = np.unique(gone.items)
         around = Region.around(ends, full.graph, model, len(sets))
 
