@@ -166,13 +166,13 @@ def _restored(folder: Path, kept: Any, records: Sequence[dict[str, Any]]) -> Sta
     try:
         data, task = restored(arrays, read_made_for(folder))
         whole, lost = task_digest(task) == kept["task_digest"], arrays["lost"]
+        classes = {"classes": arrays["lost_classes"].astype(np.int64)} if "lost_classes" in arrays else {}
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{folder / RETAINED}: not whole ({error}). Unlearn again from the model before.") from error
     if not whole:
         raise DataError(
             f"{folder / RETAINED}: not the data that the folder speaks of. Unlearn again from the model before."
         )
-    classes = {"classes": arrays["lost_classes"]} if "lost_classes" in arrays else {}
     task.holes, task.whole = {"nodes": lost, **classes}, False
     return Standing(data, task, tuple(records), lost=lost)
 

@@ -181,7 +181,10 @@ def _ensemble(description: dict[str, Any], tensors: dict[str, Tensor], prefix: s
         raise ValueError(f"{prefix}table and {prefix}numbers must be lists of integers")
     shards = [_build(description["shard"], tensors, f"{prefix}shards.{number}.") for number in count]
     model = kinds[description["ensemble"]](shards, ShardMap(**plan, **tables), **description["arguments"])
-    model.origins = [None if origin is None else str(origin) for origin in description.get("origins", ())]
+    origins = description.get("origins", [])
+    if not isinstance(origins, list) or len(origins) not in (0, len(shards)):
+        raise ValueError(f"its origins must be a list of {len(shards)}, one for each shard, or empty")
+    model.origins = [None if origin is None else str(origin) for origin in origins]
     return model
 
 

@@ -145,7 +145,7 @@ class LinkPrediction(Task[Graph]):
 
     def scrambled(self, stream: Stream) -> Self:
         """Return the task on a graph of random non-edges, as many as there are edges (repeats merged)."""
-        pairs = self._negatives(self.graph.n_edges, stream)
+        pairs = self.non_edges(self.graph.n_edges, stream)
         keys = np.unique(edge_keys(pairs, self.graph.n_nodes))
         other = copy.copy(self)
         other.graph = self.graph.with_edges(np.stack([keys // self.graph.n_nodes, keys % self.graph.n_nodes]))
@@ -189,7 +189,10 @@ class LinkPrediction(Task[Graph]):
         """
         positives = self.positives if gone is None else self._retained_positives(gone)
         m = len(positives)
-        drawn = PairIndex.of(self._negatives(negatives * m, stream, gone), self.graph.n_nodes)
+        holes = self.holes.get("nodes", NO_NODES)
+        if gone is not None and len(gone.nodes):
+            holes = np.union1d(holes, gone.nodes)
+        drawn = PairIndex.of(sample_among(self.graph, holes, negatives * m, stream.key), self.graph.n_nodes)
         targets = torch.zeros((1 + negatives) * m)
         targets[:m] = 1.0
         weights = torch.full_like(targets, (1 + negatives) / (2 * negatives))
@@ -198,15 +201,8 @@ class LinkPrediction(Task[Graph]):
 
     def batches(self, streams: Streams, epoch: int, batch: int) -> list[Batch]:
         """Return every training edge once, each with two fresh negatives."""
-        draw = lambda count, key: self._negatives(count, Stream(key))  # noqa: E731
+        draw = lambda count, key: self.non_edges(count, Stream(key))  # noqa: E731
         return edge_batches(self.graph.edges, draw, self.graph.n_nodes, streams, epoch, batch)
-
-    def _negatives(self, count: int, stream: Stream, gone: Forgotten | None = None) -> np.ndarray:
-        """Return non-edges among the nodes that are left, without those that `gone` takes."""
-        holes = self.holes.get("nodes", NO_NODES)
-        if gone is not None and len(gone.nodes):
-            holes = np.union1d(holes, gone.nodes)
-        return sample_among(self.graph, holes, count, stream.key)
 
     def _retained_positives(self, gone: Forgotten) -> PairIndex:
         keep = self._is_retained(gone)
@@ -227,7 +223,7 @@ class LinkPrediction(Task[Graph]):
 
     def unrelated_items(self, gone: Forgotten, stream: Stream) -> Items:
         """Return as many random non-edges as forgotten pairs, with target 0."""
-        pairs = self._negatives(gone.count, stream)
+        pairs = self.non_edges(gone.count, stream)
         return Items(targets=torch.zeros(gone.count), pairs=(PairIndex.of(pairs, self.graph.n_nodes),))
 
     def responses(self, z: Tensor, items: Items) -> Tensor:

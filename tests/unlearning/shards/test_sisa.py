@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
 import pytest
 
+from graphforget._core.errors import DataError
 from graphforget.data.deletion import Deletion
 from graphforget.data.interactions import Interactions
 from graphforget.models.ensemble import MeanEnsemble
@@ -190,3 +192,12 @@ def test_models_of_shards_rank_better_than_chance(task, trained):
     assert isinstance(result.model, MeanEnsemble)
     found = result.retained.metrics(result.model.embed(result.retained.graph), "test", ks=(5,))
     assert found["recall@5"] > 1.2 * 5 / 24
+
+
+@pytest.mark.parametrize("origins", [["x"], "xyz", {"0": "x"}])
+def test_a_folder_whose_origins_fit_no_shards_is_refused(task, trained, origins, tmp_path):
+    save_model(unlearn(trained("mf"), task, Deletion(users=[GONE]), SISA(3)).model, tmp_path / "m")
+    described = json.loads((tmp_path / "m" / "model.json").read_text())
+    (tmp_path / "m" / "model.json").write_text(json.dumps(described | {"origins": origins}))
+    with pytest.raises(DataError, match="origins must be a list of 3, one for each shard, or empty"):
+        load_model(tmp_path / "m")
