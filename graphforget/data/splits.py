@@ -20,6 +20,7 @@ from graphforget.data.checks import distinct
 from graphforget.data.interaction_parts import PARTS, keys_of, rows_of
 from graphforget.data.interactions import Interactions
 from graphforget.kernels.csr import row_ids
+from graphforget.kernels.orders import ranks_from_end
 
 TRAIN, VALID, TEST = 0, 1, 2
 MMREC_SMALL, MMREC_HELD_OUT = 10, 0.2
@@ -275,8 +276,7 @@ def hold_out(data: Interactions, share: float, stream: Stream, part: str = "vali
     if data.part(part) is not None:
         raise DataError(f"Interactions '{data.name}' have a {part} part already; nothing is held out beside it.")
     keys = keys_of(data.train)
-    users = row_ids(data.train).astype(np.int64)
-    from_end, n = _ranked(users, stream.at(keys)) if len(keys) else (users, users)
+    from_end, n = ranks_from_end(data.train.indptr, stream.at(keys)), data.user_degrees[row_ids(data.train)]
     out = from_end < np.minimum(_share(n, share), n - 1)
     train, moved = (rows_of(left, data.n_users, data.n_items) for left in (keys[~out], keys[out]))
     changes: dict[str, Any] = {"train": train, part: moved}

@@ -16,6 +16,7 @@ from graphforget.kernels.neighbours import renumbered, sample_neighbours
 from graphforget.kernels.propagate import Sparse, propagate
 from graphforget.models.base import Hook
 from graphforget.models.mf import MF, propagated_layers, with_entities
+from graphforget.models.recommender import mean_of
 from graphforget.tasks.base import as_index
 
 
@@ -101,7 +102,7 @@ class LightGCN(MF):
 
     def readout(self, layers: list[Tensor]) -> Tensor:
         """Return the mean of all layers."""
-        return torch.stack(layers).mean(dim=0)
+        return mean_of(layers)
 
     def flops(self, graph: Interactions) -> int:
         """Return the operations of the propagations and the mean."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Self
 
 import torch
@@ -201,6 +201,14 @@ def added(parts: Iterable[Tensor]) -> Tensor:
     """Return the sum of one tensor or more."""
     first, *others = parts
     return sum(others, first)
+
+
+def mean_of(layers: Sequence[Tensor]) -> Tensor:
+    """Return the mean of one tensor or more of one shape: what stacking them gives, in the memory of one."""
+    total = layers[0].clone()
+    for h in layers[1:]:
+        total += h
+    return total.div_(len(layers))
 
 
 def joined_units(layers: list[Tensor]) -> Tensor:

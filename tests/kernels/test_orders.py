@@ -3,12 +3,22 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from graphforget._core.errors import DataError
 from graphforget.kernels import orders as module
 from graphforget.kernels.csr import edges_to_csr
-from graphforget.kernels.orders import epoch_order, pick_items, shuffled_pairs, user_draws, users_without_replacement
+from graphforget.kernels.orders import (
+    SHORT,
+    epoch_order,
+    pick_items,
+    ranks_from_end,
+    shuffled_pairs,
+    user_draws,
+    users_without_replacement,
+)
 
 
 def fits(seen, expected):
@@ -131,3 +141,14 @@ def test_nothing_to_draw_is_an_error():
         user_draws(nobody, 5, 0)
     with pytest.raises(DataError, match="nothing to draw"):
         users_without_replacement(nobody, 5, 1, 0)
+
+
+@given(sizes=st.lists(st.integers(0, 6), max_size=8), high=st.sampled_from([3, 2**63]), long=st.booleans())
+def test_ranks_are_those_of_a_stable_sort(sizes, high, long):
+    sizes = np.array([*sizes, *([SHORT, SHORT + 1] if long else [])], dtype=np.int64)
+    starts, rows = np.append(0, np.cumsum(sizes)), np.repeat(np.arange(len(sizes)), sizes)
+    keys = np.random.default_rng(high).integers(0, high, len(rows)).astype(np.uint64)
+    order = np.lexsort((keys, rows))
+    expected = np.empty(len(rows), dtype=np.int64)
+    expected[order] = (starts[1:][rows] - 1)[order] - np.arange(len(rows))
+    assert np.array_equal(ranks_from_end(starts, keys), expected)

@@ -10,6 +10,7 @@ from graphforget._core.errors import UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.models.lightgcn import LightGCN
+from graphforget.models.recommender import mean_of
 from graphforget.tasks.recommend import Recommendation
 
 
@@ -111,3 +112,13 @@ def test_operations_counted_by_hand():
 def test_a_wrong_number_of_layers_is_a_sentence(layers):
     with pytest.raises(UsageError, match=rf"lightgcn: 'layers' must be an integer in \[1, 16\]; got {layers}"):
         LightGCN(layers=layers)
+
+
+def test_the_mean_of_layers_is_that_of_the_stack_bit_for_bit():
+    layers = [torch.randn(50, 7, generator=torch.Generator().manual_seed(k)).requires_grad_() for k in range(4)]
+    ours, stacked = mean_of(layers), torch.stack(layers).mean(dim=0)
+    assert torch.equal(ours, stacked)
+    weights = torch.arange(350.0).reshape(50, 7)
+    grads = [torch.autograd.grad((found * weights).sum(), layers) for found in (ours, stacked)]
+    assert all(torch.equal(a, b) for a, b in zip(*grads, strict=True))
+    assert torch.equal(mean_of(layers[:1]), layers[0])
