@@ -14,7 +14,10 @@ from graphforget.experiments.single import Failure, Outcome, prepare_all, run_pl
 
 
 def carry_out(plan: Plan, run: RunOptions, output: OutputOptions) -> int:
-    """Carry out a plan, print its report, and return the exit code: that of the first method that failed, or 0."""
+    """Carry out a plan, print its report, and return the exit code: that of the first method that failed, or 0.
+
+    A method that came with "all" and does not serve is left out, with its sentence; it has not failed.
+    """
     if output.dry_run:
         return _dry_run(plan, output)
     with shown(quiet=output.json, total=len(plan.seeds) * (1 + plan.gold_runs + len(plan.specs()))) as listen:
@@ -23,18 +26,24 @@ def carry_out(plan: Plan, run: RunOptions, output: OutputOptions) -> int:
         print_json({**_described(plan, outcome.failures), "report": json.loads(outcome.report.to_json())})
     else:
         _print_outcome(outcome, plan)
-    return outcome.failures[0].error.exit_code if outcome.failures else 0
+    failed = [failure for failure in outcome.failures if not failure.left_out]
+    return failed[0].error.exit_code if failed else 0
 
 
 def _described(plan: Plan, failures: tuple[Failure, ...] = ()) -> dict[str, Any]:
-    failed = [{"seed": f.seed, "method": f.label, "error": str(f.error)} for f in failures]
-    return {"plan": plan.as_dict(), "out": None if plan.out is None else str(plan.out), "failed": failed}
+    failed, left_out = (
+        [{"seed": f.seed, "method": f.label, "error": str(f.error)} for f in failures if f.left_out == which]
+        for which in (False, True)
+    )
+    out = None if plan.out is None else str(plan.out)
+    return {"plan": plan.as_dict(), "out": out, "failed": failed, "left_out": left_out}
 
 
 def _print_outcome(outcome: Outcome, plan: Plan) -> None:
     print_report(outcome.report)
     for failure in outcome.failures:
-        say(f"{failure.label} gave no model with seed {failure.seed}: {failure.error}")
+        gave = "is left out of 'all'" if failure.left_out else "gave no model"
+        say(f"{failure.label} {gave} with seed {failure.seed}: {failure.error}")
     if plan.out is not None:
         print(f"\nModels, deletion and report are in {plan.out}.")
 

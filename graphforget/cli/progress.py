@@ -128,6 +128,8 @@ def sentence(event: Event) -> str:
         return f"{name} done" + (f" in {event.seconds:.1f} s" if event.seconds else "")
     if event.state == "reused":
         return f"{name} taken from the folder"
+    if event.state == "refused":
+        return f"{name} left out: {event.note}"
     return f"{name} failed: {event.note}" if event.state == "failed" else ""
 
 

@@ -20,13 +20,13 @@ class Event:
 
     stage: "original", "gold-1", ..., a method's label, or "evaluation".
     state: "reused" stands for a stage that an earlier run with the same folder finished, "told" for something worth
-        knowing beforehand, in `note`.
+        knowing beforehand, in `note`, "refused" for a method that came with "all" and does not serve, for what it says.
     metrics: what was measured last in a stage that is running, or of one that is done, as far as it is told.
     """
 
     seed: int
     stage: str
-    state: Literal["told", "started", "running", "done", "reused", "failed"]
+    state: Literal["told", "started", "running", "done", "reused", "refused", "failed"]
     epoch: int = 0
     epochs: int = 0
     seconds: float = 0.0

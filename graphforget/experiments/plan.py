@@ -64,6 +64,10 @@ class Plan:
         same_graph = self.request.kind == "classes" and mode == "label"
         return chosen_methods(self.methods, self.setup.task, self.request.kind, same_graph)
 
+    def names(self, spec: Spec) -> bool:
+        """Return whether a method was named itself, and did not come with "all"."""
+        return spec.label in {text.strip() for text in self.methods}
+
     def as_dict(self) -> dict[str, Any]:
         """Return what decides the numbers, for JSON."""
         return {

@@ -13,7 +13,8 @@ from graphforget.unlearning.specs import Spec, methods, parse_method
 def chosen_methods(texts: Iterable[str], task: str, kind: str, same_graph: bool = False) -> tuple[Spec, ...]:
     """Return the methods named, in order; "all" is every method (no presets) that serves the task and the kind.
 
-    The gold model stands in every table by itself, so "all" leaves the method `retrain` out; and where the deletion
+    Which backbones a method serves, it says itself: one of "all" that refuses is left out of the table, not failed. The
+    gold model stands in every table by itself, so "all" leaves the method `retrain` out; and where the deletion
     leaves the graph as it is (`same_graph`), methods that change nothing but the graph.
     Raises UsageError when nothing is named, or the same text twice.
     """

@@ -7,7 +7,9 @@ import re
 
 import pytest
 
+from graphforget.experiments import specs
 from graphforget.unlearning.run import methods
+from graphforget.unlearning.specs import parse_method
 
 FAST = ["--epochs", "2", "--validate-every", "1", "--dim", "8", "--no-attack"]
 METHOD = ["--method", "fine-tune:epochs=1"]
@@ -145,3 +147,15 @@ def test_every_field_of_the_recipe_is_an_option_of_every_command(run, command):
     done = run(command, "sample-shop", backbone, *named, *words, "--dry-run", "--json")
     assert done.code == 0, done.err
     assert json.loads(done.out)["plan"]["setup"]["recipe"] == given
+
+
+def test_what_all_names_but_does_not_serve_is_left_out_and_what_is_named_has_failed(run, monkeypatch):
+    monkeypatch.setattr(specs, "all_methods", lambda *_: [parse_method("receraser"), parse_method("unlink")])
+    words = ["items", "sample-shop", "mgcn", "--count", "4", "--gold-runs", "1", *FAST]
+    done = run(*words, "--method", "all")
+    assert done.code == 0 and "| unlink" in done.out and "| receraser" not in done.out
+    assert "receraser is left out of 'all' with seed 42: receraser: attention joins tables of user" in done.err
+    found = json.loads(run(*words, "--method", "all", "--json").out)
+    assert [one["method"] for one in found["left_out"]] == ["receraser"] and found["failed"] == []
+    done = run(*words, "--method", "receraser", "--method", "unlink")
+    assert done.code == 4 and "receraser gave no model with seed 42: " in done.err
