@@ -64,6 +64,15 @@ def test_five_seeds_are_too_few_for_wilcoxon():
     assert least_p(5, "wilcoxon") == 0.0625 and least_p(6, "wilcoxon") < 0.05
 
 
+def test_a_mean_that_one_seed_carries_against_all_others_is_not_marked():
+    """The first row has the smaller mean, and the test rejects equality because it is behind in 13 seeds of 14."""
+    other = {s: 1.0 for s in range(14)}
+    carried = {s: 1.0 + s / 100 if s else 0.0 for s in range(14)}
+    assert wilcoxon(np.array([carried[s] - 1.0 for s in range(14)])) < 0.05
+    assert np.mean(list(carried.values())) < 1.0
+    assert best_two({"carried": carried, "other": other}, "wilcoxon") == []
+
+
 def test_only_the_seeds_that_all_rows_have_count():
     losses = rows(a=0.1, b=0.5)
     losses["b"].pop(3)
