@@ -106,7 +106,7 @@ def table_of(
     }
     row_keys = _ordered(groups, rows)
     col_keys = tuple(dict.fromkeys(col for _, col in groups))
-    notes = [_floor_note(groups, test)] if test is not None else []
+    notes = [_floor_note(groups, rows, test)] if test is not None else []
     marked = entries if test is None else entries | _marks(groups, entries, chosen, rows, test)
     marked, beyond = _over_forgetting(groups, marked, rows)
     notes += [*beyond, *_twins(groups, rows)]
@@ -244,13 +244,31 @@ def _losses(column: dict[Key, dict[int, Line]], metric: Metric) -> dict[Key, dic
     }
 
 
-def _floor_note(groups: Groups, test: str) -> str:
-    most = max((len(found) for found in groups.values()), default=0)
-    if most < 2:
+def _floor_note(groups: Groups, rows: Sequence[str], test: str) -> str:
+    """Return what is marked, or why nothing is: the seeds that the methods of a column share may be too few."""
+    found = [_paired(column) for _, column in _columns(groups, rows)]
+    compared = [one for one in found if one[1]] or [max(found, default=(0, 0))]
+    seeds, rivals = max(compared, key=lambda one: (-_least(*one, test), one[0]))
+    if seeds < 2:
         return "One seed: nothing is tested, so nothing is marked."
-    if least_p(most, test) > LEVEL:
+    if _least(seeds, rivals, test) > LEVEL:
+        holm = f" by Holm's method for {rivals + 1} methods" if least_p(seeds, test) <= LEVEL else ""
         return (
-            f"With {most} seeds, the p of {test} is at least {least_p(most, test):.3g}: nothing can be marked at 5 %. "
-            "Run more seeds, or use the t-test."
+            f"With {seeds} seeds, the p of {test} is at least {_least(seeds, rivals if holm else 1, test):.3g}{holm}: "
+            "nothing can be marked at 5 %. Run more seeds, or use the t-test."
         )
-    return f"Best and second best: marked where they differ from every row behind ({test}, paired by seed, Holm, 5 %)."
+    note = f"Best and second best: marked where they differ from every row behind ({test}, paired by seed, Holm, 5 %)"
+    few = sum(one[0] < 2 or _least(*one, test) > LEVEL for one in compared)
+    return f"{note}; in {few} of {len(compared)} comparisons the seeds are too few for a mark." if few else f"{note}."
+
+
+def _paired(column: dict[Key, dict[int, Line]]) -> tuple[int, int]:
+    """Return how many seeds all methods of a column share, and how many methods the best stands before."""
+    methods = [lines for lines in column.values() if all(one.row_kind == "method" for one in lines.values())]
+    shared = set.intersection(*map(set, methods or column.values()))
+    return len(shared), max(len(methods) - 1, 0)
+
+
+def _least(seeds: int, rivals: int, test: str) -> float:
+    """Return the smallest p that the best of a column can have: Holm multiplies the smallest by all rivals."""
+    return least_p(seeds, test) * max(rivals, 1)

@@ -73,6 +73,22 @@ def test_methods_that_made_the_same_model_are_named(lines):
     assert not any("byte for byte" in note for note in table_of(lines).notes)
 
 
+def test_the_note_says_where_the_seeds_are_too_few_for_a_mark(lines):
+    """Six seeds have a p of .031 at least: enough for two methods, not for three, whose smallest p Holm doubles."""
+
+    def note(rows):
+        return table_of(rows, ("dataset", "method"), ("deletion",), ("test_auc",)).notes[0]
+
+    six = [one for one in lines if one.seed <= 6]
+    third = [replace(one, row="third", run=f"third-{one.run}") for one in six if one.row == "far"]
+    other = [replace(one, fields={**one.fields, "data": "e"}, run=f"e-{one.run}") for one in [*six, *third]]
+    assert note(six).startswith("Best and second best: marked") and "too few" not in note(six)
+    assert "With 6 seeds, the p of wilcoxon is at least 0.0625 by Holm's method for 3 methods" in note([*six, *third])
+    assert note([*six, *other]).endswith("in 1 of 2 comparisons the seeds are too few for a mark.")
+    assert note([one for one in six if one.row != "far" or one.seed < 6]).startswith("With 5 seeds, the p of wilcoxon")
+    assert note([one for one in six if one.seed == 1]).startswith("One seed")
+
+
 def test_rows_of_other_data_are_not_compared(lines):
     other = [
         Line({**one.fields, "data": "e"}, one.row, one.row_kind, one.seed, f"{one.run}e", "w", one.values)
