@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from graphforget.evaluation.difference import difference
 from graphforget.evaluation.judge import SAME_START
-from graphforget.evaluation.plain import difference, judgements, limits, summary
+from graphforget.evaluation.plain import judgements, limits, summary
 from graphforget.evaluation.records import Record
 from graphforget.evaluation.verdict import forgetting_metric, sentences
 from graphforget.unlearning.data_alone import NOTHING_TRAINED
