@@ -17,6 +17,7 @@ from graphforget.evaluation.verdict import (
     closest,
     forgetting_metric,
     gold_distances,
+    listed,
 )
 from graphforget.unlearning.data_alone import NOTHING_TRAINED
 
@@ -232,7 +233,8 @@ def limits(records: Sequence[Record]) -> list[str]:
         found.append("One run was made (one seed), so how far chance moves these numbers is not known.")
     else:
         found.append(f"Numbers are means over {len(seeds)} runs that differ in their random seed; ± is their spread.")
-    if has_gold(records) and not any(record.kind == "floor" for record in records):
+        found += _fewer_runs(records, len(seeds))
+    if has_gold(records) and not any(record.kind == "floor" and record.values for record in records):
         found.append("One gold model was trained, so how far two gold models lie apart (the noise floor) is not known.")
     notes = [line for record in records if record.kind == "floor" for line in record.note.splitlines()]
     if any(note.startswith(OTHER_START) for note in notes):
@@ -241,6 +243,13 @@ def limits(records: Sequence[Record]) -> list[str]:
             "a model that stays near the original can lie within it more easily than gold trained again."
         )
     return [*found, _attack_limits(records)]
+
+
+def _fewer_runs(records: Sequence[Record], seeds: int) -> list[str]:
+    """Return which rows are means over fewer runs than there are: a method may give no model with some seeds."""
+    runs = {row.name: sum(r.row == row.name and bool(r.values) for r in records) for row in rows_of(records)}
+    fewer = [f"{name} ({count} of {seeds})" for name, count in runs.items() if 0 < count < seeds]
+    return [f"Fewer runs stand behind {listed(fewer)}: beside rows of other runs, chance counts more."] if fewer else []
 
 
 def _attack_limits(records: Sequence[Record]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from graphforget.evaluation.difference import difference
-from graphforget.evaluation.judge import SAME_START
+from graphforget.evaluation.judge import NO_FLOOR, SAME_START
 from graphforget.evaluation.plain import judgements, limits, summary
 from graphforget.evaluation.records import Record
 from graphforget.evaluation.verdict import forgetting_metric, sentences
@@ -168,6 +168,20 @@ def test_limits_name_seeds_and_the_attack():
     assert "the noise floor is wide" in " ".join(limits([floor])) and "is wide" not in once
     attacked = record("a", "method", 1, 0.5, mi_attack_auc=0.6, mi_attacker_quality=0.77)
     assert "an AUC of 0.77 (0.5 is guessing)" in " ".join(limits([attacked]))
+
+
+def test_one_gold_run_is_a_limit_though_the_report_has_a_row_for_the_floor():
+    """`evaluate` gives the noise floor a row without a number where one gold run was given."""
+    empty = Record("Noise floor", 1, {}, "floor", NO_FLOOR)
+    said = "One gold model was trained, so how far two gold models lie apart (the noise floor) is not known."
+    assert said in limits([*case(("a", 0.51, 0.9, 0.005), seeds=(1,), floor=False), empty])
+    assert said not in limits(case(("a", 0.51, 0.9, 0.005)))
+
+
+def test_rows_of_fewer_runs_than_the_others_are_named():
+    records = [*case(("a", 0.5, 0.9, 0.005), seeds=(1, 2, 3)), record("b", "method", 2, 0.5)]
+    assert "Fewer runs stand behind b (1 of 3): beside rows of other runs, chance counts more." in limits(records)
+    assert not any("Fewer runs" in sentence for sentence in limits(records[:-1]))
 
 
 def test_a_model_that_was_trained_again_needs_no_comparison():
