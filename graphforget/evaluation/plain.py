@@ -13,6 +13,7 @@ from graphforget.evaluation.plots.axes import UTILITY
 from graphforget.evaluation.records import EXACT, KNOWN_WEIGHTS, OTHER_START, Record, Row, rows_of
 from graphforget.evaluation.verdict import (
     FORGETTING,
+    Closest,
     blind,
     closest,
     forgetting_metric,
@@ -57,7 +58,12 @@ def summary(records: Sequence[Record]) -> list[str]:
             "Nothing that the model was trained on is among what had to go: it was held out, to choose an epoch or to "
             "test. So the weights learned nothing of it, and the request is done when the data hold it no longer."
         ]
-    if (has_gold(records) and not rows) or (best is None and rows and all(_is_exact(row) for row in rows)):
+    if has_gold(records) and not rows:
+        return [
+            "Beside the original stands the gold model alone: a model trained again from scratch without the forgotten "
+            "part. So nothing of that part can be in its weights, and no comparison is needed to show that."
+        ]
+    if best is None and rows and all(_is_exact(row) for row in rows):
         return [
             "What the forgotten part had a hand in was trained again from scratch without it, as a gold model is. So "
             "nothing of that part can be in the weights, and no comparison is needed to show that."
@@ -70,8 +76,8 @@ def summary(records: Sequence[Record]) -> list[str]:
     whole = f"Of the {len(rows)} methods compared, {best.row}" if len(rows) > 1 else f"The unlearned model ({best.row})"
     verb = "answers most like" if len(rows) > 1 else "was compared with"
     found = [f"{whole} {verb} the gold model: a model trained again from scratch without the forgotten part."]
-    found.append(_beside_floor(best.measure, best.divergence, best.floor))
-    return [*found, *_cautions(records, next(row for row in rows if row.name == best.row))]
+    row = next(row for row in rows if row.name == best.row)
+    return [*found, _beside_floor(best, _is_exact(row)), *_cautions(records, row)]
 
 
 def _is_exact(row: Row) -> bool:
@@ -79,24 +85,22 @@ def _is_exact(row: Row) -> bool:
     return any(note.startswith(EXACT) for note in row.notes)
 
 
-def _beside_floor(measure: str, far: float, floor: float | None) -> str:
+def _beside_floor(best: Closest, exact: bool) -> str:
+    floor, never = best.floor, "a model that never saw the forgotten part"
+    mine = f"Its {best.measure}"
     if floor is None:
-        return f"Its {measure} cannot be judged: a second gold model, which says how much is chance, was not trained."
-    if far <= floor:
-        return (
-            f"Its {measure} is no larger than that between two gold models ({floor:.4f}): on this measure it cannot be "
-            "told from a model that never saw the forgotten part."
-        )
-    return (
-        f"Its {measure} is larger than that between two gold models ({floor:.4f}): it can still be told from a model "
-        "that never saw the forgotten part."
-    )
+        return f"{mine} cannot be judged: a second gold model, which says how much is chance, was not trained."
+    if best.divergence <= floor:
+        told = f"on this measure it cannot be told from {never}"
+        return f"{mine} is no larger than that between two gold models ({floor:.4f}): {told}."
+    told = f"it answers otherwise than gold, but is {never}, too" if exact else f"it can still be told from {never}"
+    return f"{mine} is larger than that between two gold models ({floor:.4f}): {told}."
 
 
 def _cautions(records: Sequence[Record], row: Row) -> list[str]:
     """Return what speaks against taking the closest row as it is."""
     found = []
-    words, sentence = _forgetting(records, row.name)
+    words, sentence = _forgetting(records, row)
     if words in ("too much", "too little"):
         found.append(f"But: {sentence}")
     if any(note.startswith(KNOWN_WEIGHTS) for note in row.notes):
@@ -113,7 +117,7 @@ def judgements(records: Sequence[Record]) -> list[Judgement]:
 
 
 def _judgement(records: Sequence[Record], row: Row) -> Judgement:
-    forgetting, quality = _forgetting(records, row.name), _quality(records, row.name)
+    forgetting, quality = _forgetting(records, row), _quality(records, row.name)
     closeness, time = _closeness(records, row.name), _time(records, row)
     told = [forgetting[1], quality[1], _attack(records, row.name), closeness[1], time[1]]
     notes = [note[0].upper() + note[1:] for note in row.notes]
@@ -121,9 +125,9 @@ def _judgement(records: Sequence[Record], row: Row) -> Judgement:
     return Judgement(row.name, forgetting[0], quality[0], closeness[0], time[0], sentences)
 
 
-def _forgetting(records: Sequence[Record], row: str) -> tuple[str, str]:
+def _forgetting(records: Sequence[Record], row: Row) -> tuple[str, str]:
     metric = forgetting_metric(records)
-    found = None if metric is None else difference(records, row, metric)
+    found = None if metric is None else difference(records, row.name, metric)
     if metric is None or found is None:
         return "not known", ""
     beyond = FORGETTING[metric] * found.by
@@ -138,6 +142,11 @@ def _forgetting(records: Sequence[Record], row: str) -> tuple[str, str]:
         return "now more, now less", (
             "On the forgotten part it behaves as gold does on average, but single runs go further than gold, or less "
             f"far, by more than another gold model would ({found.figures()}; {found.apart()})."
+        )
+    if _is_exact(row):
+        return "not known" if found.noise is None else "unlike gold", (
+            f"On the forgotten part it behaves otherwise than gold ({found.figures()}; {found.apart()}), but was "
+            "trained without that part, too."
         )
     if found.noise is None:
         side = "more" if beyond > 0 else "less"

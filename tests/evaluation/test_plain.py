@@ -185,9 +185,25 @@ def test_rows_of_fewer_runs_than_the_others_are_named():
 
 
 def test_a_model_that_was_trained_again_needs_no_comparison():
-    """With gold its row is gold's; without gold its row alone says that the method is exact."""
-    (said,) = summary(case())
-    assert "trained again from scratch" in said and "nothing of that part can be in the weights" in said
+    """Without gold its row says that the method is exact."""
     exact = [Record("Original", 1, {}, kind="original"), Record("retrain", 1, {"seconds": 3.0}, note="exact: so")]
-    assert summary(exact) == [said]
+    (said,) = summary(exact)
+    assert "trained again from scratch" in said and "nothing of that part can be in the weights" in said
     assert "No model was trained again" in summary([exact[0], Record("unlink", 1, {"seconds": 3.0})])[0]
+
+
+def test_gold_alone_is_spoken_of_as_gold():
+    """A store may hold a gold model beside which no method gave a model."""
+    (said,) = summary(case())
+    assert said.startswith("Beside the original stands the gold model alone") and "can be in its weights" in said
+
+
+@pytest.mark.parametrize("forgotten", [0.3, 0.7])
+def test_an_exact_method_is_not_said_to_know_the_forgotten_part(forgotten):
+    """Shards trained anew answer otherwise than one model does, and never saw the forgotten part, either."""
+    told = case(("sisa", forgotten, 0.8, 0.05))
+    exact = [replace(one, note="exact: so" if one.row == "sisa" else "") for one in told]
+    assert "it can still be told from a model that never saw" in summary(told)[1] and len(summary(told)) == 3
+    assert summary(exact)[1].endswith("is a model that never saw the forgotten part, too.") and len(summary(exact)) == 2
+    (one,) = judgements(exact)
+    assert one.forgetting == "unlike gold" and "but was trained without that part, too." in one.sentences[0]
