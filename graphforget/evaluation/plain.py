@@ -24,6 +24,8 @@ from graphforget.unlearning.data_alone import NOTHING_TRAINED
 
 ATTACKS = ("mi_attack_auc", "pair_mi_auc")
 QUALITIES = ("mi_attacker_quality", "pair_mi_quality")
+AS_ORIGINAL = "like the original"
+"""What is added to words that hold for the original, too, which has forgotten nothing: they tell little then."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ def summary(records: Sequence[Record]) -> list[str]:
     verb = "answers most like" if len(rows) > 1 else "was compared with"
     found = [f"{whole} {verb} the gold model: a model trained again from scratch without the forgotten part."]
     row = next(row for row in rows if row.name == best.row)
-    return [*found, _beside_floor(best, _is_exact(row)), *_cautions(records, row)]
+    found.append(_beside_floor(best, _is_exact(row)))
+    return [*found, *_no_power(records, best), *_cautions(records, row)]
 
 
 def _is_exact(row: Row) -> bool:
@@ -95,6 +98,23 @@ def _beside_floor(best: Closest, exact: bool) -> str:
         return f"{mine} is no larger than that between two gold models ({floor:.4f}): {told}."
     told = f"it answers otherwise than gold, but is {never}, too" if exact else f"it can still be told from {never}"
     return f"{mine} is larger than that between two gold models ({floor:.4f}): {told}."
+
+
+def _no_power(records: Sequence[Record], best: Closest) -> list[str]:
+    """Return that the measure cannot show forgetting, where the original lies as near to gold as another gold does."""
+    original = _original_far(records)
+    if best.floor is None or original is None or original > best.floor:
+        return []
+    return [
+        "But this measure cannot show whether anything was forgotten: the original, which has forgotten nothing, is no "
+        f"further from gold than another gold model ({original:.4f}). Too little is deleted, or chance is too large."
+    ]
+
+
+def _original_far(records: Sequence[Record]) -> float | None:
+    """Return how far the original lies from gold, as rows are compared; None where that is not known."""
+    far = gold_distances(records)
+    return next((far[row.name][0] for row in rows_of(records) if row.kind == "original" and row.name in far), None)
 
 
 def _cautions(records: Sequence[Record], row: Row) -> list[str]:
@@ -131,6 +151,11 @@ def _forgetting(records: Sequence[Record], row: Row) -> tuple[str, str]:
     if metric is None or found is None:
         return "not known", ""
     beyond = FORGETTING[metric] * found.by
+    if found.as_gold and _original_as_gold(records, metric):
+        return f"as gold, {AS_ORIGINAL}", (
+            f"On the forgotten part it behaves as gold does ({found.figures()}; {found.apart()}), but so does the "
+            "original, which has forgotten nothing: this score cannot show whether that part was forgotten."
+        )
     if found.as_gold and blind(records):
         return "not too little", (
             f"On the forgotten part it behaves as gold does ({found.figures()}; {found.apart()}), but a model "
@@ -160,6 +185,12 @@ def _forgetting(records: Sequence[Record], row: Row) -> tuple[str, str]:
         f"It still treats the forgotten part more like something it knows than gold does ({found.figures()}; "
         f"{found.apart()})."
     )
+
+
+def _original_as_gold(records: Sequence[Record], metric: str) -> bool:
+    originals = [row.name for row in rows_of(records) if row.kind == "original"]
+    found = [difference(records, name, metric) for name in originals]
+    return any(one is not None and one.as_gold for one in found)
 
 
 def _quality(records: Sequence[Record], row: str) -> tuple[str, str]:
@@ -206,8 +237,13 @@ def _closeness(records: Sequence[Record], row: str) -> tuple[str, str]:
     mine = f"Its answers lie {far[row][0]:.4f} from gold's"
     if not floors:
         return "not known", f"{mine}; how far two gold models lie apart is not known."
-    inside = far[row][0] <= floors[0]
-    return ("within noise" if inside else "further than noise"), f"{mine}; two gold models lie {floors[0]:.4f} apart."
+    apart = f"two gold models lie {floors[0]:.4f} apart"
+    if far[row][0] > floors[0]:
+        return "further than noise", f"{mine}; {apart}."
+    original = _original_far(records)
+    if original is None or original > floors[0]:
+        return "within noise", f"{mine}; {apart}."
+    return f"within noise, {AS_ORIGINAL}", f"{mine}; {apart}, and the original lies {original:.4f} from gold."
 
 
 def _time(records: Sequence[Record], row: Row) -> tuple[str, str]:

@@ -122,6 +122,25 @@ def test_the_verdict_names_the_closest_and_whether_it_can_be_told_from_gold():
     assert "it can still be told from a model that never saw" in far
 
 
+def test_what_the_original_passes_too_shows_no_forgetting():
+    """A deletion of three edges: the original, which knows them, lies nearer to gold than another gold model."""
+
+    def beside(original: float, far: float) -> list[Record]:
+        rows = [record("Original", "original", seed, original, 0.9, far) for seed in (1, 2)]
+        return [*rows, *case(("a", 0.51, 0.9, 0.005))]
+
+    verdict = summary(beside(0.49, 0.009))
+    assert "cannot be told from a model that never saw" in verdict[1]
+    assert verdict[2].startswith("But this measure cannot show whether anything was forgotten")
+    (one,) = judgements(beside(0.49, 0.009))
+    assert (one.forgetting, one.closeness) == ("as gold, like the original", "within noise, like the original")
+    assert any("this score cannot show whether that part was forgotten" in sentence for sentence in one.sentences)
+    assert any("the original lies 0.0090 from gold" in sentence for sentence in one.sentences)
+    (one,) = judgements(beside(0.40, 0.011))
+    assert (one.forgetting, one.closeness) == ("as gold", "within noise")
+    assert len(summary(beside(0.40, 0.011))) == 2
+
+
 def test_the_verdict_warns_of_over_forgetting_and_of_weights_that_were_left():
     over = summary(case(("a", 0.7, 0.9, 0.005)))
     assert over[-1].startswith("But: It went further than gold")
