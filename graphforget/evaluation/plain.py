@@ -24,6 +24,8 @@ from graphforget.unlearning.data_alone import NOTHING_TRAINED
 
 ATTACKS = ("mi_attack_auc", "pair_mi_auc")
 QUALITIES = ("mi_attacker_quality", "pair_mi_quality")
+AGAINST = ("too much", "too little", "other than gold")
+"""Words that speak against a row."""
 AS_ORIGINAL = "like the original"
 """What is added to words that hold for the original, too, which has forgotten nothing: they tell little then."""
 
@@ -120,9 +122,9 @@ def _original_far(records: Sequence[Record]) -> float | None:
 def _cautions(records: Sequence[Record], row: Row) -> list[str]:
     """Return what speaks against taking the closest row as it is."""
     found = []
-    words, sentence = _forgetting(records, row)
-    if words in ("too much", "too little"):
-        found.append(f"But: {sentence}")
+    for words, sentence in (_forgetting(records, row), _attack(records, row)):
+        if words in AGAINST:
+            found.append(f"But: {sentence}")
     if any(note.startswith(KNOWN_WEIGHTS) for note in row.notes):
         found.append(
             "But: this method leaves weights of the model as they were, and they still hold what they learned from the "
@@ -139,7 +141,7 @@ def judgements(records: Sequence[Record]) -> list[Judgement]:
 def _judgement(records: Sequence[Record], row: Row) -> Judgement:
     forgetting, quality = _forgetting(records, row), _quality(records, row.name)
     closeness, time = _closeness(records, row.name), _time(records, row)
-    told = [forgetting[1], quality[1], _attack(records, row.name), closeness[1], time[1]]
+    told = [forgetting[1], quality[1], _attack(records, row)[1], closeness[1], time[1]]
     notes = [note[0].upper() + note[1:] for note in row.notes]
     sentences = tuple(sentence for sentence in (*told, *notes) if sentence)
     return Judgement(row.name, forgetting[0], quality[0], closeness[0], time[0], sentences)
@@ -218,15 +220,17 @@ def _beside_original(records: Sequence[Record], row: str, metric: str) -> str:
     return f"On test data: {METRICS[metric].label} {', '.join(shown)}."
 
 
-def _attack(records: Sequence[Record], row: str) -> str:
-    found = next((d for d in (difference(records, row, name) for name in ATTACKS) if d is not None), None)
+def _attack(records: Sequence[Record], row: Row) -> tuple[str, str]:
+    found = next((d for d in (difference(records, row.name, name) for name in ATTACKS) if d is not None), None)
     if found is None:
-        return ""
+        return "not known", ""
     same = "as gold does" if found.as_gold else "other than gold does"
-    return (
+    sentence = (
         "Against an attacker who guesses from its answers what it was trained on, it stands "
         f"{same} ({found.figures()}; {found.apart()})."
     )
+    unsure = found.noise is None or found.on_both_sides or _is_exact(row)
+    return "as gold" if found.as_gold else "not known" if unsure else "other than gold", sentence
 
 
 def _closeness(records: Sequence[Record], row: str) -> tuple[str, str]:

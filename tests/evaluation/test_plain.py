@@ -122,6 +122,20 @@ def test_the_verdict_names_the_closest_and_whether_it_can_be_told_from_gold():
     assert "it can still be told from a model that never saw" in far
 
 
+@pytest.mark.parametrize(
+    ("attacked", "note", "warned"), [(0.1, "", True), (0.41, "", False), (0.1, "exact: so", False)]
+)
+def test_the_verdict_warns_of_what_an_attack_sees(attacked, note, warned):
+    """Lists like gold's, and forgotten pairs that an attack tells from all others: 0.1 where gold models have 0.4."""
+    records = []
+    for row, kind, found in (("Gold", "gold", 0.42), ("Noise floor", "floor", 0.4), ("a", "method", attacked)):
+        gap = {"pair_mi_auc": found, "pair_mi_auc_gap": abs(found - 0.42), "forgotten_recall@20_gap": 0.01}
+        values = {"forgotten_recall@20": 0.2, "test_recall@20_gap": 0.01, **gap}
+        records.append(Record(row, 1, values, kind, note if row == "a" else ""))
+    but = [sentence for sentence in summary(records) if sentence.startswith("But: Against an attacker")]
+    assert len(but) == warned and all("it stands other than gold does (MI AUC 0.1000" in one for one in but)
+
+
 def test_what_the_original_passes_too_shows_no_forgetting():
     """A deletion of three edges: the original, which knows them, lies nearer to gold than another gold model."""
 
