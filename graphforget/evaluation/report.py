@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from graphforget._core.errors import UsageError
@@ -150,7 +151,19 @@ def _gold_runs(
     if wrong or not runs:
         found = ", ".join(wrong) or "none"
         raise UsageError(f"evaluate: 'gold' must be {GOLD}, or results of an exact method; got {found}.")
+    _refuse_repeated(runs)
     return runs
+
+
+def _refuse_repeated(golds: Sequence[Result]) -> None:
+    """Raise UsageError where a gold run stands twice: their distance, 0, would be the noise floor."""
+    counts = Counter((run.method, run.seed) for run in golds)
+    twice = next((seed for (_, seed), count in counts.items() if count > 1), None)
+    if twice is not None:
+        raise UsageError(
+            f"evaluate: two of the gold runs have seed {twice}, so they are one model and no noise floor lies between "
+            "them. Give runs of other seeds, as unlearn(..., method='retrain', seed=1)."
+        )
 
 
 def _trained_gold_runs(given: Sequence[Result], method: str, progress: Progress | None) -> list[Result]:

@@ -106,6 +106,13 @@ def test_the_floor_is_the_mean_over_the_other_gold_runs(unlinked, golds, report)
     assert found[0]["js_test"] == values(report, "Noise floor")["js_test"]
 
 
+def test_a_gold_run_given_twice_is_no_noise_floor(unlinked, golds, link_model, link_task, gone):
+    again = unlearn(link_model, link_task, gone, method="retrain")
+    for runs in ([golds[0], golds[0]], [golds[0], again], [golds[0], golds[1], golds[1]]):
+        with pytest.raises(UsageError, match="two of the gold runs have seed .* no noise floor lies between"):
+            evaluate(unlinked, gold=runs, attack=False)
+
+
 def test_a_shared_attacker_gives_the_same_numbers(report, unlinked, golds, link_task, link_model):
     attacker = fit_attacker(link_task, link_model)
     assert evaluate(unlinked, gold=golds[:2], attack=attacker).to_json() == report.to_json()
