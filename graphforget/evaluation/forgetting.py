@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -23,6 +23,8 @@ GAPS = (
     "forgotten_triple_auc",
 )
 """Scores whose distance to gold's is a number of the report."""
+FLOOR_GAPS = ("test_auc", "test_accuracy", "other_test_accuracy", "class_test_accuracy", "mi_attack_auc")
+"""Scores whose distance to gold's is a number of the noise floor's row alone, where several runs give it."""
 NOTHING = "nothing that was trained on is forgotten, so no forgetting is measured."
 FACTS_ALONE = "no interaction is forgotten, so forgetting is measured on the triples alone, of models that learn them."
 FEATURES_ALONE = "no interaction is forgotten, only features of items, so forgetting shows in distances to gold alone."
@@ -84,6 +86,8 @@ def delta_p(case: Case, subject: Subject, gold: Subject) -> Findings:
     return Findings({"delta_p": float((ours - reference).mean())})
 
 
-def gaps(values: Mapping[str, float], gold: Mapping[str, float]) -> Findings:
-    """Return |value - gold's| of the scores in `GAPS`."""
-    return Findings({f"{name}_gap": abs(values[name] - gold[name]) for name in GAPS if name in values and name in gold})
+def gaps(values: Mapping[str, float], gold: Mapping[str, float], names: Sequence[str] = GAPS) -> Findings:
+    """Return |value - gold's| of the scores of these names."""
+    return Findings(
+        {f"{name}_gap": abs(values[name] - gold[name]) for name in names if name in values and name in gold}
+    )

@@ -12,7 +12,7 @@ from graphforget._core.errors import DivergedError
 from graphforget.evaluation.case import Case, Findings, Kind, Subject, named_parts
 from graphforget.evaluation.cost import cost
 from graphforget.evaluation.distance import distances
-from graphforget.evaluation.forgetting import delta_p, forgetting, gaps
+from graphforget.evaluation.forgetting import FLOOR_GAPS, delta_p, forgetting, gaps
 from graphforget.evaluation.list_distance import list_distances
 from graphforget.evaluation.membership import Attacker, membership
 from graphforget.evaluation.pair_membership import pair_membership
@@ -93,7 +93,7 @@ def judge_all(
     original = judge(bench, bench.original, gold.values)
     original.notes.append(ON_WHOLE_GRAPH)
     original.values |= _of_the_case(bench)
-    floor = _mean([_judged(bench, subject, gold.values) for subject in floors])
+    floor = floor_of([_judged(bench, subject, gold.values) for subject in floors], gold.values)
     floor.notes += [SAME_START] if same_start else []
     found = [(bench.original, original), (bench.gold, gold)]
     found += [(subject, _judged(bench, subject, gold.values)) for subject in (*_baselines(bench), *methods)]
@@ -133,10 +133,17 @@ def _record(row: str, kind: Kind, case: Case, found: Findings) -> Record:
     return Record(row, case.task.seed, found.values, kind, "\n".join(found.notes))
 
 
-def _mean(runs: Sequence[Findings]) -> Findings:
-    """Return the mean of each value over the runs of the noise floor."""
+def floor_of(runs: Sequence[Findings], gold: Mapping[str, float]) -> Findings:
+    """Return the mean of each value that all runs of the noise floor have.
+
+    Of several runs the distances of scores to gold's are added: the mean of scores on both sides of it hides them.
+    """
     if not runs:
         return Findings(notes=[NO_FLOOR])
-    values = {name: float(np.mean([run.values[name] for run in runs])) for name in runs[0].values}
-    notes = [f"the mean of {len(runs)} gold runs with other seeds."] if len(runs) > 1 else []
-    return Findings(values, [*notes, *runs[0].notes])
+    if len(runs) == 1:
+        return runs[0]
+    for run in runs:
+        run.add(gaps(run.values, gold, FLOOR_GAPS))
+    shared = [name for name in runs[0].values if all(name in run.values for run in runs)]
+    values = {name: float(np.mean([run.values[name] for run in runs])) for name in shared}
+    return Findings(values, [f"the mean of {len(runs)} gold runs with other seeds.", *runs[0].notes])

@@ -201,6 +201,7 @@ def _distances() -> Iterator[Metric]:
         yield far(f"kl_{part}", f"KL {part}", f"Mean KL(gold || model) in nats, {part} items.")
         yield far(f"js_{part}", f"JS {part}", f"Mean Jensen-Shannon divergence to gold in nats, {part} items.")
     yield from _list_distances()
+    yield from _floor_gaps()
     yield far("parameter_distance", "param. dist.", "||theta - theta_gold|| / ||theta_gold||.", style="number")
 
 
@@ -213,6 +214,19 @@ def _list_distances() -> Iterator[Metric]:
         yield near(f"overlap_{part}", f"overlap@20 {part}", meaning, headline=headline)
         meaning = f"Rank-biased overlap (p = 0.9, cut at 20) of {whose} with gold's."
         yield near(f"rbo_{part}", f"RBO {part}", meaning)
+
+
+def _floor_gaps() -> Iterator[Metric]:
+    near = partial(Metric, direction="lower", group="distance")
+    for name, label, tasks in (
+        ("test_auc", "test AUC", ("link",)),
+        ("test_accuracy", "test acc.", ("node",)),
+        ("other_test_accuracy", "other test acc.", ("node",)),
+        ("class_test_accuracy", "class test acc.", ("node",)),
+        ("mi_attack_auc", "MI attack AUC", GRAPHS),
+    ):
+        meaning = f"Distance of the {label} to gold's, the mean over several other gold models."
+        yield near(f"{name}_gap", f"|{label} - gold|", meaning, tasks=tasks)
 
 
 def _cost() -> Iterator[Metric]:

@@ -8,9 +8,12 @@ import pytest
 
 from graphforget._core.errors import DivergedError, UsageError
 from graphforget.data.deletion import Deletion
+from graphforget.evaluation.case import Findings
+from graphforget.evaluation.judge import floor_of
 from graphforget.evaluation.membership import fit_attacker
 from graphforget.evaluation.names import row_names
 from graphforget.evaluation.report import Report, evaluate
+from graphforget.evaluation.verdict import noise_floor
 from graphforget.unlearning.run import unlearn
 from graphforget.unlearning.sampling import sample_deletion
 
@@ -104,6 +107,23 @@ def test_the_floor_is_the_mean_over_the_other_gold_runs(unlinked, golds, report)
     for name in ("js_test", "forgotten_auc_gap"):
         assert found[2][name] == pytest.approx((found[0][name] + found[1][name]) / 2)
     assert found[0]["js_test"] == values(report, "Noise floor")["js_test"]
+    assert "test_auc_gap" not in found[0]
+
+
+@pytest.mark.parametrize("name", ["test_auc", "class_test_accuracy", "mi_attack_auc"])
+def test_gold_models_on_both_sides_of_gold_do_not_cancel(name, record):
+    """Gold models at 0.4 and 0.6 lie 0.1 from one at 0.5; their mean is its value."""
+    gold = {name: 0.5}
+    floor = floor_of([Findings({name: value, "seconds": 1.0}) for value in (0.4, 0.6)], gold)
+    records = [record("Gold", "gold", **gold), record("Noise floor", "floor", **floor.values)]
+    assert noise_floor(records, name) == pytest.approx(0.1)
+    assert floor.values[name] == pytest.approx(0.5)
+
+
+def test_the_floor_holds_what_all_its_runs_have():
+    """A shard's preparation, or the memory of one machine, is no number of the other runs."""
+    runs = [Findings({"test_auc": 0.5, "preparation": 3.0}), Findings({"test_auc": 0.7})]
+    assert floor_of(runs, {}).values == {"test_auc": pytest.approx(0.6)}
 
 
 def test_a_gold_run_given_twice_is_no_noise_floor(unlinked, golds, link_model, link_task, gone):
