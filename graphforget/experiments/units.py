@@ -82,9 +82,9 @@ def with_run_digests(prepared: Prepared, attack: bool) -> Prepared:
         return prepared
     stages, original = prepared.digests, prepared.digests[ORIGINAL]
     golds = [digest for stage, digest in stages.items() if stage.startswith("gold-")]
-    judged = revision_of(prepared.task, prepared.gone)
+    judged, beside = (revision_of(prepared.task, prepared.gone, runs) for runs in (2, len(golds)))
     digests = {**stages, ATTACKER: digest_of(ATTACKER, judged, original)}
-    digests[REFERENCES] = digest_of(REFERENCES, judged, original, golds, attack)
+    digests[REFERENCES] = digest_of(REFERENCES, beside, original, golds, attack)
     made = {s: digest_of("run", digests[REFERENCES], d) for s, d in stages.items() if s.startswith("method-")}
     return replace(prepared, digests=digests | made)
 
