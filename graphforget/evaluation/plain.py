@@ -103,9 +103,9 @@ def _beside_floor(best: Closest, exact: bool) -> str:
 
 
 def _no_power(records: Sequence[Record], best: Closest) -> list[str]:
-    """Return that the measure cannot show forgetting, where the original lies as near to gold as another gold does."""
+    """Return that the measure cannot show forgetting, where both best and original are as near as another gold is."""
     original = _original_far(records)
-    if best.floor is None or original is None or original > best.floor:
+    if best.floor is None or original is None or max(best.divergence, original) > best.floor:
         return []
     return [
         "But this measure cannot show whether anything was forgotten: the original, which has forgotten nothing, is no "

@@ -153,6 +153,8 @@ def test_what_the_original_passes_too_shows_no_forgetting():
     (one,) = judgements(beside(0.40, 0.011))
     assert (one.forgetting, one.closeness) == ("as gold", "within noise")
     assert len(summary(beside(0.40, 0.011))) == 2
+    told = [replace(r, values={**r.values, "js_test": 0.9}) if r.row == "a" else r for r in beside(0.49, 0.009)]
+    assert len(summary(told)) == 2, "a measure that tells the best from gold shows something"
 
 
 def test_the_verdict_warns_of_over_forgetting_and_of_weights_that_were_left():
