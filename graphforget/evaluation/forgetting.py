@@ -9,8 +9,10 @@ import numpy as np
 from graphforget.evaluation.case import Case, Findings, Subject, without_pairs
 from graphforget.evaluation.probabilities import distributions, right_answers
 from graphforget.evaluation.ranking import forgotten_ranking
+from graphforget.evaluation.records import HOLES
 from graphforget.tasks.base import auc_above
 from graphforget.tasks.link import LinkPrediction
+from graphforget.tasks.node import NodeClassification
 from graphforget.tasks.recommend import Recommendation
 
 GAPS = (
@@ -25,6 +27,9 @@ GAPS = (
 """Scores whose distance to gold's is a number of the report."""
 FLOOR_GAPS = ("test_auc", "test_accuracy", "other_test_accuracy", "class_test_accuracy", "mi_attack_auc")
 """Scores whose distance to gold's is a number of the noise floor's row alone, where several runs give it."""
+OF_HOLES = (
+    f"{HOLES}, without features and edges, to a membership attack, too: this shows little of what the weights hold."
+)
 NOTHING = "nothing that was trained on is forgotten, so no forgetting is measured."
 FACTS_ALONE = "no interaction is forgotten, so forgetting is measured on the triples alone, of models that learn them."
 FEATURES_ALONE = "no interaction is forgotten, only features of items, so forgetting shows in distances to gold alone."
@@ -42,6 +47,8 @@ def forgetting(case: Case, subject: Subject, original: Subject) -> Findings:
     found = forgotten_ranking(case, subject) if recommends else _forgotten_auc(case, subject)
     if subject.kind not in ("original", "baseline") and "test" in case.parts:
         found.values["update_auc"] = update_auc(case, subject, original)
+    if subject.kind != "original" and isinstance(case.task, NodeClassification) and len(case.gone.nodes):
+        found.notes.append(OF_HOLES)
     return found
 
 

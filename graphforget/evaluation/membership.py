@@ -25,7 +25,6 @@ from graphforget.training.loop import Progress
 
 CLAMP = 1e-6
 DRAWS = 500
-HOLES = "deleted nodes answer as holes, without features and edges; so do they under the membership attack."
 HELD_OUT = 5
 """One in five of the shadow's answers judges the attacker and does not train it."""
 
@@ -159,8 +158,7 @@ def membership(case: Case, subject: Subject, original: Subject, attacker: Attack
         values["mi_ratio"], values["mi_clamped"] = mi_ratio(before, after)
     if "retained" in case.parts:
         values["mi_attack_auc"] = attack_auc(case, after, attacker.membership(subject.responses(case, "retained")))
-    holes = isinstance(case.task, NodeClassification) and len(case.gone.nodes)
-    return Findings(values, [HOLES] if holes and subject.kind != "original" else [])
+    return Findings(values)
 
 
 def _trained(case: Case) -> np.ndarray:

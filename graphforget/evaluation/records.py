@@ -20,6 +20,8 @@ EXACT = "exact"
 """How the note of a method begins that trains again what the forgotten part had a hand in."""
 KNOWN_WEIGHTS = "weights unchanged"
 """How the note of a method begins that leaves what was learned in the model."""
+HOLES = "deleted nodes answer as holes"
+"""How the note of a row begins whose forgotten nodes have neither features nor edges to answer from."""
 OTHER_START = "started from other initial weights"
 """How the note of a noise floor begins whose start was another than gold's."""
 RUN_DEPENDENT = frozenset(name for name, metric in METRICS.items() if metric.group == "cost")

@@ -9,6 +9,7 @@ import pytest
 from graphforget._core.errors import DivergedError, UsageError
 from graphforget.data.deletion import Deletion
 from graphforget.evaluation.case import Findings
+from graphforget.evaluation.forgetting import OF_HOLES
 from graphforget.evaluation.judge import floor_of
 from graphforget.evaluation.membership import fit_attacker
 from graphforget.evaluation.names import row_names
@@ -175,6 +176,15 @@ def test_a_model_that_is_not_finite_is_said(unlinked, golds):
         parameter.data.fill_(float("nan"))
     with pytest.raises(DivergedError, match="'unlink' has embeddings that are not finite"):
         evaluate(replace(unlinked, model=broken), gold=golds[:2], attack=False)
+
+
+@pytest.mark.parametrize("attack", [True, False])
+def test_holes_are_said_with_and_without_an_attack(node_task, node_model, attack):
+    result = unlearn(node_model, node_task, Deletion(nodes=node_task.train_nodes[:3].tolist()), method="unlink")
+    rows = {row.name: row.notes for row in evaluate(result, attack=attack).rows}
+    assert (
+        all(OF_HOLES in rows[name] for name in ("Gold", "Noise floor", "unlink")) and OF_HOLES not in rows["Original"]
+    )
 
 
 @pytest.mark.parametrize("kind", ["nodes", "classes", "features", "edges"])

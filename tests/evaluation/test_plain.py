@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from graphforget.evaluation.difference import difference
+from graphforget.evaluation.forgetting import OF_HOLES
 from graphforget.evaluation.judge import NO_FLOOR, SAME_START
 from graphforget.evaluation.plain import judgements, limits, summary
 from graphforget.evaluation.records import Record
@@ -87,6 +88,17 @@ def test_a_deleted_class_is_judged_by_its_test_nodes(found, words):
     records = [Record(r, 1, {"forgotten_accuracy": 0.0, "class_test_accuracy": v}, kind) for r, kind, v in rows]
     assert judgements(records)[0].forgetting == words
     assert forgetting_metric(records) == "class_test_accuracy"
+
+
+@pytest.mark.parametrize(("found", "words"), [(0.4, "as gold, as holes do"), (0.9, "too little")])
+def test_holes_that_answer_as_golds_do_are_no_forgetting(found, words):
+    """Deleted nodes have neither features nor edges: what a model knows of them does not reach its answers."""
+    values = {"Gold": 0.4, "Noise floor": 0.4, "a": found}
+    kinds = {"Gold": "gold", "Noise floor": "floor", "a": "method"}
+    records = [Record(r, 1, {"forgotten_accuracy": v}, kinds[r], OF_HOLES) for r, v in values.items()]
+    assert judgements(records)[0].forgetting == words
+    classes = [replace(r, values={"class_test_accuracy": 0.1 + r.values["forgotten_accuracy"]}) for r in records]
+    assert judgements(classes)[0].forgetting == words.partition(",")[0], "test nodes of a class are no holes"
 
 
 def test_a_deletion_of_held_out_data_needs_no_comparison():
