@@ -248,7 +248,7 @@ def _floor_note(groups: Groups, rows: Sequence[str], test: str) -> str:
     """Return what is marked, or why nothing is: the seeds that the methods of a column share may be too few."""
     found = [_paired(column) for _, column in _columns(groups, rows)]
     compared = [one for one in found if one[1]] or [max(found, default=(0, 0))]
-    seeds, rivals = max(compared, key=lambda one: (-_least(*one, test), one[0]))
+    seeds, rivals = max(compared, key=lambda one: (-_least(one[0], one[1], test), one[0]))
     if seeds < 2:
         return "One seed: nothing is tested, so nothing is marked."
     if _least(seeds, rivals, test) > LEVEL:
