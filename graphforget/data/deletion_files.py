@@ -11,7 +11,7 @@ from typing import Any
 from graphforget._core.errors import DataError, UsageError, nearest, unknown
 from graphforget._core.files import read_json
 from graphforget.data.formats.base import existing
-from graphforget.data.formats.edge_list import read_edges
+from graphforget.data.formats.edge_list import named_columns
 from graphforget.data.formats.interaction_table import KNOWN
 from graphforget.data.formats.table import Row, is_integer, rows
 
@@ -48,27 +48,49 @@ def json_parts(path: Path) -> dict[str, Any]:
     return value
 
 
-def _edge_parts(path: Path, first: Row) -> dict[str, Any]:
-    """Return the edges of a list without a known header; raises DataError for comments, which may be meant as edges."""
-    if first.line > 1:
-        with path.open(encoding="utf-8-sig") as file:
-            above = [(number, line.strip()) for number, line in zip(range(1, first.line), file, strict=False)]
-        number, line = next(((n, text) for n, text in above if text.startswith("#")), (0, ""))
-        if number:
-            raise DataError(
-                f"{path} line {number}: '{line[:40]}' would be passed over as a comment, and a deletion passes nothing "
-                "over. Take the line out, or, if it names an edge, put the header source,target above it."
-            )
-    codes, ids, _notes = read_edges(path)
-    names: list[Any] = list(ids.codes) if ids.text else [int(cell) for cell in ids.codes]
-    return {"edges": [(names[u], names[v]) for u, v in codes.T.tolist()]}
-
-
 def _cell(path: Path, row: Row, column: int = 0) -> int | str:
     cell = row.cells[column]
     if not cell:
         raise DataError(f"{path} line {row.line}: the id in column {column + 1} is empty. Fix the line.")
     return int(cell) if is_integer(cell) else cell
+
+
+def _refuse_comments(path: Path, first: Row) -> None:
+    """Raise DataError for comments above a table without a known header: they may be meant as edges."""
+    if first.line == 1:
+        return
+    with path.open(encoding="utf-8-sig") as file:
+        above = [(number, line.strip()) for number, line in zip(range(1, first.line), file, strict=False)]
+    number, line = next(((n, text) for n, text in above if text.startswith("#")), (0, ""))
+    if number:
+        raise DataError(
+            f"{path} line {number}: '{line[:40]}' would be passed over as a comment, and a deletion passes nothing "
+            "over. Take the line out, or, if it names an edge, put the header source,target above it."
+        )
+
+
+def _refuse_doubtful(path: Path, first: Row, second: Row | None) -> None:
+    """Raise DataError for a first line of words above one of integers: an edge of mixed ids, or a foreign header."""
+    numbers = second is not None and all(is_integer(cell) for cell in second.cells[:2])
+    if numbers and not any(is_integer(cell) for cell in first.cells[:2]):
+        raise DataError(
+            f"{path} line {first.line}: '{','.join(first.cells[:2])}' is an edge or a header, and a deletion passes "
+            "nothing over. If it is an edge, put the header source,target above it, else in its place (user,item for "
+            "interactions)."
+        )
+
+
+def _edge_parts(path: Path, first: Row, lines: Iterator[Row]) -> dict[str, Any]:
+    """Return the edges of a table with a header that names them, or of all its rows; ids may be of both kinds."""
+    named = named_columns(first.cells)
+    body = list(lines) if named else [first, *lines]
+    if not body:
+        raise DataError(f"{path}: only a header and no edges. Add one edge per line.")
+    if named is None:
+        _refuse_comments(path, first)
+        _refuse_doubtful(path, first, body[1] if len(body) > 1 else None)
+    columns = named or (0, 1)
+    return {"edges": [tuple(_cell(path, row, column) for column in columns) for row in body]}
 
 
 def column_names(columns: Mapping[str, str | int] | None) -> dict[str, str]:
@@ -134,6 +156,8 @@ def table_parts(path: Path, columns: Mapping[str, str | int] | None = None) -> d
     wide = _wide_parts(path, first, lines, renamed)
     if wide is not None:
         return wide
+    if named_columns(first.cells) is not None:
+        return _edge_parts(path, first, lines)
     listed = _list_of(first, renamed)
     if listed is not None:
         kind, at = listed
@@ -156,7 +180,7 @@ def table_parts(path: Path, columns: Mapping[str, str | int] | None = None) -> d
             f"{', '.join(renamed.values())}.{nearest(first.cells[0], renamed.values())} Name the columns as the file "
             f"does, all those of {', '.join(_TABLES)}."
         )
-    return _edge_parts(path, first)
+    return _edge_parts(path, first, lines)
 
 
 def header_of(kind: str) -> Sequence[str]:
@@ -170,7 +194,7 @@ def as_csv(kind: str, values: Sequence[Any]) -> str:
     header = header_of(kind)
     table = [value if len(header) > 1 else (value,) for value in values]
     cells = [cell for row in table for cell in row]
-    lost = next((cell for cell in cells if str(cell) != str(cell).strip() or "\n" in str(cell)), None)
+    lost = next((cell for cell in cells if str(cell) != str(cell).strip() or set("\r\n") & set(str(cell))), None)
     if lost is not None:
         raise UsageError(
             f"The id {lost!r} has spaces around it or runs over lines; write the deletion to .json instead."

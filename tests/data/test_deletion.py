@@ -59,6 +59,7 @@ def test_json_gives_back_what_was_written(tmp_path_factory, edges, nodes, featur
     [
         Deletion(edges=[(4, 17), (1, 2)]),
         Deletion(edges=[("Smith, A", '"b"'), ("#c", "007")]),
+        Deletion(edges=[(17, 18), ("A1", "B2")]),
         Deletion(nodes=[3, 1]),
         Deletion(nodes=["#x", "node", "3"]),
         Deletion(features=["a"]),
@@ -75,6 +76,21 @@ def test_a_plain_csv_of_edges(tmp_path):
     path = tmp_path / "gone.csv"
     path.write_text("4,17\n5,3\n")
     assert Deletion.read(path).edges == ((4, 17), (5, 3))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "17,18\nA1,B2\n",
+        "source,target\nA1,B2\n17,18\n",
+        "# mine\nu,v,class\nA1,B2,x\n17,18,y\n",
+        "A1,18\n17,18\nA1,B2\n",
+    ],
+)
+def test_edges_of_a_csv_may_mix_integers_and_text(tmp_path, text):
+    """Ids of a graph are text when one is, and a deletion names whichever of them."""
+    (tmp_path / "gone.csv").write_text(text)
+    assert {(17, 18), ("A1", "B2")} <= set(Deletion.read(tmp_path / "gone.csv").edges)
 
 
 def test_numpy_numbers_become_plain_ones():

@@ -165,11 +165,6 @@ def test_names_of_columns_need_not_be_in_the_file(tmp_path):
     assert Deletion.read(tmp_path / "gone.json", columns={"user": "userId"}).users == (4,)
 
 
-def test_a_table_with_an_unknown_header_still_names_edges(tmp_path):
-    (tmp_path / "gone.csv").write_text("person,film\n4,17\n")
-    assert Deletion.read(tmp_path / "gone.csv").edges == ((4, 17),)
-
-
 @pytest.mark.parametrize(
     ("text", "kind", "found"),
     [

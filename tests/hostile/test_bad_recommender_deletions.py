@@ -180,9 +180,13 @@ def test_a_table_of_pairs_under_a_foreign_header(refused, tmp_path):
     path = tmp_path / "gone.csv"
     path.write_text("person,film\n0,1\n5,1\n")
     assert not refused(
+        tmp_path, lambda: Deletion.read(path), DataError, ["'person,film'", "user,item for interactions"]
+    )
+    path.write_text("0,1\n5,1\n")
+    assert not refused(
         tmp_path, lambda: Deletion.read(path, shop()), UnsupportedError, ["names edges", "the header user,item"]
     )
-    path.write_text("person,film\n0,0\n")
+    path.write_text("0,0\n")
     assert not refused(
         tmp_path, lambda: Deletion.read(path), DataError, ["joins a node to itself", "the header user,item"]
     )

@@ -40,7 +40,11 @@ FILES: dict[str, tuple[str, str, list[str]]] = {
     "csv with a header alone": ("gone.csv", "node\n", ["nothing is named"]),
     "csv with an edge header alone": ("gone.csv", "source,target\n", ["only a header"]),
     "csv ragged": ("gone.csv", "source,target\n4,5\n6\n", ["line 3", "1 column(s)"]),
-    "csv text among integers": ("gone.csv", "4,5\n6,bob\n", ["line 2", "'bob'", "(column 2)"]),
+    "csv edge or header": (
+        "gone.csv",
+        "ann,bob\n4,5\n",
+        ["line 1", "'ann,bob' is an edge or a header", "source,target"],
+    ),
     "csv empty id": ("gone.csv", 'node\n4\n""\n', ["line 3", "empty"]),
     "csv self-loop": ("gone.csv", "4,5\n6,6\n", ["(6, 6)", "joins a node to itself"]),
 }
@@ -66,7 +70,7 @@ def test_an_unknown_ending(refused, tmp_path):
 
 @pytest.mark.parametrize(
     ("ids", "name"),
-    [([" a"], "gone.csv"), (["a\nb"], "gone.csv"), (["a"], "gone.xml"), (["a"], "gone")],
+    [([" a"], "gone.csv"), (["a\nb"], "gone.csv"), (["a\rb"], "gone.csv"), (["a"], "gone.xml"), (["a"], "gone")],
 )
 def test_what_is_not_written(refused, tmp_path, ids, name):
     assert not refused(tmp_path, lambda: Deletion(nodes=ids).write(tmp_path / name), UsageError, [".json"])
