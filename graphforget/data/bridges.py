@@ -55,7 +55,7 @@ def _masks(get: Any) -> dict[str, np.ndarray]:
     wrong = next((name for name, mask in found.items() if mask is not None and mask.ndim != 1), None)
     if wrong is not None:
         raise DataError(f"'{wrong}_mask' must have one entry per node; choose one split, as mask[:, 0].")
-    return {name: mask.astype(bool) for name, mask in found.items() if mask is not None}
+    return {name: mask for name, mask in found.items() if mask is not None}
 
 
 def from_pyg(data: Any, name: str = "graph") -> Graph:

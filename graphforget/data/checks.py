@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,6 +12,8 @@ from graphforget._core.errors import DataError
 from graphforget._core.words import counted
 
 Features: TypeAlias = sp.csr_array | np.ndarray
+MOST_CLASSES = 10_000
+"""Class numbers may go so far, or as far as there are nodes: a model has an output for each."""
 
 
 def frozen(array: np.ndarray) -> np.ndarray:
@@ -70,6 +72,15 @@ def check_edges(edges: np.ndarray, n_nodes: int, name: str) -> np.ndarray:
     return edges.astype(np.int64)
 
 
+def _matrix(features: Any, name: str) -> np.ndarray:
+    """Return a float32 copy; raises DataError for what is no array of numbers."""
+    try:
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
+            return np.array(features, dtype=np.float32, order="C")
+    except (ValueError, TypeError) as error:
+        raise DataError(f"Graph '{name}': features must be numbers, as many for every node ({error}).") from None
+
+
 def check_features(features: Any, n_nodes: int, name: str) -> Features | None:
     """Return float32 features, sparse when at most 30 % are stored; raises DataError for a wrong shape, NaN or inf."""
     if features is None:
@@ -80,7 +91,7 @@ def check_features(features: Any, n_nodes: int, name: str) -> Features | None:
         matrix.eliminate_zeros()
         values = matrix.data
     else:
-        matrix = values = np.array(features, dtype=np.float32, order="C")
+        matrix = values = _matrix(features, name)
     if matrix.ndim != 2 or matrix.shape[0] != n_nodes:
         raise DataError(
             f"Graph '{name}': features must have one row per node ({n_nodes:,} rows); got shape {matrix.shape}."
@@ -93,6 +104,17 @@ def check_features(features: Any, n_nodes: int, name: str) -> Features | None:
     return matrix
 
 
+def class_numbers(labels: np.ndarray, owner: str) -> np.ndarray:
+    """Return integers as int64; raises DataError for one so large that it cannot be the number of a class."""
+    most = max(MOST_CLASSES, len(labels))
+    if len(labels) and labels.max() >= most:
+        raise DataError(
+            f"{owner}: label {labels.max()} is too large for {len(labels):,} nodes; classes are numbered 0, 1, ... "
+            f"without large gaps (at most {most:,}). Number them so, or give labels as a CSV 'id,label'."
+        )
+    return labels.astype(np.int64)
+
+
 def check_labels(labels: Any, n_nodes: int, name: str) -> np.ndarray:
     """Return int64 labels, -1 where unknown; raises DataError otherwise."""
     labels = np.asarray(labels)
@@ -103,14 +125,42 @@ def check_labels(labels: Any, n_nodes: int, name: str) -> np.ndarray:
         )
     if len(labels) and labels.min() < -1:
         raise DataError(f"Graph '{name}': label {labels.min()} is below -1; classes are 0, 1, ... and -1 is unknown.")
-    return labels.astype(np.int64)
+    return class_numbers(labels, f"Graph '{name}'")
 
 
-def class_names(names: Sequence[str] | None, labels: Any) -> tuple[str, ...] | None:
-    """Return the given names, or "0", "1", ...: the number of classes is frozen when the graph is built."""
-    if names is not None or labels is None:
-        return None if names is None else tuple(names)
-    return tuple(str(number) for number in range(int(np.max(labels, initial=-1)) + 1))
+def check_masks(masks: Mapping[str, Any] | None, n_nodes: int, name: str) -> dict[str, np.ndarray]:
+    """Return read-only boolean masks of the nodes; raises DataError for another shape, or positions in their place."""
+    found = {key: np.asarray(mask) for key, mask in (masks or {}).items()}
+    for key, mask in found.items():
+        if mask.shape != (n_nodes,) or not np.isin(mask, (False, True)).all():
+            raise DataError(
+                f"Graph '{name}': the mask '{key}' must say of each of the {n_nodes:,} nodes whether it is in; got "
+                f"{mask.dtype} of shape {mask.shape}. Positions of nodes become one by mask[positions] = True."
+            )
+    return {key: frozen(mask.astype(bool)) for key, mask in found.items()}
+
+
+def class_names(names: Sequence[str] | None, labels: np.ndarray | None, graph: str) -> tuple[str, ...] | None:
+    """Return the given names, or "0", "1", ...: the number of classes is frozen when the graph is built.
+
+    Raises DataError for a label that has no name.
+    """
+    largest = -1 if labels is None else int(labels.max(initial=-1))
+    if names is None:
+        return None if labels is None else tuple(str(number) for number in range(largest + 1))
+    if largest >= len(names):
+        raise DataError(
+            f"Graph '{graph}': label {largest} has no name; class_names has {len(names):,}. Name every class."
+        )
+    return tuple(names)
+
+
+def empty_classes(names: Sequence[str] | None, labels: np.ndarray | None) -> list[str]:
+    """Return a note where classes are counted that no node has."""
+    if labels is None or names is None:
+        return []
+    empty = len(names) - len(distinct(labels[labels >= 0]))
+    return [f"{empty:,} of {counted(len(names), 'class')} have no node"] if empty else []
 
 
 def with_unknown(labels: np.ndarray | None, nodes: list[np.ndarray]) -> np.ndarray | None:

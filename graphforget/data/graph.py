@@ -19,6 +19,8 @@ from graphforget.data.checks import (
     check_edges,
     check_features,
     check_labels,
+    check_masks,
+    empty_classes,
     freeze_features,
     frozen,
     scale_rows,
@@ -52,7 +54,7 @@ class Graph(Memo):
     ids: the user's own node ids in node order, or None when they are 0 .. n_nodes - 1.
     masks: published node splits by name ("train", "val", "test").
     name: what tables call it.
-    notes: what `build` dropped or merged.
+    notes: what `build` dropped, merged and found.
     benchmark: True for a data set with a card; its tasks default to the published protocol.
     column_order: True where published splits number the edges by (v, u) instead of (u, v).
     symmetric: whether the adjacency is; see `Neighbourhood` for one that is not.
@@ -94,16 +96,18 @@ class Graph(Memo):
         if n_nodes < 1:
             raise DataError(f"Graph '{name}': a graph needs at least one node; got {n_nodes}.")
         canonical, dropped = canonical_edges(check_edges(edges, n_nodes, name), n_nodes)
+        labels = None if labels is None else frozen(check_labels(labels, n_nodes, name))
+        classes = names_of_classes(class_names, labels, name)
         return cls(
             n_nodes=int(n_nodes),
             edges=frozen(canonical),
             features=freeze_features(check_features(features, n_nodes, name)),
-            labels=None if labels is None else frozen(check_labels(labels, n_nodes, name)),
+            labels=labels,
             ids=checked_ids(ids, n_nodes, "node", f"Graph '{name}'"),
-            class_names=names_of_classes(class_names, labels),
-            masks={key: frozen(np.asarray(mask, dtype=bool)) for key, mask in (masks or {}).items()},
+            class_names=classes,
+            masks=check_masks(masks, n_nodes, name),
             name=name,
-            notes=(*notes, *dropped),
+            notes=(*notes, *dropped, *empty_classes(classes, labels)),
             benchmark=benchmark,
             column_order=column_order,
         )

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from graphforget._core.errors import DataError
 from graphforget.data.formats.movie_text import is_movie_table, read_movie_text
-from graphforget.data.formats.node_table import NodeTable, checked_features, read_features
+from graphforget.data.formats.node_table import NodeTable, array_table, checked_features, read_features
 from graphforget.data.formats.raw_interactions import RawInteractions
 
 MAX_VALUES = 1 << 30
@@ -31,8 +31,7 @@ def feature_table(given: Any, modality: str) -> tuple[NodeTable, tuple[str, ...]
     if isinstance(given, str | os.PathLike):
         path = Path(given).expanduser()
         return read_movie_text(path) if is_movie_table(path) else (read_features(path), ())
-    values = sp.csr_array(given) if sp.issparse(given) else np.asarray(given)
-    return checked_features(NodeTable(f"modality '{modality}'", values)), ()
+    return checked_features(array_table(f"modality '{modality}'", given)), ()
 
 
 def _by_number(raw: RawInteractions, table: NodeTable, modality: str) -> tuple[RawInteractions, np.ndarray]:

@@ -19,6 +19,7 @@ from graphforget.data.download import cached
 from graphforget.data.formats.base import GraphFormat, RawGraph, existing
 from graphforget.data.formats.node_table import (
     NodeTable,
+    array_table,
     checked_features,
     checked_labels,
     read_features,
@@ -114,14 +115,13 @@ def _from_path(path: Path) -> RawGraph:
 def _features(given: Any) -> NodeTable | None:
     if given is None or isinstance(given, str | os.PathLike):
         return None if given is None else read_features(Path(given).expanduser())
-    values = sp.csr_array(given) if sp.issparse(given) else np.asarray(given)
-    return checked_features(NodeTable("features", values))
+    return checked_features(array_table("features", given))
 
 
 def _labels(given: Any) -> NodeTable | None:
     if given is None or isinstance(given, str | os.PathLike):
         return None if given is None else read_labels(Path(given).expanduser())
-    return checked_labels(NodeTable("labels", np.asarray(given)))
+    return checked_labels(array_table("labels", given))
 
 
 ONE_HOT = "one-hot"

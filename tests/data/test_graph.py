@@ -67,3 +67,29 @@ def test_digests_tell_graphs_apart():
 def test_an_unknown_node_is_named():
     with pytest.raises(DataError, match="names node 4, but the graph has nodes 0 to 3"):
         Graph.build(4, np.array([[0], [4]]))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint64, np.int16])
+def test_labels_may_be_of_any_type_of_integers(kind):
+    graph = Graph.build(4, EDGES, labels=np.array([0, 1, 0, 2], dtype=kind))
+    assert graph.labels.dtype == np.int64 and graph.class_names == ("0", "1", "2") and len(graph.notes) == 2
+
+
+def test_classes_without_a_node_are_noted():
+    assert Graph.build(4, EDGES, labels=np.array([3, -1, 5, 5])).notes[-1] == "4 of 6 classes have no node"
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"labels": np.array([0, 1, 10**9, 1])}, "label 1000000000 is too large for 4 nodes.*at most 10,000"),
+        ({"labels": np.array([0, 1, 2, 1]), "class_names": ["a", "b"]}, "label 2 has no name"),
+        ({"features": [["a"], ["b"], ["c"], ["d"]]}, "features must be numbers"),
+        ({"features": [[1], [1, 2], [1], [1]]}, "features must be numbers, as many for every node"),
+        ({"masks": {"train": np.array([True, False])}}, "mask 'train' must say of each of the 4 nodes"),
+        ({"masks": {"train": np.array([0, 2, 3, 1])}}, "Positions of nodes become one by mask"),
+    ],
+)
+def test_what_cannot_belong_to_the_nodes_is_refused(parts, words):
+    with pytest.raises(DataError, match=words):
+        Graph.build(4, EDGES, **parts)

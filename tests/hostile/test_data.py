@@ -242,6 +242,11 @@ ROWS: dict[str, tuple[str, Any, list[str]]] = {
     "nan features": ("features", np.array([[1.0], [np.nan], [1.0]]), ["row 1", "NaN"]),
     "float labels": ("labels", np.array([0.0, 1.0, 1.0]), ["integers", "float64"]),
     "label matrix": ("labels", np.eye(3, dtype=int), ["list of integers", "(3, 3)"]),
+    "labels that are no classes": (
+        "labels",
+        np.array([0, 1, 1 << 40], dtype=np.uint64),
+        ["label 1099511627776", "3 nodes"],
+    ),
     "too few labels": ("labels", np.array([0, 1]), ["2 rows", "the edges name node 2"]),
 }
 
@@ -254,6 +259,12 @@ def test_rows_beside_an_edge_list(refused, tmp_path, edges, case, as_file):
     given = tmp_path / "rows.npy" if as_file else values
     source = "rows.npy" if as_file else what
     assert not refused(tmp_path, lambda: load(edges, **{what: given}), DataError, [source, *words])
+
+
+@pytest.mark.parametrize("what", ["features", "labels"])
+def test_rows_of_different_length(refused, tmp_path, edges, what):
+    action = lambda: load(edges, **{what: [[1], [1, 2], [1]]})  # noqa: E731
+    assert not refused(tmp_path, action, DataError, [what, "no array"])
 
 
 def test_more_rows_than_nodes_of_an_archive(refused, tmp_path):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from graphforget._core.errors import DataError, UsageError
+from graphforget.data.checks import class_numbers
 from graphforget.data.formats.arrays import Archive, read_npy
 from graphforget.data.formats.base import Features, existing
 from graphforget.data.formats.npz import read_csr
@@ -112,6 +114,14 @@ def _features_npz(path: Path) -> NodeTable:
     return NodeTable(str(path), archive.array(archive.keys[0]))
 
 
+def array_table(source: str, given: Any) -> NodeTable:
+    """Return an array that stands in place of a file as a table; raises DataError for what is none."""
+    try:
+        return NodeTable(source, sp.csr_array(given) if sp.issparse(given) else np.asarray(given))
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise DataError(f"{source}: this is no array ({error}). Give a NumPy array, or the path of a file.") from None
+
+
 def checked_features(table: NodeTable) -> NodeTable:
     """Return the table if its values are a finite matrix of numbers; raises DataError otherwise."""
     values = table.values
@@ -178,10 +188,10 @@ def read_labels(path: Path) -> NodeTable:
 
 
 def checked_labels(table: NodeTable) -> NodeTable:
-    """Return the table if its values are a list of integers; raises DataError otherwise."""
+    """Return the table with int64 labels if its values can be such; raises DataError otherwise."""
     if table.values.ndim != 1 or table.values.dtype.kind not in "iu":
         raise DataError(
             f"{table.source}: labels must be a list of integers (one per node, -1 where unknown); found "
             f"{table.values.dtype} of shape {table.values.shape}."
         )
-    return table
+    return replace(table, values=class_numbers(table.values, table.source))
