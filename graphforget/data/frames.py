@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphforget._core.errors import DataError, UsageError
-from graphforget.data.formats.delimited import Ids
+from graphforget.data.formats.delimited import Ids, change_of_unit
 from graphforget.data.formats.interaction_table import ROLES, Table, joined_tables, known_columns, named_columns
 from graphforget.data.formats.raw_interactions import ALL
 from graphforget.data.interactions import Interactions
@@ -75,7 +75,9 @@ def _merged_note(series: Series, ids: Ids) -> tuple[str, ...]:
 def _numbers(series: Series, name: str) -> np.ndarray:
     """Return ratings or times as float64; dates become seconds since 1970."""
     if series.dtype.kind == "M":
-        values = series.to_numpy(dtype="datetime64[ns]").astype(np.int64) / 1e9
+        unit = series.dt.unit  # of its own: the year 9999, which often stands for no end, wraps around in nanoseconds
+        moments = series.to_numpy(dtype=f"datetime64[{unit}]").astype(np.int64)
+        values = moments / (np.timedelta64(1, "s") / np.timedelta64(1, unit))
         values[series.isna().to_numpy()] = np.nan
     elif series.dtype.kind in "iufb":
         values = series.to_numpy(dtype=np.float64)
@@ -88,6 +90,15 @@ def _numbers(series: Series, name: str) -> np.ndarray:
     if len(bad):
         raise _fault(name, int(bad[0]), str(series.name), "the value is missing or infinite")
     return values
+
+
+def _times(series: Series, name: str) -> np.ndarray:
+    """Return times as float64; raises DataError where numbers change their unit on the way."""
+    times = _numbers(series, name)
+    row, begun = change_of_unit(times)
+    if begun and series.dtype.kind != "M":
+        raise _fault(name, row, str(series.name), f"the time {times[row]:.0f} {begun}; bring all times to one unit")
+    return times
 
 
 def from_pandas(
@@ -126,6 +137,7 @@ def from_pandas(
     series = {role: frame.iloc[:, position] for role, position in at.items()}
     users, items = (_ids(series[role], name, chosen.ids == "text") for role in ROLES[:2])
     notes = (*_merged_note(series["user"], users), *_merged_note(series["item"], items))
-    ratings, times = (_numbers(series[role], name) if role in series else None for role in ROLES[2:])
+    ratings = _numbers(series["rating"], name) if "rating" in series else None
+    times = _times(series["time"], name) if "time" in series else None
     table = Table(users, items, ratings, times)
     return built(joined_tables({ALL: table}, name, notes), chosen, name)

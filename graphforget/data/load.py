@@ -208,7 +208,7 @@ def load(
     >>> load("sample-shop").n_items
     120
     """
-    if hasattr(name_or_path, "iloc"):
+    if hasattr(name_or_path, "iloc") and hasattr(name_or_path, "columns"):
         _refuse_node_tables(features, labels)
         if data_dir is not None:
             raise UsageError("load: 'data_dir' is the folder of named sets, and a DataFrame has none. Leave it out.")

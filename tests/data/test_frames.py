@@ -66,6 +66,10 @@ def test_the_frame_is_not_changed(frame):
         ({"stars": [5, np.nan, 1, 2]}, "row 1 .*column 'stars': the value is missing or infinite"),
         ({"stars": ["a", "b", "c", "d"]}, "column 'stars' holds .*numbers or dates are due"),
         ({"at": pd.to_datetime(["2020-01-02", None, "2020-01-03", "2020-01-05"])}, "column 'at': the value is missing"),
+        (
+            {"at": [1.6e9, 1.6e9, 1.6e12, 1.6e9]},
+            "row 2 .*the time 1600000000000 is milliseconds by its size, after sec",
+        ),
     ],
 )
 def test_odd_columns_are_refused(frame, change, words):
@@ -73,12 +77,19 @@ def test_odd_columns_are_refused(frame, change, words):
         from_pandas(frame.assign(**change), COLUMNS, name="orders")
 
 
+@pytest.mark.parametrize("unit", ["s", "us"])
+def test_dates_beyond_those_of_nanoseconds_stay_the_latest(unit):
+    dates = np.array(["2020-01-01", "9999-12-31", "2021-01-01", "1965-01-01"], dtype=f"datetime64[{unit}]")
+    data = from_pandas(pd.DataFrame({"user": 1, "item": [0, 1, 2, 3], "time": dates}), split="leave-one-out")
+    assert data.pairs("test")[1].tolist() == [1] and data.pairs("valid")[1].tolist() == [2]
+
+
 def test_load_takes_no_features_of_nodes_beside_a_frame_and_nothing_that_is_no_frame(frame):
     with pytest.raises(UsageError, match="belong to the nodes of a graph"):
         load(frame, labels=[1, 2], columns=COLUMNS)
     with pytest.raises(UsageError, match="'data_dir' is the folder of named sets, and a DataFrame has none"):
         load(frame, "somewhere", columns=COLUMNS)
-    for other in (None, 5, [1, 2]):
+    for other in (None, 5, [1, 2], frame["who"]):
         with pytest.raises(UsageError, match="a path or a DataFrame of interactions is expected; got"):
             load(other)
 

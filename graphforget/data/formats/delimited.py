@@ -100,12 +100,9 @@ class Sheet:
         if _moment(self.text[start:end].tobytes()) is not None:
             return self._dates(column)
         values = self.floats(column, "time")
-        unit = np.digitize(values, _UNITS)
-        first = np.flatnonzero(unit > 0)
-        other = first[unit[first] != unit[first[:1]]]
-        if len(other):
-            begun = f"is {_UNIT_NAMES[unit[other[0]] - 1]} by its size, after {_UNIT_NAMES[unit[first[0]] - 1]}"
-            raise self.fault(int(other[0]), column, "time", begun, "Bring all times to one unit.")
+        row, begun = change_of_unit(values)
+        if begun:
+            raise self.fault(row, column, "time", begun, "Bring all times to one unit.")
         return values
 
     def _dates(self, column: int) -> np.ndarray:
@@ -144,6 +141,17 @@ class Sheet:
         if as_text or not first:
             return self.words(column)
         return self.integers(column, what, 'Fix the line, or pass ids="text".')
+
+
+def change_of_unit(times: np.ndarray) -> tuple[int, str]:
+    """Return the first of some times that has another unit than those above, and what is wrong with it ("" if none)."""
+    unit = np.digitize(times, _UNITS)
+    first = np.flatnonzero(unit > 0)
+    other = first[unit[first] != unit[first[:1]]]
+    if not len(other):
+        return -1, ""
+    row = int(other[0])
+    return row, f"is {_UNIT_NAMES[unit[row] - 1]} by its size, after {_UNIT_NAMES[unit[first[0]] - 1]}"
 
 
 def _moment(word: bytes) -> datetime | None:
