@@ -14,6 +14,10 @@ from graphforget.data.formats.node_table import NodeTable
 from graphforget.data.formats.table import is_integer
 
 
+def _added(count: int, table: NodeTable) -> tuple[str, ...]:
+    return (f"{count:,} node(s) of {table.source} have no edges",) if count else ()
+
+
 def _with_rows(raw: RawGraph, table: NodeTable) -> RawGraph:
     """Return the graph with as many nodes as a table without ids has rows, row i for node i."""
     n_rows = table.values.shape[0]
@@ -31,7 +35,8 @@ def _with_rows(raw: RawGraph, table: NodeTable) -> RawGraph:
             f"{table.source}: {n_rows:,} rows stand for nodes 0 to {n_rows - 1}, but the edges name node "
             f"{outside[0]}. Give a row for every node, or a CSV with an id column."
         )
-    return replace(raw, n_nodes=n_rows, edges=raw.ids[raw.edges], ids=None)
+    notes = _added(n_rows - raw.n_nodes, table)
+    return replace(raw, n_nodes=n_rows, edges=raw.ids[raw.edges], ids=None, notes=(*raw.notes, *notes))
 
 
 def _table_ids(raw: RawGraph, table: NodeTable) -> np.ndarray:
@@ -50,6 +55,7 @@ def _table_ids(raw: RawGraph, table: NodeTable) -> np.ndarray:
 
 def _with_nodes(raw: RawGraph, table: NodeTable) -> RawGraph:
     """Return the graph with the nodes that only the table names (they have no edges)."""
+    assert table.ids is not None
     keys = _table_ids(raw, table)
     if raw.ids is None:
         outside = np.flatnonzero((keys < 0) | (keys >= raw.n_nodes))
@@ -60,9 +66,13 @@ def _with_nodes(raw: RawGraph, table: NodeTable) -> RawGraph:
             )
         return raw
     ids = np.union1d(raw.ids, keys)
+    if not (table.header or is_integer(table.ids[0]) or keys[0] in raw.ids):
+        raise DataError(
+            f"{table.place(0)}: '{keys[0]}' is a header or a node without edges, and would become a node. Call the "
+            "first column 'id' where this is the header; put a header above it where it is a node."
+        )
     moved = np.searchsorted(ids, raw.ids)
-    added = len(ids) - raw.n_nodes
-    notes = (f"{added:,} node(s) of {table.source} have no edges",) if added else ()
+    notes = _added(len(ids) - raw.n_nodes, table)
     return replace(raw, n_nodes=len(ids), edges=moved[raw.edges], ids=ids, notes=(*raw.notes, *notes))
 
 

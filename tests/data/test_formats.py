@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 
+from graphforget._core.errors import DataError
 from graphforget.data.formats.base import GraphFormat
 from graphforget.data.formats.edge_list import EdgeList
 from graphforget.data.formats.node_table import read_features, read_labels
@@ -156,8 +158,29 @@ def test_features_by_id_are_joined_and_may_add_lonely_nodes(tmp_path, edges):
 def test_features_by_row_number_stand_for_nodes_from_zero(tmp_path, edges):
     np.save(tmp_path / "x.npy", np.arange(20.0).reshape(10, 2) + 1)
     graph = load(edges, features=tmp_path / "x.npy")
-    assert graph.n_nodes == 10 and graph.ids is None
+    assert graph.n_nodes == 10 and graph.ids is None and "7 node(s) of" in graph.notes[-1]
     assert graph.edges.tolist() == [[5, 5], [7, 9]]
+
+
+def test_features_and_labels_as_pandas_writes_them(tmp_path, edges):
+    """`DataFrame.to_csv` of columns without names puts 0, 1, ... above them, and nothing above the index."""
+    pd.DataFrame([[1, 2], [3, 4], [5, 6]], index=[9, 5, 7]).to_csv(tmp_path / "x.csv")
+    pd.Series(["b", "a", "b"], index=[9, 5, 7]).to_csv(tmp_path / "y.csv")
+    graph = load(edges, features=tmp_path / "x.csv", labels=tmp_path / "y.csv")
+    assert graph.features.tolist() == [[3, 4], [5, 6], [1, 2]] and graph.labels.tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize(("what", "header"), [("labels", "paper,topic"), ("features", "paper,1")])
+def test_a_foreign_header_does_not_become_a_node(tmp_path, what, header):
+    (tmp_path / "e.csv").write_text("source,target\nann,bob\n")
+    (tmp_path / "t.csv").write_text(f"{header}\nann,0\nbob,1\n")
+    with pytest.raises(DataError, match="line 1: 'paper' is a header or a node without edges.*first column 'id'"):
+        load(tmp_path / "e.csv", **{what: tmp_path / "t.csv"})
+    (tmp_path / "t.csv").write_text("ann,0\nbob,1\npaper,1\n")
+    assert load(tmp_path / "e.csv", **{what: tmp_path / "t.csv"}).n_nodes == 3
+    (tmp_path / "e.csv").write_text("source,target\n4,5\n")
+    (tmp_path / "t.csv").write_text("3,0\n4,0\n5,1\n")
+    assert load(tmp_path / "e.csv", **{what: tmp_path / "t.csv"}).n_nodes == 3
 
 
 def test_features_from_scipy_and_numpy_archives(tmp_path):

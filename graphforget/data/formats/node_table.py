@@ -26,7 +26,8 @@ _UNKNOWN = ("", "-1")
 class NodeTable:
     """Values by node: row i belongs to node `ids[i]`, or to node i when `ids` is None.
 
-    source names the table in messages; lines are the line numbers of the rows when they come from text.
+    source names the table in messages; lines are the line numbers of the rows when they come from text. header is False
+    where a text has no header that is known, so that its first row may be one.
     """
 
     source: str
@@ -34,6 +35,7 @@ class NodeTable:
     ids: list[str] | None = None
     lines: list[int] | None = None
     class_names: tuple[str, ...] | None = None
+    header: bool = True
 
     def place(self, row: int) -> str:
         """Return where row `row` stands, for a message."""
@@ -44,13 +46,18 @@ def _is_finite(cell: str) -> bool:
     return is_number(cell) and abs(float(cell)) <= float(np.finfo(np.float32).max)
 
 
+def _is_bare_header(row: Row) -> bool:
+    """Return whether a row is the header that pandas writes above an index and columns without names: ",0,1,2"."""
+    return row.cells == ["", *(str(number) for number in range(len(row.cells) - 1))]
+
+
 def _body(path: Path, is_header: Callable[[Row], bool], wanted: str) -> tuple[int, Row, list[Row]]:
     """Return the id column, the first row and the rows below the header of a text table."""
     lines = list(rows(path))
     if not lines or len(lines[0].cells) < 2:
         found = "no rows" if not lines else "one column"
         raise DataError(f"{path}: {found}; expected {wanted}.")
-    header = is_header(lines[0])
+    header = is_header(lines[0]) or _is_bare_header(lines[0])
     names = [cell.lower() for cell in lines[0].cells] if header else []
     body = lines[header:]
     if not body:
@@ -92,9 +99,10 @@ def _features_text(path: Path) -> NodeTable:
     def is_header(row: Row) -> bool:
         return not any(is_number(cell) for cell in row.cells[1:]) or row.cells[0].lower() in _ID_NAMES
 
-    column, _, body = _body(path, is_header, "a node id and numbers in each row")
+    column, first, body = _body(path, is_header, "a node id and numbers in each row")
     matrix = np.stack([_numbers(path, row, column) for row in body])
-    return NodeTable(str(path), matrix, _ids(path, body, column), [row.line for row in body])
+    lines = [row.line for row in body]
+    return NodeTable(str(path), matrix, _ids(path, body, column), lines, header=first.line < lines[0])
 
 
 def _features_npz(path: Path) -> NodeTable:
@@ -173,7 +181,8 @@ def _labels_text(path: Path) -> NodeTable:
     if len(first.cells) != 2:
         raise DataError(f"{path} line {first.line}: {len(first.cells)} columns; labels have two, 'id,label'.")
     labels, names = _classes([row.cells[1 - column] for row in body])
-    return NodeTable(str(path), labels, _ids(path, body, column), [row.line for row in body], names)
+    lines = [row.line for row in body]
+    return NodeTable(str(path), labels, _ids(path, body, column), lines, names, header=first.line < lines[0])
 
 
 def read_labels(path: Path) -> NodeTable:
