@@ -38,6 +38,7 @@ def _array(value: Any) -> np.ndarray:
     if isinstance(value, np.ndarray):
         return value
     value = value.to_dense() if getattr(value, "is_sparse", False) or "sparse" in str(value.layout) else value
+    value = value.float() if str(value.dtype) == "torch.bfloat16" else value  # which NumPy does not have
     return value.detach().cpu().numpy()
 
 
@@ -107,9 +108,11 @@ def to_pyg(graph: Graph) -> Any:
 
 
 def _node_ids(nodes: list[Any]) -> np.ndarray | None:
-    """Return the keys of a NetworkX graph as ids; None when they are 0 .. n - 1 in order."""
+    """Return the keys of a NetworkX graph as ids (beyond 64 bits as text); None when they are 0 .. n - 1 in order."""
+    nodes = [node.item() if isinstance(node, np.generic) else node for node in nodes]
     if all(isinstance(node, int) for node in nodes):
-        return None if nodes == list(range(len(nodes))) else np.array(nodes, dtype=np.int64)
+        fits = all(abs(node) < 1 << 63 for node in nodes)
+        return None if nodes == list(range(len(nodes))) else np.array(nodes, dtype=np.int64 if fits else np.str_)
     if all(isinstance(node, str) for node in nodes):
         return np.array(nodes, dtype=np.str_)
     kinds = sorted({type(node).__name__ for node in nodes})

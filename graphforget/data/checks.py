@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -138,6 +139,12 @@ def check_masks(masks: Mapping[str, Any] | None, n_nodes: int, name: str) -> dic
                 f"{mask.dtype} of shape {mask.shape}. Positions of nodes become one by mask[positions] = True."
             )
     return {key: frozen(mask.astype(bool)) for key, mask in found.items()}
+
+
+def shared_nodes(masks: Mapping[str, np.ndarray]) -> list[str]:
+    """Return a note for every two masks that have nodes in common: what is trained on would be tested on."""
+    both = {pair: int((masks[pair[0]] & masks[pair[1]]).sum()) for pair in combinations(masks, 2)}
+    return [f"{counted(n, 'node')} in the masks {a} and {b}, which keep them" for (a, b), n in both.items() if n]
 
 
 def class_names(names: Sequence[str] | None, labels: np.ndarray | None, graph: str) -> tuple[str, ...] | None:

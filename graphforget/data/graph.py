@@ -24,6 +24,7 @@ from graphforget.data.checks import (
     freeze_features,
     frozen,
     scale_rows,
+    shared_nodes,
     with_unknown,
 )
 from graphforget.data.checks import (
@@ -98,6 +99,7 @@ class Graph(Memo):
         canonical, dropped = canonical_edges(check_edges(edges, n_nodes, name), n_nodes)
         labels = None if labels is None else frozen(check_labels(labels, n_nodes, name))
         classes = names_of_classes(class_names, labels, name)
+        masks = check_masks(masks, n_nodes, name)
         return cls(
             n_nodes=int(n_nodes),
             edges=frozen(canonical),
@@ -105,9 +107,9 @@ class Graph(Memo):
             labels=labels,
             ids=checked_ids(ids, n_nodes, "node", f"Graph '{name}'"),
             class_names=classes,
-            masks=check_masks(masks, n_nodes, name),
+            masks=masks,
             name=name,
-            notes=(*notes, *dropped, *empty_classes(classes, labels)),
+            notes=(*notes, *dropped, *empty_classes(classes, labels), *shared_nodes(masks)),
             benchmark=benchmark,
             column_order=column_order,
         )

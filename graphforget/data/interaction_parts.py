@@ -33,7 +33,8 @@ def part_of(pairs: Any, n_users: int, n_items: int, part: str, owner: str) -> tu
                 f"{owner}: a pair of {part} names {what} {worst}, but there are {what}s 0 to {count - 1}. Fix the "
                 f"pair, or raise n_{what}s."
             )
-    keys = pairs[0].astype(np.int64) * n_items + pairs[1]
+    users, items = pairs.astype(np.int64)
+    keys = users * n_items + items
     unique = distinct(keys)
     repeats = len(keys) - len(unique)
     return rows_of(unique, n_users, n_items), [f"{repeats:,} repeated {part} pairs merged"] if repeats else []

@@ -124,6 +124,25 @@ def test_pyg_sparse_features_columns_and_weights():
     assert graph.notes == ("'edge_weight' was not read",)
 
 
+def test_pyg_masks_of_positions_are_refused():
+    """Positions 0, 2 and 1 of three nodes would be read as the nodes 1 and 2."""
+    data = Data(edge_index=torch.tensor([[0, 1], [1, 2]]), num_nodes=3, train_mask=torch.tensor([0, 2, 1]))
+    with pytest.raises(DataError, match=r"mask 'train'.*mask\[positions\] = True"):
+        from_pyg(data)
+
+
+def test_pyg_features_in_bfloat16():
+    data = Data(edge_index=torch.tensor([[0], [1]]), x=torch.tensor([[1.5], [2.0]], dtype=torch.bfloat16))
+    assert dense(from_pyg(data).features).tolist() == [[1.5], [2.0]]
+
+
+def test_networkx_integers_of_numpy_and_beyond_64_bits():
+    assert from_networkx(nx.Graph(np.array([[5, 7], [7, 9]]).tolist())).ids.tolist() == [5, 7, 9]
+    assert from_networkx(nx.from_edgelist(np.array([[5, 7], [7, 9]]))).ids.tolist() == [5, 7, 9]
+    large = from_networkx(nx.Graph([(1 << 70, 3)]))
+    assert large.index_of([1 << 70, 3]).tolist() == [0, 1]
+
+
 def test_pyg_heterogeneous_data_is_refused():
     with pytest.raises(UnsupportedError, match="HeteroData.*node and edge type"):
         from_pyg(HeteroData())

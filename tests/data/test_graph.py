@@ -79,6 +79,11 @@ def test_classes_without_a_node_are_noted():
     assert Graph.build(4, EDGES, labels=np.array([3, -1, 5, 5])).notes[-1] == "4 of 6 classes have no node"
 
 
+def test_nodes_in_two_masks_are_noted():
+    masks = {"train": [True, True, True, False], "val": [False] * 4, "test": [False, True, True, True]}
+    assert Graph.build(4, EDGES, masks=masks).notes[-1] == "2 nodes in the masks train and test, which keep them"
+
+
 @pytest.mark.parametrize(
     ("parts", "words"),
     [

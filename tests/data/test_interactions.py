@@ -336,3 +336,8 @@ def test_what_cannot_leave():
         shop(triples=None).without(triples=np.array([0]))
     with pytest.raises(DataError, match="Unknown modality 'imege'. Did you mean 'image'?"):
         shop().without(modalities={"imege": np.array([0])})
+
+
+def test_pairs_may_be_unsigned():
+    data = Interactions.build(2, 3, np.array([[0, 1], [2, 0]], dtype=np.uint64))
+    assert data.pairs("train").tolist() == [[0, 1], [2, 0]]
