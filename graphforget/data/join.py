@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from graphforget._core.errors import DataError
 from graphforget._core.words import counted
-from graphforget.data.formats.base import Features, RawGraph
+from graphforget.data.formats.base import Features, RawGraph, text_ids
 from graphforget.data.formats.node_table import NodeTable
 from graphforget.data.formats.table import is_integer
 
@@ -43,7 +43,7 @@ def _table_ids(raw: RawGraph, table: NodeTable) -> np.ndarray:
     """Return the ids of a table in the type of the graph's ids."""
     assert table.ids is not None
     if raw.ids is not None and raw.ids.dtype.kind != "i":
-        return np.array(table.ids, dtype=np.str_)
+        return text_ids(table.ids, table.source)
     bad = next((row for row, key in enumerate(table.ids) if not is_integer(key)), None)
     if bad is not None:
         raise DataError(

@@ -16,7 +16,7 @@ import pytest
 import scipy.sparse as sp
 
 from graphforget._core.errors import DataError, UsageError
-from graphforget.data.formats import arrays
+from graphforget.data.formats import arrays, base
 from graphforget.data.load import load
 
 GRAPH = {"adj_data": [1.0, 1.0], "adj_indices": [1, 0], "adj_indptr": [0, 1, 2], "adj_shape": [2, 2]}
@@ -48,6 +48,18 @@ def test_edge_lists(refused, tmp_path, case):
     path = tmp_path / name
     path.write_bytes(text.encode())
     assert not refused(tmp_path, lambda: load(path), DataError, words)
+
+
+@pytest.mark.parametrize(("header", "beside"), [("source,target", ""), ("user,item", ""), ("source,target", "labels")])
+def test_one_id_that_is_very_long(refused, tmp_path, monkeypatch, header, beside):
+    """Every id of a text array takes the room of the longest: one of a megabyte among 100,000 would take 400 GB."""
+    monkeypatch.setattr(base, "MAX_IDS", 10_000)
+    (tmp_path / "t.csv").write_text(
+        "\n".join(["id,label" if beside else header, *(f"u{k},v" for k in range(9)), "x" * 999 + ",v"])
+    )
+    (tmp_path / "g.csv").write_text("source,target\nu1,u2\n")
+    action = lambda: load(tmp_path / "g.csv", labels=tmp_path / "t.csv") if beside else load(tmp_path / "t.csv")  # noqa: E731
+    assert not refused(tmp_path, action, DataError, ["t.csv: an id of 999 characters ('xxx", "Shorten it"])
 
 
 @pytest.mark.parametrize("name", ["g.csv", "g.tsv", "g.txt"])

@@ -14,6 +14,8 @@ import scipy.sparse as sp
 from graphforget._core.errors import DataError
 
 Features: TypeAlias = sp.csr_array | np.ndarray
+MAX_IDS = 4 << 30
+"""Bytes that the ids of one kind may take."""
 _GZIP = b"\x1f\x8b"
 
 
@@ -64,3 +66,18 @@ def existing(path: Path) -> Path:
         if file.read(len(_GZIP)) == _GZIP:
             raise DataError(f"{path}: packed by gzip, which is not read. Unpack it (gunzip), and name what it held.")
     return path
+
+
+def text_ids(ids: Sequence[str], place: str) -> np.ndarray:
+    """Return ids as an array of text; each takes as much room in it as the longest.
+
+    Raises DataError when that is more than MAX_IDS bytes in all.
+    """
+    longest = max(ids, key=len, default="")
+    claimed = 4 * len(longest) * len(ids)
+    if claimed > MAX_IDS:
+        raise DataError(
+            f"{place}: an id of {len(longest):,} characters ('{longest[:20]}...') is too long among {len(ids):,} ids; "
+            f"together they would take {claimed:,} bytes, and at most {MAX_IDS:,} are. Shorten it."
+        )
+    return np.array(ids, dtype=np.str_)

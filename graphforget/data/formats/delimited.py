@@ -13,6 +13,7 @@ import numpy as np
 
 from graphforget._core.errors import DataError
 from graphforget._core.words import counted
+from graphforget.data.formats.base import text_ids
 from graphforget.data.formats.numbers import read_text
 from graphforget.data.formats.raw_interactions import first_line
 from graphforget.kernels.text_scan import cell_decimals, cell_integers, table_cells
@@ -300,7 +301,7 @@ def _numbered_words(columns: Sequence[list[bytes]], where: str) -> tuple[np.ndar
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     try:
-        ids = np.array([word.decode("utf-8") for word in sorted(met)], dtype=np.str_)
+        ids = text_ids([word.decode("utf-8") for word in sorted(met)], where)
     except UnicodeDecodeError as error:
         raise DataError(f"{where}: the id {error.object!r} is not UTF-8 text. Save the file as UTF-8.") from None
     return ids, [rank[code] for code in codes]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from graphforget._core.errors import DataError
-from graphforget.data.formats.base import GraphFormat, RawGraph
+from graphforget.data.formats.base import GraphFormat, RawGraph, text_ids
 from graphforget.data.formats.table import Row, integer, is_integer, rows, text_note
 
 COLUMN_NAMES = (("source", "target"), ("u", "v"), ("src", "dst"), ("from", "to"), ("node1", "node2"))
@@ -55,8 +55,8 @@ class Ids:
 
     def sorted(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the ids in ascending order, and for each code its rank in that order."""
-        keys: list = list(self.codes) if self.text else [int(cell) for cell in self.codes]
-        ids = np.array(keys, dtype=np.str_ if self.text else np.int64)
+        keys = list(self.codes)
+        ids = text_ids(keys, str(self.path)) if self.text else np.array([int(cell) for cell in keys], dtype=np.int64)
         order = np.argsort(ids, kind="stable")
         rank = np.empty(len(order), dtype=np.int64)
         rank[order] = np.arange(len(order))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from graphforget._core.errors import DataError
-from graphforget.data.formats.base import existing
+from graphforget.data.formats.base import existing, text_ids
 from graphforget.data.formats.delimited import COMMA, TAB, Delimited
 from graphforget.data.formats.numbers import read_text
 from graphforget.data.formats.raw_interactions import Reading, first_line
@@ -27,7 +27,7 @@ def _in_order(path: Path, ids: Sequence[str], numbers: Sequence[int]) -> np.ndar
         )
     if all(is_integer(key) for key in ids):
         return np.array([int(ids[at]) for at in order], dtype=np.int64)
-    return np.array([ids[at] for at in order], dtype=np.str_)
+    return text_ids([ids[at] for at in order], str(path))
 
 
 def _original(path: Path, row: int, words: list[str]) -> tuple[str, int]:
