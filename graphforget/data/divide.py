@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from graphforget._core.errors import UsageError
+from graphforget._core.errors import DataError, UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.formats.raw_interactions import ALL, RawInteractions, Records
 from graphforget.data.load_options import SEED, SPLIT, TEST, VALID, LoadOptions
@@ -40,10 +40,18 @@ def _joined(raw: RawInteractions) -> RawInteractions:
     return replace(raw, parts={ALL: whole}, notes=(*raw.notes, note))
 
 
+def _at_least(events: Events, least: float, part: str) -> np.ndarray:
+    """Return the mask of the events rated `least` or more; an error names the part, where there are several."""
+    try:
+        return rated_at_least(events, least)
+    except (UsageError, DataError) as error:
+        raise error if part == ALL else type(error)(f"The {part} part: {error}") from None
+
+
 def _rated(raw: RawInteractions, least: float) -> RawInteractions:
     """Return the records rated `least` or more."""
     events = {part: _events(records) for part, records in raw.parts.items()}
-    kept = {part: log.take(rated_at_least(log, least)) for part, log in events.items()}
+    kept = {part: log.take(_at_least(log, least, part)) for part, log in events.items()}
     dropped = sum(len(log) for log in events.values()) - sum(len(log) for log in kept.values())
     note = f"{dropped:,} {RATED} {least:g}{LEFT_OUT}"
     return replace(raw, parts={part: _records(log) for part, log in kept.items()}, notes=(*raw.notes, note))

@@ -29,6 +29,13 @@ READ: dict[str, tuple[str, bytes, dict[str, Any], list[list[int | str]], str]] =
     "an open end": ("a.csv", b"user,item,\n1,2,\n1,3,\n", {}, TWO, "1 further column(s) not read"),
     "repeats": ("a.csv", b"user,item\n1,2\n1,3\n1,2\n", {}, TWO, "1 records repeat a pair"),
     "a comma within an id": ("a.csv", b'user,item\n"a, b",x\nc,x\n', {}, [["a, b", "x"], ["c", "x"]], "2 records"),
+    "blanks before a quote": (
+        "a.csv",
+        b'user,item\nb, "Heat, 2"\nc,Heat\n',
+        {},
+        [["b", "Heat, 2"], ["c", "Heat"]],
+        "2 records",
+    ),
     "text first": ("a.csv", b"user,item\nann,2\n1,2\n", {}, [["1", 2], ["ann", 2]], "user ids are text, but 1 of 2"),
     "scientific ids": ("a.csv", b"user,item\n1e3,2\n", {}, [["1e3", 2]], "1 of 1 look like numbers (as '1e3')"),
     "decimal ids": ("a.csv", b"user,item\n1.0,2\n", {}, [["1.0", 2]], "look like numbers (as '1.0')"),
@@ -145,6 +152,27 @@ def test_edge_lists_say_what_was_taken_for_granted(tmp_path, case):
     contents, words = EDGES[case]
     (tmp_path / "e.csv").write_bytes(contents)
     assert words in "\n".join(load(tmp_path / "e.csv").notes)
+
+
+def test_blanks_before_a_quote_are_no_part_of_a_node(tmp_path):
+    (tmp_path / "e.csv").write_text('source,target\nann, "bob"\nbob,carl\n')
+    assert load(tmp_path / "e.csv").ids.tolist() == ["ann", "bob", "carl"]
+
+
+def test_a_first_fact_that_may_be_a_header_is_noted(tmp_path):
+    (tmp_path / "a.csv").write_text("user,item\nann,Heat\nbob,Ran\n")
+    (tmp_path / "k.csv").write_text("subject,predicate,object\nHeat,by,Mann\n")
+    words = "k.csv: the first line (subject, predicate, object) was read as a fact"
+    assert words in load(tmp_path / "a.csv", triples=tmp_path / "k.csv").notes
+    (tmp_path / "k.csv").write_text("Heat,by,Mann\nRan,by,Kurosawa\n")
+    assert not any("as a fact" in note for note in load(tmp_path / "a.csv", triples=tmp_path / "k.csv").notes)
+
+
+def test_a_threshold_that_empties_a_part_names_it(tmp_path):
+    (tmp_path / "a.csv").write_text("user,item,rating\n1,2,5\n1,3,4\n")
+    (tmp_path / "v.csv").write_text("user,item,rating\n1,4,2\n")
+    with pytest.raises(DataError, match="The valid part: No event is rated 4 or more .ratings go from 2 to 2"):
+        load(tmp_path / "a.csv", parts={"valid": tmp_path / "v.csv"}, min_rating=4)
 
 
 def test_nodes_without_edges_are_counted(tmp_path):

@@ -182,7 +182,9 @@ def _unquoted(path: Path, text: np.ndarray, mark: bytes) -> np.ndarray:
     place, lines = str(path), []
     try:
         for line in text.tobytes().decode("utf-8").split("\n"):
-            cells = next(csv.reader([line.rstrip("\r")], delimiter=mark.decode(), strict=True), [])
+            cells = next(
+                csv.reader([line.rstrip("\r")], delimiter=mark.decode(), skipinitialspace=True, strict=True), []
+            )
             lines.append(_UNIT.decode().join(cell.replace("\n", " ") for cell in cells))
     except UnicodeDecodeError as error:
         raise DataError(f"{place}: byte {error.start} is not UTF-8 text. Save the file as UTF-8.") from None

@@ -29,7 +29,8 @@ def read_named_triples(path: Path, item_ids: np.ndarray) -> tuple[TripleGraph, t
             f"{path} line 1: {len(text.first)} column(s); a fact is 'head, relation, tail', separated by tabs or "
             "commas."
         )
-    sheet = text.sheet([0, 1, 2], header=[cell.lower() for cell in text.first] == HEADER)
+    header = [cell.lower() for cell in text.first] == HEADER
+    sheet = text.sheet([0, 1, 2], header)
     heads, kinds, tails = (sheet.ids(column, what, as_text=True) for column, what in enumerate(HEADER))
     entities, (head, tail) = numbered([heads, tails], str(path))
     relations, (kind,) = numbered([kinds], str(path))
@@ -42,6 +43,8 @@ def read_named_triples(path: Path, item_ids: np.ndarray) -> tuple[TripleGraph, t
     graph = TripleGraph.build(
         len(ids), len(relations), np.stack([place[head], kind, place[tail]]), ids, relations, name=path.name
     )
+    strange = not header and not {text.first[0], text.first[2]} & {str(key) for key in item_ids.tolist()}
+    first = (f"{path.name}: the first line ({', '.join(text.first)}) was read as a fact",) if strange else ()
     bare = len(item_ids) - about
     alone = (f"{path.name}: {bare:,} item(s) are in no fact",) if bare else ()
-    return graph, (*text.notes, *sheet.notes, *alone)
+    return graph, (*text.notes, *sheet.notes, *first, *alone)

@@ -36,6 +36,11 @@ def _delimiter(path: Path, first: str) -> str | None:
     return next((mark for mark in ("\t", ",") if mark in first), None)
 
 
+def _unquoted(text: str, mark: str) -> list[str]:
+    """Return the cells of a line with quotes; blanks may stand before a quote, as before any cell."""
+    return next(csv.reader([text], delimiter=mark, skipinitialspace=True, strict=True))
+
+
 def _split(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[Row]:
     first = next(lines, None)
     if first is None:
@@ -47,7 +52,7 @@ def _split(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[Row]:
                 f"{path} line {number}: holds a zero byte, so this is no text table. Name a CSV or TSV file."
             )
         plain = mark is None or '"' not in text
-        cells = text.split(mark) if plain else next(csv.reader([text], delimiter=mark or ",", strict=True))
+        cells = text.split(mark) if plain else _unquoted(text, mark or ",")
         yield Row(number, [cell.strip() for cell in cells])
 
 
