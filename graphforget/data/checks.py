@@ -97,6 +97,8 @@ def check_features(features: Any, n_nodes: int, name: str) -> Features | None:
         raise DataError(
             f"Graph '{name}': features must have one row per node ({n_nodes:,} rows); got shape {matrix.shape}."
         )
+    if not matrix.shape[1]:
+        raise DataError(f"Graph '{name}': features have no columns. Leave them out, or give at least one.")
     if not np.isfinite(values).all():
         row = int(matrix.nonzero()[0][~np.isfinite(matrix[matrix.nonzero()])][0])
         raise DataError(f"Graph '{name}': features of node {row} are NaN or infinite. Clean that row first.")

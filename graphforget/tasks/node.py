@@ -245,6 +245,12 @@ def _public_split(graph: Graph) -> list[np.ndarray]:
     missing = [name for name in PARTS if name not in graph.masks]
     if missing:
         raise UsageError(f"Graph '{graph.name}' has no published split; use split='random'.")
+    twice = int(np.count_nonzero(np.sum([graph.masks[name] for name in PARTS], axis=0) > 1))
+    if twice:
+        raise DataError(
+            f"Graph '{graph.name}': {counted(twice, 'node')} stand in two of {', '.join(PARTS)}, so "
+            "that test would not be unseen. Give masks that share no node, or use split='random'."
+        )
     return [np.flatnonzero(graph.masks[name]) for name in PARTS]
 
 

@@ -98,3 +98,9 @@ def test_nodes_in_two_masks_are_noted():
 def test_what_cannot_belong_to_the_nodes_is_refused(parts, words):
     with pytest.raises(DataError, match=words):
         Graph.build(4, EDGES, **parts)
+
+
+@pytest.mark.parametrize("features", [np.zeros((4, 0)), sp.csr_array((4, 0))])
+def test_features_without_a_column_are_refused(features):
+    with pytest.raises(DataError, match="features have no columns"):
+        Graph.build(4, EDGES, features=features)

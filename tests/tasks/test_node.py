@@ -57,6 +57,14 @@ def test_the_public_split_is_the_graphs_masks(graph):
         NodeClassification(graph, split="public")
 
 
+def test_a_public_split_that_tests_on_what_it_trains_on_is_refused(graph):
+    masks = {name: np.arange(40) % 3 == k for k, name in enumerate(("train", "val", "test"))}
+    masks["test"][[0, 3, 4]] = True
+    shared = Graph.build(40, graph.edges, graph.features, graph.labels, masks=masks)
+    with pytest.raises(DataError, match="3 nodes stand in two of train, val, test"):
+        NodeClassification(shared, split="public")
+
+
 def test_the_loss_is_the_mean_cross_entropy_of_the_training_nodes(graph, task):
     z = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)).double()
     nodes = task.train_nodes
