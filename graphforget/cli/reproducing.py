@@ -79,7 +79,7 @@ def reproduce(
     from graphforget.experiments.cluster import check_ray
     from graphforget.experiments.published import find_preset
 
-    check_ray(ray, jobs)
+    check_ray(ray, jobs, threads)
     how = How(data_dir, out, jobs, threads, ray, resume, dry_run, json)
     if name != ALL:
         return _reproduce(_part(find_preset(name), only, seeds), how)
@@ -222,7 +222,7 @@ def resume(
     from graphforget.experiments.cluster import check_ray
     from graphforget.experiments.reproduce import find_record
 
-    check_ray(ray, jobs)
+    check_ray(ray, jobs, threads)
     preset, place = find_record(store, name)
     folder = data_dir if data_dir is not None or place is None else Path(place)
     return _reproduce(preset, How(folder, store, jobs, threads, ray, True, False, json))

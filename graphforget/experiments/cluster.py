@@ -53,14 +53,16 @@ MOMENT = 10.0
 """Seconds that machines have to answer at first, and to remove what they kept for a finished store at last."""
 
 
-def check_ray(address: str | None, jobs: int = 1) -> None:
-    """Raise UsageError when a Ray cluster is asked for that cannot be used: no Ray, no answer, --jobs beside it."""
+def check_ray(address: str | None, jobs: int = 1, threads: int | None = None) -> None:
+    """Raise UsageError for a Ray cluster that cannot be used: no Ray, no answer, --jobs beside it, too few threads."""
     if address is None:
         return
     if importlib.util.find_spec("ray") is None:
         raise UsageError("--ray needs Ray, which is not installed. Install the extra: pip install 'graphforget[ray]'.")
     if jobs != 1:
         raise UsageError("--jobs is for processes of this machine; with --ray the cluster's processors say how many.")
+    if threads is not None and threads < 1:
+        raise UsageError(f"--threads must be at least 1; got {threads}.")
     _check_answers(address)
 
 
@@ -95,10 +97,8 @@ def run_on_cluster(
 
     Raises UsageError without Ray or such a cluster, and the first error of a task other than a method's failure.
     """
-    check_ray(address)
+    check_ray(address, threads=threads)
     each = 1 if threads is None else threads
-    if each < 1:
-        raise UsageError(f"--threads must be at least 1; got {each}.")
     missing = [unit for unit in units if not finished(root, unit.id)]
     if not missing:
         return

@@ -24,6 +24,8 @@ from graphforget.experiments.store import WORK
 from graphforget.experiments.units import Unit
 from graphforget.experiments.workers import (
     Worker,
+    check_jobs,
+    check_threads,
     end_with_parent,
     limited_threads,
     ready,
@@ -85,11 +87,12 @@ def run_units(units: Sequence[Unit], root: Path, listen: Listen, *, jobs: int = 
     kill -9 included, ends them. When one of several is killed (as the system does where memory is short), that is told,
     and the others do its part, too. Results do not depend on `jobs` and `threads`.
 
-    Raises UsageError for less than one job, the first error of a process other than a method's failure, that of the
-    last one when all were killed, and KeyboardInterrupt when one was asked to end (SIGTERM), which is meant for all.
+    Raises UsageError for jobs or threads that cannot be, the first error of a process other than a method's failure,
+    that of the last one when all were killed, and KeyboardInterrupt when one was asked to end (SIGTERM), which is meant
+    for all.
     """
-    if jobs < 1:
-        raise UsageError(f"--jobs must be at least 1; got {jobs}.")
+    check_jobs(jobs)
+    check_threads(threads)
     sweep(root)
     missing = [unit for unit in units if not finished(root, unit.id)]
     if not missing:

@@ -20,7 +20,7 @@ from graphforget.experiments.run_folder import read_run
 from graphforget.experiments.runner import finished
 from graphforget.experiments.store import WORK, check_place
 from graphforget.experiments.units import Unit, expand
-from graphforget.experiments.workers import check_threads
+from graphforget.experiments.workers import check_jobs, check_threads
 from graphforget.training.train import digest_of
 
 GRIDS, TABLES = "grids", "tables"
@@ -121,7 +121,8 @@ def carry_out(
     Raises UsageError when it was begun before and is not finished, unless `resume`; Interrupted, with the command to go
     on, when it is stopped.
     """
-    check_ray(ray, jobs)
+    check_jobs(jobs)
+    check_ray(ray, jobs, threads)
     if ray is None:
         check_threads(threads)
     left = plan.left()

@@ -18,7 +18,7 @@ from graphforget.experiments.plan import Plan
 from graphforget.experiments.prepare import Prepared, check_store, deletion_notes, prepare
 from graphforget.experiments.stages import Stages
 from graphforget.experiments.store import PLAN, Store, check_run_folder
-from graphforget.experiments.workers import check_threads, limited_threads, run_in_processes, suited_threads
+from graphforget.experiments.workers import check_jobs, check_threads, limited_threads, run_in_processes, suited_threads
 
 REPORT = "report"
 
@@ -75,8 +75,7 @@ def run_plan(plan: Plan, listen: Listen = silent, *, jobs: int = 1, threads: int
     UsageError: the plan asks for what cannot be, or `plan.out` holds a stage made from something else.
     DataError: the data or the deletion is faulty. UnsupportedError, DivergedError: every method failed.
     """
-    if jobs < 1:
-        raise UsageError(f"--jobs must be at least 1; got {jobs}.")
+    check_jobs(jobs)
     if plan.request is None or not plan.methods:
         raise UsageError("A comparison needs a deletion and at least one method; this plan names none.")
     check_threads(threads)

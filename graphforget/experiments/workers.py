@@ -25,6 +25,12 @@ SMALL = 100_000
 """Stored numbers of a graph (nodes, both directions of edges, features) below which one thread is the fastest."""
 
 
+def check_jobs(jobs: int) -> None:
+    """Raise UsageError for less than one process."""
+    if jobs < 1:
+        raise UsageError(f"--jobs must be at least 1; got {jobs}.")
+
+
 def check_threads(threads: int | None) -> None:
     """Raise UsageError unless the machine can give so many threads."""
     most = numba.config.NUMBA_NUM_THREADS

@@ -37,6 +37,7 @@ GRID = {
     "architecture": {"hidden": 8},
     "deletions": [{"name": "9 edges", "kind": "edges", "count": 9}],
 }
+VERIFY = ["verify", "{store}/tables/mine.csv", "--grid", "{mine}"]
 PUBLISHED = {
     "data": "sample-citations",
     "backbone": "gcn",
@@ -214,12 +215,14 @@ def test_a_folder_without_published_values_says_so(run, mine, store, tmp_path):
         (["table", "{store}", "--metric", "test_acu"], 2, "Did you mean 'test_auc'"),
         (["verify", "{tmp}/none.csv"], 3, "cannot be read"),
         (["verify", "{store}/tables/mine.csv", "--sample", "0"], 2, "--sample must be at least 1"),
+        ([*VERIFY, "--threads", "0"], 2, "--threads must be from 1"),
     ],
 )
 def test_what_cannot_be_is_a_sentence(run, mine, store, tmp_path, words, code, sentence):
     (tmp_path / "other.txt").write_text("x")
     done = run(*(word.format(mine=mine, store=store, tmp=tmp_path) for word in words))
     assert done.code == code and sentence in done.err
+    assert not (tmp_path / "x").exists()  # what is given right the next time is a first time
 
 
 def start(*words: object) -> subprocess.Popen:
