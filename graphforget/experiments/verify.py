@@ -9,15 +9,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from graphforget._core.errors import DataError, UsageError
-from graphforget._core.files import write_json
+from graphforget._core.files import atomic_write, write_json
 from graphforget._core.streams import Streams
 from graphforget.evaluation.records import RUN_DEPENDENT
 from graphforget.experiments.events import Listen, silent
 from graphforget.experiments.farm import run_units
 from graphforget.experiments.published import Preset, presets, read_preset
-from graphforget.experiments.reproduce import Reproduction, prepare_reproduction, record_of
+from graphforget.experiments.reproduce import GRIDS, Reproduction, prepare_reproduction, record_of
 from graphforget.experiments.results import Line, read_lines
 from graphforget.experiments.units import Unit
+from graphforget.experiments.workers import check_jobs, check_threads
+
+MARK = "verify.txt"
+"""File among the grids of a store whose runs are computed again: it says for which table."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class Verification:
-    """Cells that are computed again in a store of their own: `left` says what is to be run for them."""
+    """Cells of a file that are computed again in a store of their own: `left` says what is to be run for them."""
 
+    file: Path
     cells: tuple[Line, ...]
     plan: Reproduction
 
@@ -83,6 +88,9 @@ class Verification:
 
     def carry_out(self, listen: Listen = silent, *, jobs: int = 1, threads: int | None = None) -> list[Verified]:
         """Compute them and compare them with the file's."""
+        check_jobs(jobs)
+        check_threads(threads)
+        atomic_write(self.plan.root / GRIDS / MARK, f"Computed again for {self.file}\n")
         write_json(self.plan.record, record_of(self.plan))
         run_units(self.plan.units, self.plan.root, listen, jobs=jobs, threads=threads)
         again = {(line.run, line.row): line for line in self.plan.lines()}
@@ -93,17 +101,23 @@ class Verification:
 def verification(asked: Asked, listen: Listen = silent) -> Iterator[Verification]:
     """Give what computes cells of a CSV file of `reproduce` again; without `out`, its store lasts as long as this.
 
-    Raises DataError when the file's runs are not those of its preset any more: settings, data or code have changed.
+    Raises DataError when the file's runs are not those of its preset any more: settings, data or code have changed;
+    UsageError for an `out` whose runs were not computed again: the file may be of them.
     """
     if asked.sample < 1:
         raise UsageError(f"--sample must be at least 1; got {asked.sample}.")
+    if asked.out is not None and (asked.out / GRIDS).is_dir() and not (asked.out / GRIDS / MARK).is_file():
+        raise UsageError(
+            f"--out {asked.out}: holds runs that no 'verify' computed, and they would be compared with themselves. "
+            "Name a folder that is new, empty, or of an earlier verify."
+        )
     lines = read_lines(asked.file)
     chosen = drawn(lines, asked.sample, asked.seed)
     preset = _preset(asked.file, lines, asked.grid)
     with tempfile.TemporaryDirectory() if asked.out is None else nullcontext(asked.out) as folder:
         plan = prepare_reproduction(preset, Path(folder), asked.data_dir, listen)
         needed = _needed(plan.units, {line.run for line in chosen}, asked.file)
-        yield Verification(tuple(chosen), replace(plan, units=needed))
+        yield Verification(asked.file, tuple(chosen), replace(plan, units=needed))
 
 
 def drawn(lines: Sequence[Line], sample: int, seed: int) -> list[Line]:

@@ -216,6 +216,8 @@ def test_a_folder_without_published_values_says_so(run, mine, store, tmp_path):
         (["verify", "{tmp}/none.csv"], 3, "cannot be read"),
         (["verify", "{store}/tables/mine.csv", "--sample", "0"], 2, "--sample must be at least 1"),
         ([*VERIFY, "--threads", "0"], 2, "--threads must be from 1"),
+        ([*VERIFY, "--jobs", "0", "--out", "{tmp}/x"], 2, "--jobs must be at least 1"),
+        ([*VERIFY, "--out", "{store}"], 2, "would be compared with themselves"),
     ],
 )
 def test_what_cannot_be_is_a_sentence(run, mine, store, tmp_path, words, code, sentence):
