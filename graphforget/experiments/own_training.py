@@ -81,7 +81,8 @@ def train_model(setup: Setup, seed: int, out: Path, listen: Listen = silent, *, 
 
 def checkpoint_beside(out: Path, digest: str) -> Path:
     """Return the file, beside the folder to come, that an unfinished run goes on from."""
-    return out.parent / f"{out.name}-{digest[:16]}.checkpoint"
+    whole = out.resolve()  # "." has no name, and what is beside it would be inside
+    return whole.with_name(f"{whole.name}-{digest[:16]}.checkpoint")
 
 
 def made_for(setup: Setup, graph: Graph | Interactions, task: Task, seed: int) -> dict[str, Any]:

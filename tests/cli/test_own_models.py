@@ -109,6 +109,14 @@ def test_other_data_than_the_models_are_refused(run, own, data, model, tmp_path,
     assert not (tmp_path / "unlearned").exists()
 
 
+def test_the_folder_that_one_stands_in_is_filled(run, own, data, tmp_path, monkeypatch):
+    (tmp_path / "model").mkdir()
+    monkeypatch.chdir(tmp_path / "model")
+    assert run("train", own / "edges.csv", "gcn", *data, *FAST, "--out", ".").code == 0
+    assert (tmp_path / "model/model.safetensors").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
 def test_a_folder_is_used_from_another_working_directory_and_says_when_its_data_moved(run, own, tmp_path, monkeypatch):
     for name in ("edges.csv", "features.csv"):
         (tmp_path / name).write_bytes((own / name).read_bytes())
