@@ -84,7 +84,7 @@ class Checkpoint:
         try:
             with safe_open(self.path, framework="pt") as file:
                 header = file.metadata() or {}
-        except SafetensorError as error:
+        except (SafetensorError, OSError) as error:
             raise DataError(f"{self.path}: not a readable checkpoint ({error}). Delete it to start anew.") from error
         if header.get("run") != self.run:
             raise DataError(

@@ -206,3 +206,7 @@ def test_a_damaged_checkpoint_is_a_sentence(tasks, tmp_path, damage):
     path.write_bytes(path.read_bytes()[:-20] if damage is None else damage)
     with pytest.raises(DataError, match="not a readable checkpoint.*Delete it to start anew"):
         train(GCN(hidden=8), tasks["link"], checkpoint=path, **FEW)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(DataError, match="not a readable checkpoint"):
+        train(GCN(hidden=8), tasks["link"], checkpoint=path, **FEW)
