@@ -43,7 +43,7 @@ create index by_run on numbers (run);
 def open_index(root: Path) -> sqlite3.Connection:
     """Return the index of a folder of runs, brought up to date in memory and on disk; close it after use.
 
-    Raises UsageError for a folder that holds no runs.
+    Raises UsageError for a folder that holds no runs, DataError for one that holds a copy of a run.
     """
     folders = {folder.name: (folder / RESULT).stat().st_mtime_ns for folder in run_folders(root)}
     if not folders:
@@ -56,7 +56,7 @@ def open_index(root: Path) -> sqlite3.Connection:
         index.execute("delete from runs where id = ?", (name,))
         index.execute("delete from numbers where run = ?", (name,))
     for name in new:
-        _add(index, read_run(root / name), folders[name])
+        _add(index, _named_run(root / name), folders[name])
     index.commit()
     if gone or new:
         with suppress(DataError):  # the file only spares reading: a folder that cannot be written to answers as well
@@ -79,6 +79,16 @@ def _read(file: Path) -> sqlite3.Connection:
     fresh = sqlite3.connect(":memory:")
     fresh.executescript(SCHEMA)
     return fresh
+
+
+def _named_run(folder: Path) -> Run:
+    """Return the run in a folder; raises DataError for a copy under another name, whose numbers would count twice."""
+    run = read_run(folder)
+    if run.id != folder.name:
+        raise DataError(
+            f"{folder}: holds the run {run.id}, and the folder of a run has its name. Move this copy to another place."
+        )
+    return run
 
 
 def _add(index: sqlite3.Connection, run: Run, stamp: int) -> None:

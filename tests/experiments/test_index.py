@@ -63,6 +63,12 @@ def test_a_run_that_is_being_written_is_not_read(root):
     assert ask(root, COUNT) == [(2,)]
 
 
+def test_a_copy_under_another_name_is_a_sentence(root):
+    shutil.copytree(root / "a", root / "a-before")
+    with pytest.raises(DataError, match="a-before: holds the run a, and the folder of a run has its name. Move"):
+        ask(root, COUNT)
+
+
 def test_an_unchanged_folder_is_not_written_again(root):
     ask(root, COUNT)
     before = (root / FILE).stat().st_mtime_ns
