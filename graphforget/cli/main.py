@@ -12,7 +12,7 @@ from typing import Any
 from cyclopts import App, CycloptsError
 
 from graphforget import __version__
-from graphforget._core.errors import GraphforgetError
+from graphforget._core.errors import DataError, GraphforgetError
 from graphforget.cli.deletions import edges, features, node_class, nodes
 from graphforget.cli.doctor import doctor
 from graphforget.cli.listing import show
@@ -82,12 +82,20 @@ def _run(argv: Sequence[str] | None) -> int:
         with contextlib.suppress(BrokenPipeError):
             sys.stdout.close()  # the reader went away, as `head` does
         return 0
+    except OSError as error:
+        return _fail(_refused(error), DataError.exit_code)
     return code if isinstance(code, int) else 0
 
 
 def _fail(sentence: str, code: int) -> int:
     print(f"graphforget: {sentence}", file=sys.stderr)
     return code
+
+
+def _refused(error: OSError) -> str:
+    """Return what the system refused: to look into somebody's folder, or to print where no room is left."""
+    place = "" if error.filename is None else f"{error.filename}: "
+    return f"{place}the system refuses ({error.strerror or error}). Choose another place, or make room there."
 
 
 def _command(tokens: Sequence[str]) -> str:

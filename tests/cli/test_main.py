@@ -60,6 +60,22 @@ def test_an_error_becomes_a_sentence_and_its_exit_code(run, monkeypatch, error, 
 
 
 @pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (PermissionError(13, "Permission denied", "/ann/x"), "/ann/x: the system refuses (Permission denied)."),
+        (OSError(28, "No space left on device"), "the system refuses (No space left on device)."),
+    ],
+)
+def test_what_the_system_refuses_is_a_sentence(run, monkeypatch, error, sentence):
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("graphforget.cli.deletions.compare", fail)
+    done = run("edges", "cora", "gcn")
+    assert done.code == 3 and done.err.startswith(f"graphforget: {sentence} Choose another place")
+
+
+@pytest.mark.parametrize(
     ("options", "phrase"), [([], "give --out FOLDER"), (["--out", "x"], "Repeat the same command")]
 )
 def test_an_interruption_ends_with_130_and_says_how_to_go_on(run, monkeypatch, options, phrase):
