@@ -96,7 +96,8 @@ def check_store(root: Path) -> None:
     check_place(root)
     if root.exists() and not root.is_dir():
         raise UsageError(f"--out {root}: a file is in the way. Name a folder that is new, empty, or of earlier runs.")
-    if root.is_dir() and any(root.iterdir()) and not (root / GRIDS).is_dir():
+    begun = {WORK}  # all there is of a store that was stopped, or found no room, before it remembered a table
+    if root.is_dir() and any(path.name not in begun for path in root.iterdir()) and not (root / GRIDS).is_dir():
         raise UsageError(f"--out {root}: the folder holds other things (no {GRIDS}/). Name a new or empty folder.")
 
 

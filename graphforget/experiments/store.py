@@ -36,7 +36,8 @@ def check_run_folder(out: Path) -> None:
     check_place(out)
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out}: a file is in the way. Name a folder that is new, empty, or of an earlier run.")
-    if out.is_dir() and any(out.iterdir()) and not (out / PLAN).is_file():
+    begun = {f"{PLAN}.lock"}  # all there is of a run that was stopped, or found no room, before it wrote its plan
+    if out.is_dir() and any(path.name not in begun for path in out.iterdir()) and not (out / PLAN).is_file():
         raise UsageError(f"--out {out}: the folder holds other things (no {PLAN}). Name a new or empty folder.")
 
 

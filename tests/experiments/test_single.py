@@ -13,8 +13,9 @@ from graphforget._core.errors import DataError, UsageError
 from graphforget._core.files import file_lock, read_json
 from graphforget.evaluation.report import evaluate
 from graphforget.experiments.events import Event
+from graphforget.experiments.reproduce import check_store
 from graphforget.experiments.single import run_plan
-from graphforget.experiments.store import PLAN, Clock, Store, clock_file
+from graphforget.experiments.store import PLAN, WORK, Clock, Store, check_run_folder, clock_file
 from graphforget.models.zoo import backbones
 from graphforget.tasks.link import LinkPrediction
 from graphforget.training.model_folder import load_model
@@ -152,3 +153,15 @@ def test_a_store_without_a_folder_keeps_nothing():
     store = Store(None)
     assert not store.finished("original", "digest")
     assert store.checkpoint("original", "digest") is None
+
+
+def test_a_folder_that_holds_a_lock_alone_is_taken_up(tmp_path):
+    """It is all that a command leaves that is stopped, or finds the disk full, at its first file."""
+    with file_lock(tmp_path / "run" / PLAN), file_lock(tmp_path / "store" / WORK / "store"):
+        pass
+    check_run_folder(tmp_path / "run")
+    check_store(tmp_path / "store")
+    for folder, check in (("run", check_run_folder), ("store", check_store)):
+        (tmp_path / folder / "notes.txt").write_text("mine")
+        with pytest.raises(UsageError, match="holds other things"):
+            check(tmp_path / folder)
