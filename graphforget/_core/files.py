@@ -170,6 +170,27 @@ def file_lock(path: str | os.PathLike[str], timeout: float = 10.0, shared: bool 
         os.close(descriptor)
 
 
+def is_held(path: str | os.PathLike[str]) -> bool:
+    """Return whether a process holds `path` for itself alone. Nothing is written, so that a look needs no right to.
+
+    Raises DataError when the lock is there and the system refuses a look at it.
+    """
+    lock = Path(f"{os.path.realpath(path)}.lock")
+    try:
+        descriptor = os.open(lock, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        raise DataError(f"{lock}: cannot be looked at ({error.strerror or error}). Check its permissions.") from error
+    return False
+
+
 def _wait_for(descriptor: int, path: Path, timeout: float, kind: int) -> None:
     deadline = time.monotonic() + timeout
     while True:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from graphforget._core.errors import DataError, Interrupted, UsageError
-from graphforget._core.files import atomic_write, read_json, write_json
+from graphforget._core.files import atomic_write, is_held, read_json, write_json
 from graphforget.experiments.cluster import check_ray, run_on_cluster
 from graphforget.experiments.events import Listen, silent
-from graphforget.experiments.farm import claimed, run_units
+from graphforget.experiments.farm import run_units
 from graphforget.experiments.leftovers import at_work
 from graphforget.experiments.published import Preset, preset_from, presets
 from graphforget.experiments.results import Line, as_csv, lines_of_units
@@ -183,14 +183,8 @@ def states(root: Path) -> list[State]:
 def _state(root: Path, name: str, units: Sequence[dict[str, Any]]) -> State:
     there = [unit for unit in units if finished(root, unit["id"])]
     failed = sum(bool(read_run(root / unit["id"]).error) for unit in there)
-    begun = [u for u in units if u not in there and (root / WORK / f"{u['id']}.lock").exists()]
-    running = tuple(f"{u['title']}, seed {u['seed']}" for u in begun if _held(root / WORK / u["id"]))
-    return State(name, len(units), len(there), failed, running)
-
-
-def _held(path: Path) -> bool:
-    with claimed(path) as mine:
-        return not mine
+    running = [u for u in units if u not in there and is_held(root / WORK / u["id"])]
+    return State(name, len(units), len(there), failed, tuple(f"{u['title']}, seed {u['seed']}" for u in running))
 
 
 def find_record(root: Path, name: str) -> tuple[Preset, str | None]:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from graphforget._core.errors import DataError, UsageError
-from graphforget._core.files import atomic_folder, atomic_write, file_lock, read_json, write_json
+from graphforget._core.files import atomic_folder, atomic_write, file_lock, is_held, read_json, write_json
 
 
 def run_until_killed(code: str, *arguments: str) -> None:
@@ -177,6 +177,22 @@ def test_those_who_share_a_lock_keep_out_the_one_who_wants_it_alone(tmp_path):
             pytest.fail("held alone and shared")
 
 
+def test_a_look_at_a_lock_writes_nothing(tmp_path, monkeypatch):
+    """Of a store that may be read alone, too, it is told what runs."""
+    real = os.open
+
+    def read_only(path, flags, *rest, **named):
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return real(path, flags, *rest, **named)
+
+    with file_lock(tmp_path / "store"):
+        monkeypatch.setattr(os, "open", read_only)
+        assert is_held(tmp_path / "store")
+    assert not is_held(tmp_path / "store") and not is_held(tmp_path / "other")
+    assert [path.name for path in tmp_path.iterdir()] == ["store.lock"]
+
+
 def test_a_file_system_without_locks_is_a_sentence(tmp_path, monkeypatch):
     def refused(descriptor, kind):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
@@ -185,6 +201,8 @@ def test_a_file_system_without_locks_is_a_sentence(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"store: cannot be locked \(No locks available\)"):
         with file_lock(tmp_path / "store"):
             pytest.fail("the block must not run")
+    with pytest.raises(DataError, match=r"store.lock: cannot be looked at \(No locks available\)"):
+        is_held(tmp_path / "store")
 
 
 def test_a_killed_holder_gives_the_lock_back(tmp_path):
