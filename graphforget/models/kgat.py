@@ -105,6 +105,8 @@ class KGAT(Recommender):
         "kgat-gcn": {**PORT, "aggregator": "gcn"},
         "kgat-sage": {**PORT, "aggregator": "graphsage"},
     }
+    evaluations: int = 0
+    """How often it was evaluated with refreshed attention; `Attention` trains with none from before the last time."""
     nodes: nn.Parameter
     relations: nn.Parameter
     transforms: nn.Parameter

@@ -61,9 +61,9 @@ class Attention:
     """The attention matrices on one data value, constants in every gradient.
 
     In evaluation a model's matrix is that of its present parameters (the latest is kept beside their digest). In
-    training it is that of the last refresh, or of the parameters it starts with; an evaluation in between ends that
-    one, so that a run that is resumed there goes on as it would have. Training refreshes it every epoch; a method that
-    does not learns on from the parameters after each validation.
+    training it is that of the last refresh, or of the parameters it starts with; an evaluation in between, on whatever
+    data, ends that one, so that a run that is resumed there goes on as it would have. Training refreshes it every
+    epoch; a method that does not learns on from the parameters after each validation.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class Attention:
 
     def __init__(self, graph: RelationGraph) -> None:
         self.graph = graph
-        self._training: WeakKeyDictionary[KGAT, Sparse] = WeakKeyDictionary()
+        self._training: WeakKeyDictionary[KGAT, tuple[int, Sparse]] = WeakKeyDictionary()
         self._latest: tuple[str, Sparse] | None = None
 
     @classmethod
@@ -83,14 +83,17 @@ class Attention:
     def of(self, model: KGAT) -> Sparse:
         """Return the matrix that a model works with."""
         if not model.training:
+            model.evaluations += 1
             self._training.pop(model, None)
             return self._present(model)
-        return self._training[model] if model in self._training else self.refresh(model)
+        evaluations, matrix = self._training.get(model, (-1, None))
+        return self.refresh(model) if matrix is None or evaluations != model.evaluations else matrix
 
     def refresh(self, model: KGAT) -> Sparse:
         """Compute the matrix of the model's present parameters, to train with from here on."""
-        self._training[model] = self._present(model)
-        return self._training[model]
+        matrix = self._present(model)
+        self._training[model] = model.evaluations, matrix
+        return matrix
 
     def _present(self, model: KGAT) -> Sparse:
         tables = [model.nodes, model.relations, model.transforms]

@@ -8,6 +8,7 @@ import torch
 
 from graphforget._core.errors import DataError, UsageError
 from graphforget._core.streams import Streams
+from graphforget.data.deletion import Deletion
 from graphforget.data.interactions import Interactions
 from graphforget.models.kgat import KGAT
 from graphforget.models.kgat_attention import Attention
@@ -17,6 +18,7 @@ from graphforget.models.mf import MF
 from graphforget.models.zoo import make_backbone
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import train
+from graphforget.unlearning.run import unlearn
 
 AGGREGATORS = ("bi", "gcn", "graphsage")
 
@@ -271,6 +273,26 @@ def test_a_run_that_is_taken_up_again_ends_the_same(shop, weights, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(model, task, epochs=4, checkpoint=tmp_path / "run", progress=stop, **keys)
     again = train(model, task, epochs=4, checkpoint=tmp_path / "run", **keys)
+    assert weights(again) == weights(whole)
+
+
+@pytest.mark.parametrize("method", ["gradient-ascent", "neg-grad-plus", "recur"])
+def test_a_method_on_the_full_data_that_is_taken_up_again_ends_the_same(shop, weights, tmp_path, method):
+    """It learns on the full data and validates on the retained: a validation ends the attention of both."""
+    task = Recommendation(shop, sampler="kgat")
+    model = train(KGAT(dim=5, kg_dim=4, layers="4", attention="refresh"), task, epochs=2, lr=0.05, batch=4)
+    users, items = shop.pairs("train")
+    gone = Deletion(interactions=[(int(users[0]), int(items[0])), (int(users[4]), int(items[4]))])
+    keys = {"epochs": 4, "lr": 0.05}
+    whole = unlearn(model, task, gone, method, **keys).model
+
+    def stop(epoch: int, epochs: int, metrics: dict) -> None:
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        unlearn(model, task, gone, method, checkpoint=tmp_path / "run", progress=stop, **keys)
+    again = unlearn(model, task, gone, method, checkpoint=tmp_path / "run", **keys).model
     assert weights(again) == weights(whole)
 
 

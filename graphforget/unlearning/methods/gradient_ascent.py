@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from graphforget.models.base import Model
-from graphforget.tasks.base import Items, Task
+from graphforget.models.edited import refreshes
+from graphforget.tasks.base import Forgotten, Items, Task
 from graphforget.unlearning.method import Method, Problem, count, metric_name, positive, positive_or_none
 
 
@@ -41,6 +42,10 @@ class GradientAscent(Method[Task]):
 
     def __post_init__(self) -> None:
         self.check(epochs=count, lr=positive, max_grad_norm=positive_or_none, selection=metric_name)
+
+    def revision_on(self, model: Model, task: Task, gone: Forgotten) -> int:
+        """Return the latest revision: one more for attention, which a validation ends on the full data, too."""
+        return super().revision_on(model, task, gone) + refreshes(model)
 
     def unlearn(self, problem: Problem[Task]) -> Model:
         """Return the ascended model."""

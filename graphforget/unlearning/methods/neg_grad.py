@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from graphforget.models.base import Model
+from graphforget.models.edited import refreshes
 from graphforget.tasks.base import Forgotten, Items, Task
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.loop import Phase
@@ -76,6 +77,10 @@ class NegGradPlus(Method[Task]):
         if self.batch is None or task.name == "recommend":
             return None
         return f"'batch' is {self.batch}, but a {task.name} task trains on full batches; leave it out."
+
+    def revision_on(self, model: Model, task: Task, gone: Forgotten) -> int:
+        """Return the latest revision: one more for attention, which a validation ends on the full data, too."""
+        return super().revision_on(model, task, gone) + refreshes(model)
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the model that descended and ascended."""

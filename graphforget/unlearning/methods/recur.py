@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from graphforget.models.base import Model
-from graphforget.tasks.base import Items, as_index
+from graphforget.models.edited import refreshes
+from graphforget.tasks.base import Forgotten, Items, as_index
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.loop import Phase
 from graphforget.unlearning.method import (
@@ -80,6 +81,10 @@ class ReCUR(Method[Recommendation]):
             validate_every=count,
             selection=metric_name,
         )
+
+    def revision_on(self, model: Model, task: Recommendation, gone: Forgotten) -> int:
+        """Return the latest revision: one more for attention, which a validation ends on the full data, too."""
+        return super().revision_on(model, task, gone) + refreshes(model)
 
     def unlearn(self, problem: Problem[Recommendation]) -> Model:
         """Return the fine-tuned model."""
