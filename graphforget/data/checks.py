@@ -11,18 +11,11 @@ import scipy.sparse as sp
 
 from graphforget._core.errors import DataError
 from graphforget._core.words import counted
+from graphforget.kernels.csr import frozen
 
 Features: TypeAlias = sp.csr_array | np.ndarray
 MOST_CLASSES = 10_000
 """Class numbers may go so far, or as far as there are nodes: a model has an output for each."""
-
-
-def frozen(array: np.ndarray) -> np.ndarray:
-    """Return a read-only view of an array."""
-    if array.flags.writeable:
-        array = array.view()
-        array.flags.writeable = False
-    return array
 
 
 def freeze_features(features: Features | None) -> Features | None:

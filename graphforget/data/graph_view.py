@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graphforget.data.checks import frozen
 from graphforget.data.memo import Memo
 from graphforget.data.triples import TripleGraph
-from graphforget.kernels.csr import CSR, symmetric_csr, symmetric_normalise
+from graphforget.kernels.csr import CSR, frozen, symmetric_csr, symmetric_normalise
 from graphforget.kernels.propagate import Sparse
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphforget._core.errors import DataError, nearest
-from graphforget.data.checks import frozen
+from graphforget.kernels.csr import frozen
 
 Id = int | str
 PLACEHOLDER = "(forgotten "

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from graphforget._core.errors import DataError
-from graphforget.data.checks import distinct, frozen
-from graphforget.kernels.csr import CSR, row_ids
+from graphforget.data.checks import distinct
+from graphforget.kernels.csr import CSR, frozen, row_ids
 
 PARTS = ("train", "valid", "test")
 

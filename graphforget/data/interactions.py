@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from graphforget._core.errors import DataError, UsageError, unknown
-from graphforget.data.checks import frozen
 from graphforget.data.graph_view import GraphView
 from graphforget.data.id_lookup import Id, checked_ids, id_table, ids_of, numbers_of
 from graphforget.data.interaction_parts import (
@@ -27,7 +26,7 @@ from graphforget.data.interaction_parts import (
     with_mean,
 )
 from graphforget.data.triples import TripleGraph
-from graphforget.kernels.csr import CSR, row_ids
+from graphforget.kernels.csr import CSR, frozen, row_ids
 
 
 @dataclass(frozen=True, eq=False)

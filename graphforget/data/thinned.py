@@ -8,9 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from graphforget.data.checks import frozen
 from graphforget.data.graph import Graph
-from graphforget.kernels.csr import CSR, symmetric_csr
+from graphforget.kernels.csr import CSR, frozen, symmetric_csr
 from graphforget.kernels.edge_lists import csr_without, drop_positions
 from graphforget.kernels.khop import ball
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from graphforget._core.errors import DataError
-from graphforget.data.checks import frozen
 from graphforget.data.id_lookup import Id, checked_ids, id_table, ids_of, numbers_of
 from graphforget.data.memo import Memo
+from graphforget.kernels.csr import frozen
 
 
 def _checked(triples: Any, n_entities: int, n_relations: int, name: str) -> np.ndarray:

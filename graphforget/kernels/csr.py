@@ -30,6 +30,14 @@ class CSR(NamedTuple):
         return len(self.indices)
 
 
+def frozen(array: np.ndarray) -> np.ndarray:
+    """Return a read-only view of an array. A kernel that is given such alone is compiled once, not for both kinds."""
+    if array.flags.writeable:
+        array = array.view()
+        array.flags.writeable = False
+    return array
+
+
 @njit(cache=True, nogil=True)
 def _offsets(keys: np.ndarray, n: int) -> np.ndarray:
     indptr = np.zeros(n + 1, np.int64)

@@ -189,7 +189,7 @@ def sample_items(sets: RowSets, rows: np.ndarray, key: int, weights: np.ndarray 
     ------
     DataError, before anything is drawn, if a row of `rows` leaves nothing to draw, or for unfit weights.
     """
-    out = np.empty(len(rows), np.int32)
+    out, rows = np.empty(len(rows), np.int32), np.ascontiguousarray(rows, dtype=np.int32)  # compiled for one type
     if weights is None:
         check_rows(sets, rows)
         _sample(sets, rows, np.uint64(key), out)

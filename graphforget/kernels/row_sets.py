@@ -9,7 +9,7 @@ from numba import njit, prange
 
 from graphforget._core.errors import DataError
 from graphforget._core.streams import GOLDEN
-from graphforget.kernels.csr import CSR
+from graphforget.kernels.csr import CSR, frozen
 from graphforget.kernels.lowlevel import chunk_start, count_parts
 
 BITS_EACH = 16
@@ -50,7 +50,8 @@ class RowSets(NamedTuple):
         ------
         DataError when the columns of a row do not ascend (or one stands twice): duplicates would make draws uneven.
         """
-        row = _first_unsorted(csr.indptr, csr.indices)
+        indptr, indices = frozen(csr.indptr), frozen(csr.indices)
+        row = _first_unsorted(indptr, indices)
         if row >= 0:
             raise DataError(f"RowSets: the columns of row {row} must ascend, none twice. Sort and deduplicate them.")
         lengths = np.diff(csr.indptr)
@@ -61,8 +62,8 @@ class RowSets(NamedTuple):
         words = np.zeros(ends[-1] if len(ends) else 0, np.uint64)
         first = np.concatenate(([0], ends[:-1])) if len(ends) else ends
         heads = ((first << 8) | np.where(dense, int(DENSE), np.where(exact, int(EXACT), 64 - logs))).astype(np.uint64)
-        _set_bits(csr.indptr, csr.indices, heads, csr.n_cols, words)
-        return cls(csr.indptr, csr.indices, words, heads, csr.n_cols, int(lengths.max(initial=0)))
+        _set_bits(indptr, indices, heads, csr.n_cols, words)
+        return cls(indptr, indices, words, heads, csr.n_cols, int(lengths.max(initial=0)))
 
 
 @njit(cache=True, nogil=True)
