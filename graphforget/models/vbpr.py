@@ -141,8 +141,9 @@ class VBPR(Recommender):
         return [found], found
 
     def penalty(self, table: Tensor, items: Items) -> Tensor:
-        """Return the regulariser of a batch's vectors, biases left out."""
-        return super().penalty(table[:, : 2 * self.dim], items)
+        """Return the regulariser of a batch's vectors, biases left out; the rows may join those of several models."""
+        models = table.unflatten(1, (-1, 2 * self.dim + self.biases))
+        return super().penalty(models[:, :, : 2 * self.dim].flatten(1), items)
 
     def flops(self, graph: Interactions) -> int:
         """Return the operations of the projection."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from graphforget._core.errors import UsageError
-from graphforget._core.streams import Streams
+from graphforget._core.streams import Stream, Streams
 from graphforget.data.interactions import Interactions
 from graphforget.data.shard_map import ShardMap, shards_of
 from graphforget.models.attention_ensemble import Attention, AttentionEnsemble
 from graphforget.models.ensemble import MeanEnsemble
 from graphforget.models.shifted import Shifted
 from graphforget.models.zoo import make_backbone, save_model
+from graphforget.tasks.recommend import Recommendation
 from graphforget.training.model_folder import load_model
 
 K, N_USERS, N_ITEMS = 3, 12, 9
@@ -161,6 +164,18 @@ def test_votes_follow_the_device_of_the_models(data):
     here = ensemble(data)
     there = ensemble.to("meta")(data)
     assert (here.device.type, there.device.type) == ("cpu", "meta") and there.shape == here.shape
+
+
+@pytest.mark.parametrize("biases", [False, True])
+def test_all_shards_are_regularised_and_no_bias_is(data, biases):
+    shown = dataclasses.replace(data, modalities={"image": np.eye(N_ITEMS)}, missing={"image": np.zeros(N_ITEMS, bool)})
+    models = shards(shown, "vbpr", biases=biases, reg_form="half_squared")
+    ensemble, items = MeanEnsemble(models, maps("user")[0], "all"), Recommendation(shown).training_items(Stream(1))
+    layers = ensemble.layers(shown)
+    joined = layers[0].detach().requires_grad_()
+    ensemble.extra_loss(shown, layers, joined, items, 0).backward()
+    learns = joined.grad.any(dim=0).view(K, -1)
+    assert learns[:, :8].all() and not learns[:, 8:].any() and learns.shape[1] == 8 + biases
 
 
 def test_every_shard_forgets_what_it_learned_about_features():
