@@ -45,6 +45,7 @@ class Adapter(Model[Graph]):
         if isinstance(module, Model):
             raise UsageError(f"Adapter: {type(module).__name__} is a model of the zoo already; use it as it is.")
         _refuse_caches(module)
+        _refuse_layouts(module)
         _refuse_signature(module)
         self.module = module
         self._made, self._kept = buffers_of(module), dict[str, Tensor]()
@@ -162,6 +163,16 @@ def _refuse_caches(module: nn.Module) -> None:
             f"Adapter: {type(module).__name__} caches the adjacency in {', '.join(cached)}, so deleted edges would "
             "stay in use. Build these layers with cached=False."
         )
+
+
+def _refuse_layouts(module: nn.Module) -> None:
+    """Raise UnsupportedError for buffers in a layout that torch cannot copy: every method works on a copy."""
+    for name, value in module.named_buffers():
+        if value.layout not in (torch.strided, torch.sparse_coo):
+            raise UnsupportedError(
+                f"Adapter: the buffer '{name}' of {type(module).__name__} has the layout {value.layout}, which torch "
+                "cannot copy. Keep it dense, or as a sparse COO tensor."
+            )
 
 
 def _refuse_signature(module: nn.Module) -> None:

@@ -71,7 +71,7 @@ def reset(module: nn.Module, made: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, value in left.items():
         if name in made and not same(value, made[name]):
             raise UnsupportedError(_sentence(module, name, "buffer"))
-    return {name: value.detach().clone() for name, value in left.items() if not ((value == 0) | (value == 1)).all()}
+    return {name: value.detach().clone() for name, value in left.items() if not _is_flags(_dense(value))}
 
 
 def check_kept(module: nn.Module, kept: Mapping[str, Tensor]) -> None:
@@ -85,8 +85,16 @@ def same(one: Tensor, other: Tensor) -> bool:
     """Return whether two tensors have the same bytes, whatever device they are on."""
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
-    first, second = ((value.detach().to_dense() if value.is_sparse else value.detach()).cpu() for value in (one, other))
+    first, second = (_dense(value).cpu() for value in (one, other))
     return torch.equal(*(value.contiguous().view(-1).view(torch.uint8) for value in (first, second)))
+
+
+def _dense(value: Tensor) -> Tensor:
+    return value.detach().to_dense() if value.is_sparse else value.detach()
+
+
+def _is_flags(value: Tensor) -> bool:
+    return bool(((value == 0) | (value == 1)).all())
 
 
 def _reset(module: nn.Module) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -48,12 +50,12 @@ class Resetting(Mean):
 class Table(nn.Module):
     """Adds a table that is always the same."""
 
-    def __init__(self):
+    def __init__(self, layout=torch.strided):
         super().__init__()
-        self.register_buffer("table", torch.linspace(-1, 1, 8))
+        self.register_buffer("table", torch.linspace(-1, 1, 8).view(1, 8).to_sparse(layout=layout))
 
     def forward(self, h):
-        return h + self.table
+        return h + self.table.to_dense()
 
 
 class Scaled(nn.Linear):
@@ -124,10 +126,25 @@ def test_a_buffer_that_was_trained_elsewhere_is_refused_as_soon_as_training_chan
         train(adapted(Mean(start=0.3)), task, epochs=2)
 
 
-@pytest.mark.parametrize("part", [Table(), nn.BatchNorm1d(8), nn.Dropout(), nn.LayerNorm(8), nn.PReLU()])
+@pytest.mark.parametrize(
+    "part",
+    [
+        Table,
+        partial(Table, torch.sparse_coo),
+        partial(nn.BatchNorm1d, 8),
+        nn.Dropout,
+        partial(nn.LayerNorm, 8),
+        nn.PReLU,
+    ],
+)
 def test_tables_and_layers_that_reset_themselves_are_no_reason(task, part):
-    model = train(adapted(part), task, epochs=2)
+    model = train(adapted(part()), task, epochs=2)
     again = model.fresh(Streams(0))
     for name, value in again.module.part.named_buffers():
         assert name == "table" or bool(((value == 0) | (value == 1)).all())
     assert train(again, task, epochs=1).module.training is False
+
+
+def test_a_buffer_that_torch_cannot_copy_is_refused_at_once():
+    with pytest.raises(UnsupportedError, match=r"the buffer 'part.table' of Net has the layout torch.sparse_csr.*COO"):
+        adapted(Table(torch.sparse_csr))
