@@ -240,9 +240,11 @@ class Recommendation(Task[Interactions]):
         return self.items(Triples(users, nodes - self.graph.n_users, others))
 
     def non_edges(self, count: int, stream: Stream) -> np.ndarray:
-        """Return (2, count) random pairs of a user node and an item node that no training pair joins."""
-        users = stream.integers(self.graph.n_users, count)
-        return np.stack([users, self.graph.n_users + sample_items(self.chosen, users, stream.key ^ 2).astype(np.int64)])
+        """Return (2, count) random pairs of a user and an item, none deleted, that no training pair joins, as nodes."""
+        left = np.delete(np.arange(self.graph.n_users), self.parted(self.holes.get("nodes", NO_NODES))[0])
+        users = left[stream.integers(len(left), count)]
+        items = sample_items(self.chosen, users, stream.key ^ 2, self.offered)
+        return np.stack([users, self.graph.n_users + items.astype(np.int64)])
 
     def responses(self, z: Tensor, items: Items) -> Tensor:
         """Return s(u, i) - s(u, j), the logit of preferring i to j."""

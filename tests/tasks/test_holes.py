@@ -89,6 +89,19 @@ def test_negatives_are_not_drawn_at_deleted_nodes(tasks):
     assert not np.isin(pairs, first.nodes).any() and len(np.unique(pairs)) > left.graph.n_nodes / 3
 
 
+def test_pairs_that_nobody_chose_are_of_users_and_items_that_are_left(tasks):
+    task = tasks["recommend"]
+    n_users, n_items = task.graph.n_users, task.graph.n_items
+    gone = task.resolve(gf.Deletion(users=list(range(0, n_users, 3)), items=list(range(0, n_items, 3))))
+    left = task.without(gone)
+    users, nodes = left.non_edges(2000, left.streams("x"))
+    assert not np.isin([users, nodes], gone.nodes).any()
+    assert len(np.unique(users)) > n_users / 2 and len(np.unique(nodes)) > n_items / 2
+    assert not {(u, v) for u, v in zip(users, nodes, strict=True)} & set(zip(*left.graph.edges, strict=True))
+    first = task.non_edges(9, task.streams("x"))
+    assert np.array_equal(first[0], task.streams("x").integers(n_users, 9)), "nothing changes where nothing is deleted"
+
+
 def test_gold_of_a_node_deletion_is_trained_as_on_a_graph_without_the_nodes(tasks):
     task = tasks["link"]
     model = gf.train(gf.GCN(hidden=8), task, epochs=20, validate_every=5)
