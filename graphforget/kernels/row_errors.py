@@ -103,5 +103,6 @@ def row_errors(h: Tensor, of: Sequence[Rows]) -> Tensor:
         return _RowErrors.apply(h, weights, *flat)
     total = h.new_zeros(())
     for weight, rows, target, beside in of:
-        total = total + weight * F.mse_loss(h.index_select(0, rows), target.index_select(0, beside))
+        how = "mean" if len(rows) else "sum"  # the mean of none is NaN
+        total = total + weight * F.mse_loss(h.index_select(0, rows), target.index_select(0, beside), reduction=how)
     return total
