@@ -20,6 +20,8 @@ from graphforget.tasks.base import Items
 
 FORMS = ("half_squared", "norm")
 PLACES = ("layer0", "final")
+WIDEST = 65536
+"""Largest width of a layer."""
 
 
 class Recommender(Model[Interactions]):
@@ -52,7 +54,7 @@ class Recommender(Model[Interactions]):
         reg_per_batch: bool = True,
     ) -> None:
         super().__init__()
-        dim = self.check_count("dim", dim, 65536)
+        dim = self.check_count("dim", dim, WIDEST)
         reg = self.check_number("reg", reg)
         self.check_choice("reg_form", reg_form, FORMS)
         self.check_choice("reg_on", reg_on, PLACES)
@@ -218,9 +220,12 @@ def joined_units(layers: list[Tensor]) -> Tensor:
 
 def layer_widths(owner: str, text: Any) -> tuple[int, ...]:
     """Return the widths listed in a text as "64,32,16"; raises UsageError when it is no such list."""
-    parts = str(text).split(",")
-    if not all(part.strip().isdigit() and int(part) > 0 for part in parts):
-        raise UsageError(f"{owner}: 'layers' must list the widths of the layers, as 64,32,16; got {text!r}.")
+    parts = [part.strip() for part in str(text).split(",")]
+    if not all(part.isdecimal() and len(part) <= len(str(WIDEST)) and 1 <= int(part) <= WIDEST for part in parts):
+        raise UsageError(
+            f"{owner}: 'layers' must list the widths of the layers, as 64,32,16; got {text!r}. A width is from 1 to "
+            f"{WIDEST}."
+        )
     return tuple(int(part) for part in parts)
 
 

@@ -93,6 +93,9 @@ def test_operations_counted_by_hand(shop):
     ("arguments", "sentence"),
     [
         ({"layers": "64,x"}, "ngcf: 'layers' must list the widths of the layers, as 64,32,16; got '64,x'"),
+        ({"layers": "64,\u00b2"}, "ngcf: 'layers' must list the widths"),
+        ({"layers": "64,65537"}, "got '64,65537'. A width is from 1 to 65536."),
+        ({"layers": "9" * 5000}, "A width is from 1 to 65536."),
         ({"layers": ""}, "ngcf: 'layers' must list"),
         ({"layers": "0"}, "ngcf: 'layers' must list"),
         ({"dropout": 1.0}, "ngcf: 'dropout' must be a number of at least 0 and below 1; got 1.0"),
