@@ -18,12 +18,11 @@ from graphforget.evaluation.membership import Attacker, membership
 from graphforget.evaluation.pair_membership import pair_membership
 from graphforget.evaluation.popularity import DEFINITION, ROW, Popularity
 from graphforget.evaluation.recommend_case import deleted_share
-from graphforget.evaluation.records import OTHER_START, Record
+from graphforget.evaluation.records import ON_WHOLE_GRAPH, OTHER_START, Record
 from graphforget.evaluation.triple_plausibility import triple_plausibility
 from graphforget.evaluation.utility import utility
 from graphforget.tasks.recommend import Recommendation
 
-ON_WHOLE_GRAPH = "judged on the whole graph, forgotten part included; every other row on the retained graph."
 SAME_START = (
     f"{OTHER_START} and negatives than Gold, which has the original's (same seed): rows that "
     "stay near the original can be closer to Gold than this row."

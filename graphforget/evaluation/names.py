@@ -12,7 +12,7 @@ from graphforget._core.words import counted
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
 from graphforget.data.resolve_interactions import EVERY_ITEM
-from graphforget.evaluation.records import EXACT, KNOWN_WEIGHTS
+from graphforget.evaluation.records import EXACT, KNOWN_WEIGHTS, WEIGHTS_ONLY
 from graphforget.models.adapter import Adapter
 from graphforget.models.edited import Edited, under_operators
 from graphforget.models.shifted import Shifted
@@ -65,7 +65,7 @@ def caveats(result: Result) -> list[str]:
     if "ours" in result.method.source:
         notes.append(f"in part our own design ({result.method.source}).")
     if result.graph is not result.retained.graph:
-        notes.append("weights only: it answers from the graph before the deletion, forgotten part included.")
+        notes.append(f"{WEIGHTS_ONLY}: it answers from the graph before the deletion, forgotten part included.")
     if result.details.get("shards") and result.details["shards_touched"] == result.details["shards"]:
         notes.append("every shard lost data and was trained anew, so shards save no time here.")
     if result.method.exact and not result.method.leaks:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from graphforget._core.errors import UsageError, unknown
 from graphforget.evaluation.metrics import METRICS, Metric
-from graphforget.evaluation.records import Record, Row, metrics_of, rows_of
+from graphforget.evaluation.records import ON_WHOLE_GRAPH, WEIGHTS_ONLY, Record, Row, metrics_of, rows_of
 from graphforget.evaluation.verdict import MARK, forgetting_metric, over_forgotten, sentences
 
 BLANK = "–"
@@ -65,6 +65,9 @@ def footnotes(records: Sequence[Record]) -> list[str]:
     for row in rows:
         for note in row.notes:
             notes.setdefault(note, []).append(row.name)
+    if any(note.startswith(WEIGHTS_ONLY) for note in notes):
+        exceptions = f"{ON_WHOLE_GRAPH.removesuffix('.')}, but those of weights only."
+        notes = {exceptions if note == ON_WHOLE_GRAPH else note: names for note, names in notes.items()}
     whose = {note: "All rows" if len(names) == len(rows) else ", ".join(names) for note, names in notes.items()}
     return [*sentences(records), *(f"{whose[note]}: {note}" for note in notes)]
 

@@ -12,7 +12,7 @@ import pytest
 
 from graphforget._core.errors import DataError, UsageError
 from graphforget.evaluation.document import Report
-from graphforget.evaluation.records import Record
+from graphforget.evaluation.records import ON_WHOLE_GRAPH, Record
 from graphforget.evaluation.table import escaped
 from graphforget.evaluation.verdict import noise_floor
 
@@ -154,6 +154,15 @@ def test_a_note_that_all_rows_share_is_said_once(toy):
     shared = replace(toy(), records=tuple(replace(r, note="one.\ntwo.") for r in toy().records))
     assert shared.notes[-2:] == ["All rows: one.", "All rows: two."]
     assert "Original: judged apart." in toy().notes
+
+
+def test_rows_that_answer_from_the_graph_before_are_excepted_where_there_are_any(record):
+    original = record("Original", "original", test_auc=0.97, note=ON_WHOLE_GRAPH)
+    before = record("a", test_auc=0.9, note="weights only: it answers from the graph before the deletion.")
+    retained = "every other row on the retained graph"
+    assert Report("link", TITLE, (original, record("b", test_auc=0.9))).notes == [f"Original: {ON_WHOLE_GRAPH}"]
+    said = Report("link", TITLE, (original, before)).notes[0]
+    assert said == f"Original: {ON_WHOLE_GRAPH}".replace(retained, f"{retained}, but those of weights only")
 
 
 def test_latex_is_balanced_and_plain(toy):
