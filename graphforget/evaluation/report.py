@@ -53,8 +53,8 @@ def evaluate(
     Every row but the original's is judged on the retained graph. Rows: Original, Gold, Noise floor (gold with another
     seed, judged as if it were a method; the mean where there are several), then one per result. A result of the
     method "retrain" serves as gold, or as the noise floor when its seed is not the original's, and has no row of its
-    own.
-    Recommenders have the row Popularity, too. A method that leaves the graph as it was answers from the whole graph.
+    own; beside gold runs that are given, one of yet another seed is a row like any other. Recommenders have the row
+    Popularity, too. A method that leaves the graph as it was answers from the whole graph.
 
     Parameters
     ----------
@@ -86,7 +86,8 @@ def evaluate(
     _check_one_case(given)
     golds = _gold_runs(given, gold, progress)
     _check_one_case([given[0], *golds])
-    methods = [result for result in given if result.label != GOLD and not any(result is run for run in golds)]
+    taken = {(run.method, run.seed) for run in golds}
+    methods = [result for result in given if (result.method, result.seed) not in taken]
     bench = _bench(given[0], golds[0], attack, progress)
     floors = [_subject("Noise floor", "floor", run, bench.gold) for run in golds[1:]]
     names = row_names(methods)

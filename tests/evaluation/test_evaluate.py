@@ -93,6 +93,12 @@ def test_gold_runs_among_the_results_have_no_row_of_their_own(report, unlinked, 
     assert [row.name for row in evaluate(golds[:2], attack=False).rows] == ["Original", "Gold", "Noise floor"]
 
 
+def test_a_retrained_model_beside_given_gold_runs_has_a_row(unlinked, golds):
+    found = evaluate([unlinked, golds[2], golds[0]], gold=golds[:2], attack=False)
+    assert [row.name for row in found.rows] == ["Original", "Gold", "Noise floor", "unlink", "retrain"]
+    assert values(found, "retrain")["js_test"] == values(evaluate(golds[2], [golds[0]], False), "retrain")["js_test"]
+
+
 def test_one_gold_run_leaves_the_floor_unknown(unlinked, golds):
     found = evaluate(unlinked, gold=golds[0], attack=False)
     assert values(found, "Noise floor") == {}
