@@ -47,7 +47,7 @@ def forgetting(case: Case, subject: Subject, original: Subject) -> Findings:
     found = forgotten_ranking(case, subject) if recommends else _forgotten_auc(case, subject)
     if subject.kind not in ("original", "baseline") and "test" in case.parts:
         found.values["update_auc"] = update_auc(case, subject, original)
-    if subject.kind != "original" and isinstance(case.task, NodeClassification) and len(case.gone.nodes):
+    if subject.kind != "original" and not recommends and len(case.gone.nodes):
         found.notes.append(OF_HOLES)
     return found
 

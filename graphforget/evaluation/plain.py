@@ -153,7 +153,7 @@ def _forgetting(records: Sequence[Record], row: Row) -> tuple[str, str]:
     if metric is None or found is None:
         return "not known", ""
     beyond = FORGETTING[metric] * found.by
-    holes = metric == "forgotten_accuracy" and any(note.startswith(HOLES) for note in row.notes)
+    holes = metric in ("forgotten_accuracy", "forgotten_auc") and any(note.startswith(HOLES) for note in row.notes)
     if found.as_gold and holes:
         return "as gold, as holes do", (
             f"On the forgotten part it behaves as gold does ({found.figures()}; {found.apart()}), but deleted nodes "

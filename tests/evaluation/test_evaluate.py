@@ -184,9 +184,11 @@ def test_a_model_that_is_not_finite_is_said(unlinked, golds):
         evaluate(replace(unlinked, model=broken), gold=golds[:2], attack=False)
 
 
-@pytest.mark.parametrize("attack", [True, False])
-def test_holes_are_said_with_and_without_an_attack(node_task, node_model, attack):
-    result = unlearn(node_model, node_task, Deletion(nodes=node_task.train_nodes[:3].tolist()), method="unlink")
+@pytest.mark.parametrize(("task", "attack"), [("node", True), ("node", False), ("link", False)])
+def test_holes_are_said_with_and_without_an_attack(request, task, attack):
+    """The deleted edges of a link task have a hole at an end."""
+    model, problem = (request.getfixturevalue(f"{task}_{what}") for what in ("model", "task"))
+    result = unlearn(model, problem, Deletion(nodes=[1, 2, 3]), method="unlink")
     rows = {row.name: row.notes for row in evaluate(result, attack=attack).rows}
     assert (
         all(OF_HOLES in rows[name] for name in ("Gold", "Noise floor", "unlink")) and OF_HOLES not in rows["Original"]

@@ -97,6 +97,8 @@ def test_holes_that_answer_as_golds_do_are_no_forgetting(found, words):
     kinds = {"Gold": "gold", "Noise floor": "floor", "a": "method"}
     records = [Record(r, 1, {"forgotten_accuracy": v}, kinds[r], OF_HOLES) for r, v in values.items()]
     assert judgements(records)[0].forgetting == words
+    links = [replace(r, values={"forgotten_auc": 1 - r.values["forgotten_accuracy"]}) for r in records]
+    assert judgements(links)[0].forgetting == words, "pairs of which one end is a hole"
     classes = [replace(r, values={"class_test_accuracy": 0.1 + r.values["forgotten_accuracy"]}) for r in records]
     assert judgements(classes)[0].forgetting == words.partition(",")[0], "test nodes of a class are no holes"
 
