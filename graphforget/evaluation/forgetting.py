@@ -9,7 +9,7 @@ import numpy as np
 from graphforget.evaluation.case import Case, Findings, Subject, without_pairs
 from graphforget.evaluation.probabilities import distributions, right_answers
 from graphforget.evaluation.ranking import forgotten_ranking
-from graphforget.evaluation.records import HOLES
+from graphforget.evaluation.records import HOLES, LABELS_KEPT
 from graphforget.tasks.base import auc_above
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
@@ -30,6 +30,7 @@ FLOOR_GAPS = ("test_auc", "test_accuracy", "other_test_accuracy", "class_test_ac
 OF_HOLES = (
     f"{HOLES}, without features and edges, to a membership attack, too: this shows little of what the weights hold."
 )
+OF_LABELLED = f"{LABELS_KEPT}: what is forgotten is edges or features of theirs, of which their accuracy shows little."
 NOTHING = "nothing that was trained on is forgotten, so no forgetting is measured."
 FACTS_ALONE = "no interaction is forgotten, so forgetting is measured on the triples alone, of models that learn them."
 FEATURES_ALONE = "no interaction is forgotten, only features of items, so forgetting shows in distances to gold alone."
@@ -49,6 +50,8 @@ def forgetting(case: Case, subject: Subject, original: Subject) -> Findings:
         found.values["update_auc"] = update_auc(case, subject, original)
     if subject.kind != "original" and not recommends and len(case.gone.nodes):
         found.notes.append(OF_HOLES)
+    if isinstance(case.task, NodeClassification) and case.gone.kind in ("edges", "features"):
+        found.notes.append(OF_LABELLED)
     return found
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphforget.evaluation.difference import difference
+from graphforget.evaluation.difference import Difference, difference
 from graphforget.evaluation.metrics import METRICS
 from graphforget.evaluation.plots.axes import UTILITY
-from graphforget.evaluation.records import EXACT, HOLES, KNOWN_WEIGHTS, OTHER_START, Record, Row, rows_of
+from graphforget.evaluation.records import EXACT, HOLES, KNOWN_WEIGHTS, LABELS_KEPT, OTHER_START, Record, Row, rows_of
 from graphforget.evaluation.verdict import (
     FORGETTING,
     Closest,
@@ -154,6 +154,8 @@ def _forgetting(records: Sequence[Record], row: Row) -> tuple[str, str]:
         return "not known", ""
     beyond = FORGETTING[metric] * found.by
     holes = metric in ("forgotten_accuracy", "forgotten_auc") and any(note.startswith(HOLES) for note in row.notes)
+    if any(note.startswith(LABELS_KEPT) for note in row.notes):
+        return _of_labelled(found)
     if found.as_gold and holes:
         return "as gold, as holes do", (
             f"On the forgotten part it behaves as gold does ({found.figures()}; {found.apart()}), but deleted nodes "
@@ -192,6 +194,22 @@ def _forgetting(records: Sequence[Record], row: Row) -> tuple[str, str]:
     return "too little", (
         f"It still treats the forgotten part more like something it knows than gold does ({found.figures()}; "
         f"{found.apart()})."
+    )
+
+
+def _of_labelled(found: Difference) -> tuple[str, str]:
+    """Return what the accuracy on nodes says of which edges or features alone are forgotten."""
+    nodes = "The nodes whose edges or features are forgotten"
+    if found.as_gold:
+        return "as gold, as kept nodes do", (
+            f"{nodes} are recognised as by gold ({found.figures()}; {found.apart()}), but they keep their labels: this "
+            "shows little of whether the edges or features are forgotten."
+        )
+    if found.noise is None:
+        return "not known", f"{nodes} are recognised otherwise than by gold ({found.figures()}), but {found.apart()}."
+    return "other than gold", (
+        f"{nodes} are recognised otherwise than by gold ({found.figures()}; {found.apart()}). They keep their labels, "
+        "so this does not say whether the edges or features are known still."
     )
 
 

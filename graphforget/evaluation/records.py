@@ -26,6 +26,8 @@ WEIGHTS_ONLY = "weights only"
 """How the note of a method begins that answers from the graph before the deletion."""
 HOLES = "deleted nodes answer as holes"
 """How the note of a row begins whose forgotten nodes have neither features nor edges to answer from."""
+LABELS_KEPT = "the forgotten nodes keep their labels"
+"""How the note of a row begins whose forgotten nodes lose edges or features alone."""
 OTHER_START = "started from other initial weights"
 """How the note of a noise floor begins whose start was another than gold's."""
 RUN_DEPENDENT = frozenset(name for name, metric in METRICS.items() if metric.group == "cost")

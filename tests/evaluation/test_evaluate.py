@@ -9,7 +9,7 @@ import pytest
 from graphforget._core.errors import DivergedError, UsageError
 from graphforget.data.deletion import Deletion
 from graphforget.evaluation.case import Findings
-from graphforget.evaluation.forgetting import OF_HOLES
+from graphforget.evaluation.forgetting import OF_HOLES, OF_LABELLED
 from graphforget.evaluation.judge import floor_of
 from graphforget.evaluation.membership import fit_attacker
 from graphforget.evaluation.names import row_names
@@ -212,3 +212,4 @@ def test_node_tasks(node_task, node_model, kind):
     assert ("class_test_accuracy" in found) == (kind == "classes")
     assert values(report, "Gold").get("class_test_accuracy", 0) == 0
     assert any("no membership attack" in note for note in report.notes) == (kind in ("features", "edges"))
+    assert (f"All rows: {OF_LABELLED}" in report.notes) == (kind in ("features", "edges"))

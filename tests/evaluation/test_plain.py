@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from graphforget.evaluation.difference import difference
-from graphforget.evaluation.forgetting import OF_HOLES
+from graphforget.evaluation.forgetting import OF_HOLES, OF_LABELLED
 from graphforget.evaluation.judge import NO_FLOOR, SAME_START
 from graphforget.evaluation.plain import judgements, limits, summary
 from graphforget.evaluation.records import Record
@@ -101,6 +101,18 @@ def test_holes_that_answer_as_golds_do_are_no_forgetting(found, words):
     assert judgements(links)[0].forgetting == words, "pairs of which one end is a hole"
     classes = [replace(r, values={"class_test_accuracy": 0.1 + r.values["forgotten_accuracy"]}) for r in records]
     assert judgements(classes)[0].forgetting == words.partition(",")[0], "test nodes of a class are no holes"
+
+
+@pytest.mark.parametrize(
+    ("found", "words"), [(0.81, "as gold, as kept nodes do"), (0.9, "other than gold"), (0.5, "other than gold")]
+)
+def test_nodes_that_keep_their_labels_are_not_said_to_be_known_or_forgotten(found, words):
+    """Their edges or features are forgotten; they are trained on still, so their accuracy says little of these."""
+    rows = (("Gold", "gold", 0.8), ("Noise floor", "floor", 0.82), ("a", "method", found))
+    records = [Record(r, 1, {"forgotten_accuracy": v}, kind, OF_LABELLED) for r, kind, v in rows]
+    (one,) = judgements(records)
+    assert one.forgetting == words and "keep their labels" in one.sentences[0]
+    assert judgements([records[0], records[2]])[0].forgetting == "not known"
 
 
 def test_a_deletion_of_held_out_data_needs_no_comparison():
