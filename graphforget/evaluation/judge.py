@@ -21,10 +21,11 @@ from graphforget.evaluation.recommend_case import deleted_share
 from graphforget.evaluation.records import ON_WHOLE_GRAPH, OTHER_START, Record
 from graphforget.evaluation.triple_plausibility import triple_plausibility
 from graphforget.evaluation.utility import utility
+from graphforget.tasks.node import NodeClassification
 from graphforget.tasks.recommend import Recommendation
 
 SAME_START = (
-    f"{OTHER_START} and negatives than Gold, which has the original's (same seed): rows that "
+    f"{OTHER_START}{{negatives}} than Gold, which has the original's (same seed): rows that "
     "stay near the original can be closer to Gold than this row."
 )
 NO_FLOOR = "not known, because one gold run was given."
@@ -93,11 +94,16 @@ def judge_all(
     original.notes.append(ON_WHOLE_GRAPH)
     original.values |= _of_the_case(bench)
     floor = floor_of([_judged(bench, subject, gold.values) for subject in floors], gold.values)
-    floor.notes += [SAME_START] if same_start else []
+    floor.notes += [_start(bench.case)] if same_start else []
     found = [(bench.original, original), (bench.gold, gold)]
     found += [(subject, _judged(bench, subject, gold.values)) for subject in (*_baselines(bench), *methods)]
     records = [_record(subject.row, subject.kind, bench.case, findings) for subject, findings in found]
     return (*records[:2], _record("Noise floor", "floor", bench.case, floor), *records[2:])
+
+
+def _start(case: Case) -> str:
+    """Return how the runs of the noise floor differ from gold; classes are learned without negatives."""
+    return SAME_START.format(negatives="" if isinstance(case.task, NodeClassification) else " and negatives")
 
 
 def judge_method(bench: Bench, subject: Subject, gold: Mapping[str, float]) -> Record:

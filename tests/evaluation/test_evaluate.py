@@ -75,6 +75,11 @@ def test_rows_are_judged_on_the_retained_graph_and_the_original_on_the_whole(rep
     assert values(report, "Original")["test_auc"] == link_task.test_auc(before)
 
 
+def test_a_floor_of_other_starts_is_said_to_be_one(report):
+    floor = next(row for row in report.rows if row.kind == "floor")
+    assert floor.notes[-1].startswith("started from other initial weights and negatives than Gold, which has")
+
+
 def test_the_same_seed_gives_the_same_report(report, unlinked, golds):
     assert evaluate(unlinked, gold=golds[:2]).to_json() == report.to_json()
 
@@ -212,4 +217,5 @@ def test_node_tasks(node_task, node_model, kind):
     assert ("class_test_accuracy" in found) == (kind == "classes")
     assert values(report, "Gold").get("class_test_accuracy", 0) == 0
     assert any("no membership attack" in note for note in report.notes) == (kind in ("features", "edges"))
+    assert not any("negatives" in note for note in report.notes), "a node task draws none"
     assert (f"All rows: {OF_LABELLED}" in report.notes) == (kind in ("features", "edges"))
