@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from graphforget._core.words import counted
 from graphforget.evaluation.case import Case, Findings, Subject
 from graphforget.evaluation.logistic import fit_logistic
 from graphforget.evaluation.recommend_case import K, item_pairs
@@ -16,6 +17,8 @@ USERS = 4_000
 """Users whose pairs these are, at most, for each kind: all items are scored for every one of them."""
 FEWEST = 10
 """Pairs of each kind that an attack is fitted and judged on, at least."""
+FEW = 100
+"""Pairs of a kind that say little: fewer of them, forgotten or test, are named beside the AUC."""
 BLOCK = 256
 """Users whose scores of all items are held at a time."""
 NO_INTERACTION = "no membership attack: the deletion takes no interaction."
@@ -43,7 +46,19 @@ def pair_membership(case: Case, subject: Subject) -> Findings:
     kinds = {"members": members, "others": others, "forgotten": forgotten}
     parts = [_sample(case, name, pairs) for name, pairs in kinds.items()]
     seen = features(task, subject, np.concatenate(parts, axis=1))
-    return Findings(_attack(*np.split(seen, np.cumsum([part.shape[1] for part in parts[:-1]]))))
+    groups = np.split(seen, np.cumsum([part.shape[1] for part in parts[:-1]]))
+    return Findings(_attack(*groups), _few(*map(len, groups[1:])))
+
+
+def _few(others: int, forgotten: int) -> list[str]:
+    """Return the sentence that the attack is judged on few pairs, if it is; every second of the others fits it."""
+    judged = others // 2
+    if min(judged, forgotten) >= FEW:
+        return []
+    return [
+        f"the AUC of the membership attack rests on {counted(forgotten, 'forgotten pair')} and "
+        f"{counted(judged, 'test pair')}: chance moves it far."
+    ]
 
 
 def _attack(members: np.ndarray, others: np.ndarray, forgotten: np.ndarray) -> dict[str, float]:

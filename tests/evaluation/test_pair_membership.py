@@ -85,6 +85,15 @@ def test_the_sample_keeps_whole_users_together(case, scores, scored, monkeypatch
     assert module._sample(case, "forgotten", case.retained.graph.pairs("train")).shape == (2, 4)
 
 
+def test_few_pairs_are_named(case, scores, scored, monkeypatch):
+    """Every second of the 72 test pairs fits the attack."""
+    assert pair_membership(case, scored(case, scores)).notes == [
+        "the AUC of the membership attack rests on 40 forgotten pairs and 36 test pairs: chance moves it far."
+    ]
+    monkeypatch.setattr(module, "FEW", 36)
+    assert not pair_membership(case, scored(case, scores)).notes
+
+
 def test_what_cannot_be_attacked_is_said(case, shop_without_test, shop_case, scores, scored):
     no_pairs = type(case)(case.task, case.retained, Forgotten("triples", items=np.empty((2, 0), np.int64)), {})
     assert pair_membership(no_pairs, scored(case, scores)).notes == [NO_INTERACTION]
