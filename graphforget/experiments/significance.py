@@ -12,6 +12,9 @@ LEVEL = 0.05
 EXACT = 15
 """Most seeds whose sign flips are counted one by one."""
 
+ROUNDING = 1e-9
+"""Share of the largest difference by which two may differ and still count as equal."""
+
 
 def wilcoxon(differences: np.ndarray) -> float:
     """Return the two-sided p of Wilcoxon's signed-rank test (1945), exact up to 15 differences that are not zero.
@@ -57,11 +60,15 @@ def signed_ranks(differences: np.ndarray) -> float:
 
 
 def paired_t(differences: np.ndarray) -> float:
-    """Return the two-sided p of the paired t-test; equal differences other than zero have p 0, none but zeros 1."""
+    """Return the two-sided p of the paired t-test; where differences are equal, that of their signs alone, 2^(1 - n).
+
+    Equal differences have no spread for a t-test to go by, and accuracies over few items are often equally far apart.
+    Differences are equal when they differ by rounding alone; where all are zero, p is 1.
+    """
     from scipy import stats
 
-    if np.ptp(differences) == 0:
-        return 1.0 if differences[0] == 0 else 0.0
+    if np.ptp(differences) <= ROUNDING * np.abs(differences).max():
+        return 2.0 ** (1 - len(differences)) if differences[0] else 1.0
     return float(stats.ttest_1samp(differences, 0.0).pvalue)
 
 

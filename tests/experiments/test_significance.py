@@ -31,7 +31,15 @@ def test_many_seeds_take_the_approximation():
 def test_the_t_test_is_scipys_and_knows_constant_differences():
     a, b = np.random.default_rng(0).normal(size=(2, 8))
     assert paired_t(a - b) == pytest.approx(stats.ttest_rel(a, b).pvalue, abs=1e-12)
-    assert paired_t(np.zeros(4)) == 1.0 and paired_t(np.full(4, 0.1)) == 0.0
+    assert paired_t(np.zeros(4)) == 1.0 and paired_t(np.full(4, 0.1)) == 0.125
+
+
+@pytest.mark.parametrize("seeds", [2, 5])
+def test_accuracies_that_differ_by_the_same_few_nodes_are_no_evidence(seeds):
+    """All differences are one node of a hundred, up to rounding."""
+    losses = {row: {s: -(hits + 20 * s) / 100 for s in range(seeds)} for row, hits in (("a", 4), ("b", 3))}
+    assert len({losses["a"][s] - losses["b"][s] for s in range(seeds)}) > 1
+    assert best_two(losses, "t") == []
 
 
 def test_holm_by_hand():
@@ -59,7 +67,7 @@ def test_a_row_alone_or_a_single_seed_is_not_marked():
 
 
 def test_five_seeds_are_too_few_for_wilcoxon():
-    clear = {row: {s: mean + s for s in range(5)} for row, mean in (("a", 0.0), ("b", 1.0))}
+    clear = {row: {s: mean + s * scale for s in range(5)} for row, mean, scale in (("a", 0.0, 1.0), ("b", 1.0, 1.1))}
     assert best_two(clear, "wilcoxon") == [] and best_two(clear, "t") == ["a"]
     assert least_p(5, "wilcoxon") == 0.0625 and least_p(6, "wilcoxon") < 0.05
 
