@@ -121,9 +121,13 @@ def verification(asked: Asked, listen: Listen = silent) -> Iterator[Verification
 
 
 def drawn(lines: Sequence[Line], sample: int, seed: int) -> list[Line]:
-    """Return so many of the lines, drawn without replacement."""
+    """Return so many of the lines that hold something to compare, drawn without replacement.
+
+    A noise floor of one gold run, say, holds nothing.
+    """
     order = Streams(seed)("verify").numpy().permutation(len(lines))
-    return [lines[number] for number in sorted(order[:sample])]
+    filled = [number for number in order if _texts(lines[number])]
+    return [lines[number] for number in sorted(filled[:sample])]
 
 
 def _preset(file: Path, lines: Sequence[Line], grid: Path | None) -> Preset:
