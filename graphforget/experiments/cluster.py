@@ -23,7 +23,7 @@ import socket
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,13 @@ def _no_cluster(address: str, error: Exception) -> UsageError:
 
 
 def run_on_cluster(
-    units: Sequence[Unit], root: Path, listen: Listen, *, address: str = "auto", threads: int | None = None
+    units: Sequence[Unit],
+    root: Path,
+    listen: Listen,
+    *,
+    address: str = "auto",
+    threads: int | None = None,
+    begin: Callable[[], None] = lambda: None,
 ) -> None:
     """Carry out units as tasks of a Ray cluster and wait until every one is there.
 
@@ -94,6 +100,7 @@ def run_on_cluster(
     address: of the cluster, as `ray.init` takes it; "auto" is the one that runs on this machine or that $RAY_ADDRESS
         names.
     threads: of each task, which asks Ray for as many processors; 1 unless given.
+    begin: called once it is sure that the work begins: the cluster is there, or nothing is left to do.
 
     Raises UsageError without Ray or such a cluster, and the first error of a task other than a method's failure.
     """
@@ -101,9 +108,11 @@ def run_on_cluster(
     each = 1 if threads is None else threads
     missing = [unit for unit in units if not finished(root, unit.id)]
     if not missing:
+        begin()
         return
     sweep(root)
     with at_work(root), _connected(address) as ray:
+        begin()
         _Dispatcher(ray, missing, root, listen, each).run()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -132,14 +133,16 @@ def carry_out(
             f"{plan.root} holds {len(plan.units) - len(left)} of {len(plan.units)} parts of {plan.preset.name} from "
             "an earlier or another command. Add --resume to go on, or name another --out."
         )
-    with at_work(plan.root):
-        write_json(plan.record, record_of(plan))
     try:
         if ray is None:
+            _remember(plan)
             run_units(plan.units, plan.root, listen, jobs=jobs, threads=threads)
         else:
-            run_on_cluster(plan.units, plan.root, listen, address=ray, threads=threads)
+            remember = partial(_remember, plan)
+            run_on_cluster(plan.units, plan.root, listen, address=ray, threads=threads, begin=remember)
     except KeyboardInterrupt:
+        if not plan.record.exists():
+            raise
         done, again = len(plan.units) - len(plan.left()), "" if ray is None else f" --ray {ray}"
         raise Interrupted(
             f"Interrupted: {done} of {len(plan.units)} parts are finished, and all is kept in {plan.root}. Go on with "
@@ -148,6 +151,11 @@ def carry_out(
     with at_work(plan.root):
         atomic_write(plan.table, as_csv(plan.lines()))
     return plan.table
+
+
+def _remember(plan: Reproduction) -> None:
+    with at_work(plan.root):
+        write_json(plan.record, record_of(plan))
 
 
 def record_of(plan: Reproduction) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
 import os
@@ -13,10 +14,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from graphforget._core.errors import DataError
+from graphforget._core.errors import DataError, UsageError
 from graphforget._core.toml import to_toml
 from graphforget.experiments import published
 from graphforget.experiments.published import Preset, find_preset, read_preset
@@ -225,6 +227,22 @@ def test_what_cannot_be_is_a_sentence(run, mine, store, tmp_path, words, code, s
     done = run(*(word.format(mine=mine, store=store, tmp=tmp_path) for word in words))
     assert done.code == code and sentence in done.err
     assert not (tmp_path / "x").exists()  # what is given right the next time is a first time
+
+
+def test_a_table_that_found_no_cluster_is_not_begun(mine, tmp_path, monkeypatch):
+    """Repeating the command, with a cluster or without, needs no --resume."""
+
+    def init(**_):
+        raise ConnectionError("nothing answers")
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
+    plan = prepare_reproduction(find_preset(str(mine)), tmp_path)
+    for _ in range(2):
+        with pytest.raises(UsageError, match=r"--ray auto: no Ray cluster can be used there \(nothing answers\)"):
+            carry_out(plan, ray="auto")
+    assert not plan.record.exists()
 
 
 def start(*words: object) -> subprocess.Popen:
