@@ -217,8 +217,12 @@ class _Seed:
         store, digest = self.bench.store, self.bench.prepared.digests[stage]
         if store.finished(stage, digest):
             return make()
-        with file_lock(self.search.out / MODELS / WORK / unit_id(digest), timeout=0.0):
+        with file_lock(self._place(digest), timeout=0.0):
             return make()
+
+    def _place(self, digest: str) -> Path:
+        """Return what is held while a model is made."""
+        return self.search.out / MODELS / WORK / unit_id(digest)
 
     def reference(self, row: str) -> tuple[Score, float]:
         """Return what the original or gold is worth, and no seconds: neither is a trial."""
@@ -227,8 +231,16 @@ class _Seed:
         return self._score(self.original, self.prepared.task.graph, row), 0.0
 
     def tried(self, spec: Spec, number: int) -> tuple[Score, float]:
-        """Return what a method's model is worth, and the seconds it took; the model itself is not kept."""
+        """Return what a method's model is worth, and the seconds it took; the model itself is not kept.
+
+        Where another search tries the same, its trial ends first: both would write one checkpoint.
+        """
         bench, stage = self._bench(spec), method_stage(spec)
+        digest = bench.prepared.digests[stage]
+        with file_lock(self._place(digest), timeout=float("inf")):
+            return self._tried(bench, spec, stage, number)
+
+    def _tried(self, bench: Stages, spec: Spec, stage: str, number: int) -> tuple[Score, float]:
         checkpoint = bench.store.checkpoint(stage, bench.prepared.digests[stage])
         assert checkpoint is not None
         try:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from graphforget._core.errors import DataError, Interrupted, UsageError
+from graphforget._core.files import is_held
 from graphforget.experiments.tuning import Search, run_search
 from graphforget.tasks.link import LinkPrediction
 from graphforget.unlearning.specs import parse_method
@@ -78,6 +79,20 @@ def test_other_searches_share_the_original_and_gold(search):
     other = run_search(search(1, method="fine-tune:epochs=4"), told.append)
     assert one.file != other.file and one.file.parent == other.file.parent
     assert [event.stage for event in told if event.state == "reused"] == ["original", "gold-1"]
+
+
+def test_a_trial_holds_its_place(search, tmp_path):
+    """Two searches may try the same; they would write one checkpoint."""
+    held = []
+
+    def listen(event) -> None:
+        if (event.stage, event.state) == ("trial 1", "running"):
+            held.append([lock for lock in places.glob("*.lock") if is_held(lock.with_suffix(""))])
+
+    places = tmp_path / "out/models/work"
+    run_search(search(1), listen)
+    assert held and all(len(locks) == 1 for locks in held)
+    assert not any(is_held(lock.with_suffix("")) for lock in places.glob("*.lock"))
 
 
 def test_a_trial_counts_by_its_mean_over_the_seeds(search, tmp_path):
