@@ -1,4 +1,4 @@
-"""What killed processes left behind in a store, removed when nobody works there.
+"""What killed processes left behind in a store or a run folder, removed when nobody works there.
 
 A killed process leaves a folder half written, a temporary file, or, when it is killed right after a unit's folder
 appeared, the checkpoint of a finished unit. None of them is ever read. Who works on a store holds one lock together
@@ -34,12 +34,21 @@ def sweep(root: Path) -> None:
     if not (root / WORK).is_dir():
         return
     with contextlib.suppress(UsageError), file_lock(_everyone(root), timeout=0.0):  # held by those at work
-        for path in _leftovers(root):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                with contextlib.suppress(OSError):  # another user's, say: it is in nobody's way
-                    path.unlink()
+        _remove(_leftovers(root))
+
+
+def sweep_held(folder: Path) -> None:
+    """Remove what was half written in a run folder that the caller holds alone."""
+    _remove(_half_written(folder))
+
+
+def _remove(paths: list[Path]) -> None:
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):  # another user's, say: it is in nobody's way
+                path.unlink()
 
 
 def _everyone(root: Path) -> Path:
@@ -50,4 +59,8 @@ def _leftovers(root: Path) -> list[Path]:
     """Return what nobody needs: half written folders and files, and what belonged to units that are finished since."""
     done = {folder.name for folder in run_folders(root)}
     work = [path for path in (root / WORK).iterdir() if path.suffix != ".lock" and path.name.partition(".")[0] in done]
-    return [*work, *root.glob(TEMPORARY), *root.glob(f"*/{TEMPORARY}")]
+    return [*work, *_half_written(root)]
+
+
+def _half_written(root: Path) -> list[Path]:
+    return [*root.glob(TEMPORARY), *root.glob(f"*/{TEMPORARY}")]

@@ -14,6 +14,7 @@ from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
 from graphforget.evaluation.report import Report
 from graphforget.experiments.events import Event, Listen, silent, tell_of
+from graphforget.experiments.leftovers import sweep_held
 from graphforget.experiments.plan import Plan
 from graphforget.experiments.prepare import Prepared, check_store, deletion_notes, prepare
 from graphforget.experiments.stages import Stages
@@ -85,6 +86,7 @@ def run_plan(plan: Plan, listen: Listen = silent, *, jobs: int = 1, threads: int
     threads = suited_threads(threads, graph)
     with nullcontext() if plan.out is None else _held(plan.out):
         if plan.out is not None:
+            sweep_held(plan.out)
             write_json(plan.out / PLAN, plan.as_dict())
             write_json(plan.out / ENVIRONMENT, environment())
         if jobs > 1 and len(plan.seeds) > 1:

@@ -49,6 +49,21 @@ def test_a_plan_gives_what_the_functions_give_one_by_one(make_plan):
     assert strip == values(by_hand)
 
 
+def test_what_a_killed_run_half_wrote_goes_with_the_next(make_plan, tmp_path):
+    plan = make_plan(methods=("unlink",), out=tmp_path / "out")
+    run_plan(plan)
+    before = sorted(plan.out.rglob("*"))
+    for folder in (plan.out, plan.out / "seed-5"):
+        (folder / ".graphforget-1.tmp").mkdir()
+        (folder / ".graphforget-1.tmp/model.safetensors").write_text("half")
+        (folder / ".graphforget-2.tmp").write_text("half")
+    with file_lock(plan.out / PLAN), pytest.raises(UsageError, match="another process is using it"):
+        run_plan(plan)
+    assert len(sorted(plan.out.rglob("*"))) == len(before) + 6, "somebody may be writing these"
+    run_plan(plan)
+    assert sorted(plan.out.rglob("*")) == before
+
+
 def test_original_and_gold_are_made_once_for_all_methods(make_plan):
     told: list[Event] = []
     report = run_plan(make_plan(methods=TWO, seeds=(1, 2)), told.append).report
