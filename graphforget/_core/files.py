@@ -52,6 +52,17 @@ def _write_synced(path: Path, data: bytes, mode: int | None) -> None:
         os.fsync(file.fileno())
 
 
+def _encoded(path: Path, text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        around = text[max(error.start - 20, 0) : error.end + 20]
+        raise DataError(
+            f"{path}: cannot be written: UTF-8 has no form for {text[error.start]!a}, which stands in {around!a}, as "
+            "in the name of a file that is not UTF-8. Name the file or the id otherwise."
+        ) from error
+
+
 def atomic_write(path: str | os.PathLike[str], data: bytes | str) -> None:
     """Write `data` (text as UTF-8) to `path`, replacing what was there in one step.
 
@@ -61,11 +72,11 @@ def atomic_write(path: str | os.PathLike[str], data: bytes | str) -> None:
     Raises
     ------
     DataError
-        When the system refuses (no permission, no space, `path` is a folder).
+        When the system refuses (no permission, no space, `path` is a folder), or UTF-8 has no form for the text.
     """
     target = Path(os.path.realpath(path))
     temporary = _temporary(target)
-    payload = data.encode("utf-8") if isinstance(data, str) else data
+    payload = _encoded(Path(path), data) if isinstance(data, str) else data
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _write_synced(temporary, payload, _mode(target))
