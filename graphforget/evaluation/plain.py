@@ -77,8 +77,9 @@ def summary(records: Sequence[Record]) -> list[str]:
             "No model was trained again without the forgotten part (no gold model), or nothing can be compared with "
             "it. So this page can say what was done and how good the model still is, but not whether it forgot enough."
         ]
-    whole = f"Of the {len(rows)} methods compared, {best.row}" if len(rows) > 1 else f"The unlearned model ({best.row})"
-    verb = "answers most like" if len(rows) > 1 else "was compared with"
+    count = len(rows) - len(best.left_out)
+    whole = f"Of the {count} methods compared, {best.row}" if count > 1 else f"The unlearned model ({best.row})"
+    verb = "answers most like" if count > 1 else "was compared with"
     found = [f"{whole} {verb} the gold model: a model trained again from scratch without the forgotten part."]
     row = next(row for row in rows if row.name == best.row)
     found.append(_beside_floor(best, _is_exact(row)))

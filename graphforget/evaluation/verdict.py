@@ -60,6 +60,7 @@ class Closest:
     ----------
     row: its name. divergence: its mean distance to gold. floor: that of gold with another seed.
     relative_time: its time divided by gold's. measure: the distance in words, with the parts that it is over.
+    left_out: methods that have runs of other seeds, fewer or not the same: their means are over other models and gold.
     """
 
     row: str
@@ -67,6 +68,7 @@ class Closest:
     floor: float | None
     relative_time: float | None
     measure: str
+    left_out: tuple[str, ...] = ()
 
 
 def noise_floor(records: Sequence[Record], metric: str) -> float | None:
@@ -148,15 +150,19 @@ def compared(records: Sequence[Record]) -> tuple[Measure, tuple[str, ...]] | Non
     return None
 
 
+def _columns(records: Sequence[Record]) -> list[str]:
+    chosen = compared(records)
+    return [] if chosen is None else [chosen[0].columns[part] for part in chosen[1]]
+
+
 def gold_distances(records: Sequence[Record]) -> dict[str, tuple[float, float | None]]:
     """Return row -> mean distance to gold over the parts compared, and its standard deviation over seeds.
 
-    Rows that lack one of the parts are left out; so is gold itself.
+    Rows that lack one of the parts are left out; so is gold itself. Every mean is over the seeds that the row has.
     """
-    chosen = compared(records)
-    if chosen is None:
+    columns = _columns(records)
+    if not columns:
         return {}
-    columns = [chosen[0].columns[part] for part in chosen[1]]
     found: dict[str, tuple[float, float | None]] = {}
     for row in rows_of(records):
         if not all(column in row.cells for column in columns):
@@ -171,17 +177,31 @@ def gold_distances(records: Sequence[Record]) -> dict[str, tuple[float, float | 
 def closest(records: Sequence[Record]) -> Closest | None:
     """Return the method closest to gold, or None when no method has distances.
 
-    Every row's mean is over the same parts: those that all methods compared, and the noise floor, have.
+    Every row's mean is over the same parts: those that all methods compared, and the noise floor, have; and over the
+    same seeds: those of the method with the most. Methods that have other seeds are left out.
     """
+    seeds = _seeds(records, _columns(records))
+    most = max(seeds.values(), key=len, default=set())
+    records = [record for record in records if record.seed in most]
     chosen = compared(records)
     if chosen is None:
         return None
     measure, parts = chosen
     rows, means = rows_of(records), gold_distances(records)
-    name = min((row.name for row in rows if row.kind == "method" and row.name in means), key=lambda row: means[row][0])
+    name = min((row for row in seeds if seeds[row] == most), key=lambda row: means[row][0])
     floor = next((means[row.name][0] for row in rows if row.kind == "floor" and row.name in means), None)
     words = measure.words.format(value=f"{means[name][0]:.4f}", parts=listed(parts))
-    return Closest(name, means[name][0], floor, _relative_time(rows, name), words)
+    left_out = tuple(row for row in seeds if seeds[row] != most)
+    return Closest(name, means[name][0], floor, _relative_time(rows, name), words, left_out)
+
+
+def _seeds(records: Sequence[Record], columns: Sequence[str]) -> dict[str, set[int]]:
+    """Return method -> the seeds with which it has all of the columns, for those that have them."""
+    found: dict[str, set[int]] = {}
+    for record in records:
+        if record.kind == "method" and all(column in record.values for column in columns):
+            found.setdefault(record.row, set()).add(record.seed)
+    return found
 
 
 def listed(parts: Sequence[str]) -> str:
@@ -206,7 +226,8 @@ def sentences(records: Sequence[Record]) -> list[str]:
     if best is not None:
         floor = "" if best.floor is None else f"; noise floor {best.floor:.4f}"
         time = "" if best.relative_time is None else f" It took {best.relative_time:.3g} times gold's time."
-        found.append(f"Closest to gold: {best.row} ({best.measure}{floor}).{time}")
+        others = f" Not ranked, for runs of other seeds: {listed(best.left_out)}." if best.left_out else ""
+        found.append(f"Closest to gold: {best.row} ({best.measure}{floor}).{time}{others}")
     return found
 
 

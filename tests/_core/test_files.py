@@ -60,7 +60,9 @@ def test_atomic_write_gives_a_new_file_the_usual_permissions(tmp_path):
 @pytest.mark.parametrize("write", [atomic_write, write_json])
 def test_text_that_utf_8_has_no_form_for_is_a_sentence_and_leaves_nothing(tmp_path, write):
     name = os.fsdecode(b"caf\xe9.csv")  # as Latin-1 wrote it
-    with pytest.raises(DataError, match=r"x\.json: cannot be written: UTF-8 has no form for '\\udce9', which stands in"):
+    with pytest.raises(
+        DataError, match=r"x\.json: cannot be written: UTF-8 has no form for '\\udce9', which stands in"
+    ):
         write(tmp_path / "x.json", name)
     assert not list(tmp_path.iterdir())
 

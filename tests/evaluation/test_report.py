@@ -12,6 +12,7 @@ import pytest
 
 from graphforget._core.errors import DataError, UsageError
 from graphforget.evaluation.document import Report
+from graphforget.evaluation.plain import summary
 from graphforget.evaluation.records import ON_WHOLE_GRAPH, Record
 from graphforget.evaluation.table import escaped
 from graphforget.evaluation.verdict import noise_floor
@@ -305,6 +306,23 @@ def test_rows_are_compared_on_the_parts_that_all_of_them_have_and_these_are_name
     assert best.measure == "mean JS divergence 0.1500 over retained and test items"
     lone = Report("recommend", TITLE, (record("a", **{"forgotten_recall@20_gap": 0.2}),)).closest
     assert lone.measure == "mean distance 0.2000 of forgotten recall@20 to gold's"
+
+
+def test_a_method_that_lacks_seeds_of_the_others_is_not_ranked(record):
+    """`lucky` gave a model with the easy seed alone, where all lie near gold."""
+    rows = []
+    for seed, hard in enumerate((0.1, 0.9)):
+        rows += [record("Gold", "gold", seed, seconds=1.0), record("Noise floor", "floor", seed, js_test=hard / 10)]
+        rows += [record("near", seed=seed, js_test=hard, seconds=1.0), record("far", seed=seed, js_test=hard + 0.1)]
+    report = Report("link", TITLE, (*rows, record("lucky", seed=0, js_test=0.2)))
+    assert (report.closest.row, report.closest.divergence) == ("near", pytest.approx(0.5))
+    assert report.closest.floor == pytest.approx(0.05) and report.closest.left_out == ("lucky",)
+    assert report.notes == [
+        "Closest to gold: near (mean JS divergence 0.5000 over test items; noise floor 0.0500). It took 1 times gold's "
+        "time. Not ranked, for runs of other seeds: lucky."
+    ]
+    assert summary(report.records)[0].startswith("Of the 2 methods compared, near answers most like")
+    assert replace(report, records=tuple(rows)).closest.left_out == ()
 
 
 def test_a_noise_floor_is_the_distance_that_is_written_or_else_that_of_the_two_scores(record):
