@@ -46,6 +46,8 @@ class Metric:
         something of the case, not of a model.
     group: kind of evidence. tasks: tasks that have it. style: how it is written.
     headline: tasks whose short table has it as a column; the full table holds everything.
+    open_ended: whether its direction, the published one, leads beyond gold's value, so that a row may be the best by
+        over-forgetting.
     """
 
     name: str
@@ -56,11 +58,17 @@ class Metric:
     tasks: tuple[str, ...] = EVERY
     style: Style = "share"
     headline: tuple[str, ...] = ()
+    open_ended: bool = False
 
     @property
     def arrow(self) -> str:
         """Return the sign of the direction."""
         return ARROWS[self.direction]
+
+    @property
+    def aim(self) -> Direction:
+        """Return the direction in which a best row is looked for: none where over-forgetting would win."""
+        return "none" if self.open_ended else self.direction
 
     def show(self, value: float, spread: float | None = None) -> str:
         """Return the value as text, with its spread over seeds where there is one."""
@@ -165,8 +173,11 @@ def _forgotten_ranking() -> Iterator[Metric]:
 
 def _forgetting() -> Iterator[Metric]:
     attack = partial(Metric, group="membership", tasks=GRAPHS)
-    meaning = "Mean over forgotten items of P(member | original) / P(member | unlearned), by a shadow attacker."
-    yield attack("mi_ratio", "MI ratio", meaning, "higher", style="number", headline=GRAPHS)
+    meaning = (
+        "Mean over forgotten items of P(member | original) / P(member | unlearned), by a shadow attacker; far above "
+        "gold's is over-forgetting."
+    )
+    yield attack("mi_ratio", "MI ratio", meaning, "higher", style="number", headline=GRAPHS, open_ended=True)
     yield attack("mi_clamped", "MI clamped", "Share of items with P(member | unlearned) clamped at 1e-6.", "lower")
     meaning = "AUC of the attacker's P(member), retained above forgotten items."
     yield attack("mi_attack_auc", "MI attack AUC", meaning, "gold", headline=GRAPHS)

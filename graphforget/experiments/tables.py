@@ -226,16 +226,16 @@ def _twins(groups: Groups, rows: Sequence[str]) -> list[str]:
 
 
 def _losses(column: dict[Key, dict[int, Line]], metric: Metric) -> dict[Key, dict[int, float]]:
-    """Return method's row -> seed -> what is better when smaller; nothing for a metric without a direction."""
-    if metric.direction == "none":
+    """Return method's row -> seed -> what is better when smaller; nothing for a metric that has no best row."""
+    if metric.aim == "none":
         return {}
     gold = {s: line.values for found in column.values() for s, line in found.items() if line.row_kind == "gold"}
 
     def loss(line: Line) -> float | None:
         value, target = line.values.get(metric.name), gold.get(line.seed, {}).get(metric.name)
-        if value is None or (metric.direction == "gold" and target is None):
+        if value is None or (metric.aim == "gold" and target is None):
             return None
-        return {"higher": -value, "lower": value}.get(metric.direction, abs(value - (target or 0.0)))
+        return {"higher": -value, "lower": value}.get(metric.aim, abs(value - (target or 0.0)))
 
     return {
         row: {s: value for s, line in found.items() if (value := loss(line)) is not None}

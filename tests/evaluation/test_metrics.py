@@ -29,6 +29,7 @@ def test_scores_of_forgetting_aim_at_gold():
     for name in (*aims, "forgotten_recall@20", "forgotten_ndcg@20", "pair_mi_auc", "exposure@20"):
         assert METRICS[name].direction == "gold"
     assert METRICS["mi_ratio"].direction == METRICS["test_auc"].direction == "higher"
+    assert [metric.name for metric in METRICS.values() if metric.aim != metric.direction] == ["mi_ratio"]
     assert METRICS["seconds"].direction == METRICS["forgotten_auc_gap"].direction == "lower"
 
 

@@ -53,6 +53,13 @@ def test_marks_follow_the_direction_of_the_metric(lines):
     assert {marks[row, "test_auc"] for row in ("Gold", "Original", "Noise floor", "far")} == {""}
 
 
+def test_no_row_is_best_where_over_forgetting_would_win(lines):
+    """A higher MI ratio is better, says its source; one that runs away from gold's is over-forgetting."""
+    ratios = {"Gold": 2.0, "near": 2.1, "far": 90.0}
+    found = [replace(x, values={"mi_ratio": ratios[x.row] + x.seed / 100}) for x in lines if x.row in ratios]
+    assert not any(entry.mark for entry in table_of(found, metrics=("mi_ratio",)).entries.values())
+
+
 def test_what_over_forgets_is_marked_whatever_is_tested(lines):
     """Gold's is .5 and the noise floor .01: .9 is beyond it, .509 is not."""
     close = [line("close", "method", s, 0.9, 0.509) for s in SEEDS]

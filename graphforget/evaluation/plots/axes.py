@@ -23,7 +23,7 @@ class Quantity:
 
     Attributes
     ----------
-    name: metric, or "gold_distance". label: words at the axis. direction: as a metric's.
+    name: metric, or "gold_distance". label: words at the axis. direction: a metric's aim.
     cells: row -> (mean over seeds, standard deviation over seeds or None), as in the table.
     noise: how far gold lies from gold with another seed, the mean over seeds; None where it is not known.
     is_cost: seconds, memory and the like. note: what a reader must know of it, below the picture.
@@ -64,7 +64,7 @@ def quantity(records: Sequence[Record], name: str) -> Quantity:
         raise UsageError(f"No row of this report has '{name}'. It has {', '.join([*WORDS, *held])}.")
     metric = METRICS[wanted]
     cells = {row.name: row.cells[wanted] for row in rows_of(records) if wanted in row.cells}
-    return Quantity(wanted, metric.label, metric.direction, cells, noise_floor(records, wanted), metric.group == "cost")
+    return Quantity(wanted, metric.label, metric.aim, cells, noise_floor(records, wanted), metric.group == "cost")
 
 
 def _own(records: Sequence[Record], word: str, held: Sequence[str]) -> str:

@@ -112,6 +112,12 @@ def test_the_front_is_the_set_of_undominated_points(directions, hand_made):
     assert [p.x for p in front] == sorted(p.x for p in front)
 
 
+def test_there_is_no_front_where_over_forgetting_would_win():
+    records = [Record(row, 1, {"mi_ratio": ratio, "seconds": ratio}) for row, ratio in (("near", 2.0), ("far", 90.0))]
+    x, y = quantity(records, "seconds"), quantity(records, "mi_ratio")
+    assert pareto(points(records, x, y), x, y) == [] and y.title == "MI ratio"
+
+
 def test_there_is_no_front_towards_a_target(hand_made):
     x, y = quantity(hand_made, "test_auc"), quantity(hand_made, "forgotten_auc")
     assert pareto(points(hand_made, x, y), x, y) == []
