@@ -236,13 +236,14 @@ def test_a_text_that_is_too_large(refuse_load, monkeypatch):
 
 
 MATRICES: dict[str, tuple[Any, dict, str]] = {
-    "square without n_users": (sp.csr_array(np.eye(4)), {}, "square matrix of 4 rows | n_users="),
+    "square without n_users": (sp.csr_array(np.eye(4)), {}, "square matrix of 4 rows | n_users= | from_scipy("),
     "users among users": (sp.csr_array(np.eye(4)), {"n_users": 2}, "entry (0, 0) joins two users"),
     "not symmetric": (sp.csr_array(np.eye(4, k=2)), {"n_users": 2}, "not symmetric"),
     "n_users of a rectangle": (sp.csr_array(np.eye(3, 4)), {"n_users": 2}, "3 x 4 | Leave it out"),
     "more users than rows": (sp.csr_array(np.eye(4)), {"n_users": 9}, "n_users is 9 | 4 rows"),
     "all zero": (sp.csr_array((3, 4)), {}, "every entry of the matrix is zero"),
-    "another form": (sp.coo_array(np.eye(3, 4)), {"format": "scipy-npz"}, "'coo' form | tocsr"),
+    "another form": (sp.coo_array(np.eye(3, 4)), {}, "'coo' form | tocsr"),
+    "diagonals": (sp.dia_array(np.eye(4)), {}, "'dia' form | tocsr"),
     "a nan": (sp.csr_array(np.array([[1.0, np.nan, 0]])), {}, "row 0 holds NaN"),
 }
 

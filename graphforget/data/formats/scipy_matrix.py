@@ -22,7 +22,8 @@ from graphforget.data.formats.npz import read_csr
 from graphforget.data.formats.numbers import largest_number
 from graphforget.data.formats.raw_interactions import InteractionFormat, RawInteractions, Reading, Records
 
-_KEYS = {"indptr.npy", "indices.npy", "shape.npy", "format.npy"}
+_KEYS = {"data.npy", "shape.npy", "format.npy"}
+"""What is in every file of `save_npz`, whatever the form of its matrix."""
 
 
 def read_matrix(path: Path) -> sp.csr_array:
@@ -82,7 +83,8 @@ def _pairs(path: Path, matrix: Any, n_users: int | None) -> tuple[np.ndarray, tu
     if shape[0] == shape[1]:
         raise DataError(
             f"{path}: a square matrix of {shape[0]:,} rows, of users and items together or of as many users as items. "
-            "Say which rows are users, as n_users=29858."
+            "Say which rows are users, as n_users=29858. The adjacency of a graph is read by "
+            "graphforget.data.bridges.from_scipy(scipy.sparse.load_npz(...))."
         )
     return entries, shape
 
