@@ -167,6 +167,13 @@ def test_features(refuse_load, tmp_path, case, as_file):
     )
 
 
+@pytest.mark.parametrize("text", ['"user" "item"\n"u 1" "7"\n', '"user" "item" "rating"\n"1" "u1" "7" 3\n'])
+def test_what_r_writes_between_blanks(refuse_load, text):
+    for given in ({}, {"columns": {"user": 1, "item": 2}}):
+        words = "r.txt line 1 | in quotes between blanks | write.csv("
+        assert not refuse_load({"r.txt": text}, "r.txt", given, DataError, words)
+
+
 def test_features_that_are_too_many(refuse_load, monkeypatch):
     monkeypatch.setattr(item_features, "MAX_VALUES", 10)
     assert not refuse_load(GOOD, "", {"modalities": {"image": np.ones((3, 4))}}, DataError, "more than 10 values")

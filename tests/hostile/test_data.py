@@ -38,6 +38,8 @@ TEXT = {
     "one column": ("g.csv", "1\n2\n", ["g.csv line 1", "two id columns"]),
     "wrong separator": ("g.csv", "1;2\n2;3\n", ["g.csv line 1", "1 column(s)", "comma (.csv)"]),
     "open quote": ("g.csv", 'u,v\n"1,2\n', ["g.csv line 2", "quotes"]),
+    "quotes between blanks": ("g.txt", '"from" "to"\n"a" "b"\n', ["g.txt line 1", "in quotes", "write.csv("]),
+    "row names of R": ("g.txt", '"from" "to"\n"1" "a" "b"\n', ["g.txt line 1", "in quotes", "row.names = FALSE"]),
     "a zero byte": ("g.csv", "1,2\n3,\x004\n", ["g.csv line 2", "zero byte"]),
 }
 

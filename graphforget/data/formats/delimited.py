@@ -16,6 +16,7 @@ from graphforget._core.words import counted
 from graphforget.data.formats.base import text_ids
 from graphforget.data.formats.numbers import read_text
 from graphforget.data.formats.raw_interactions import first_line
+from graphforget.data.formats.table import refuse_quotes
 from graphforget.kernels.text_scan import cell_decimals, cell_integers, table_cells
 
 COMMA, TAB, COLONS, BLANKS = b",", b"\t", b"::", b""
@@ -233,6 +234,8 @@ class Delimited:
         comments = sum(line.startswith(b"#") for line in above)
         self.notes = (f"{path.name}: {counted(comments, 'comment line')} (#) passed over",) if comments else ()
         cells = line.split(self.mark) if self.mark else line.split()
+        if not self.mark:
+            refuse_quotes(f"{path} line {self._above + 1}", line.decode("utf-8", "replace"))
         self.first = [cell.strip().decode("utf-8", "replace") for cell in cells]
 
     def sheet(self, columns: Sequence[int], header: bool) -> Sheet:

@@ -41,11 +41,22 @@ def _unquoted(text: str, mark: str) -> list[str]:
     return next(csv.reader([text], delimiter=mark, skipinitialspace=True, strict=True))
 
 
+def refuse_quotes(place: str, line: str) -> None:
+    """Raise DataError for a first line with quoted cells between blanks: a quoted cell may hold blanks, too."""
+    if any(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in line.split()):
+        raise DataError(
+            f"{place}: cells in quotes between blanks, as R's write.table writes them, are not read. Save the file as "
+            "CSV: write.csv(..., row.names = FALSE)."
+        )
+
+
 def _split(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[Row]:
     first = next(lines, None)
     if first is None:
         return
     mark = _delimiter(path, first[1])
+    if mark is None:
+        refuse_quotes(f"{path} line {first[0]}", first[1])
     for number, text in chain([first], lines):
         if "\0" in text:
             raise DataError(
