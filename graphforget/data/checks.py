@@ -80,7 +80,8 @@ def check_features(features: Any, n_nodes: int, name: str) -> Features | None:
     if features is None:
         return None
     if sp.issparse(features):
-        matrix = sp.csr_array(features, dtype=np.float32, copy=True)
+        with np.errstate(over="ignore"):  # as in `_matrix`
+            matrix = sp.csr_array(features, dtype=np.float32, copy=True)
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
         values = matrix.data

@@ -107,7 +107,8 @@ def checked_modality(values: Any, n_items: int, modality: str, owner: str) -> tu
             f"{owner}: modality '{modality}' must be numbers with one row per item ({n_items:,} rows); got "
             f"{values.dtype} of shape {values.shape}."
         )
-    values = np.array(values, dtype=np.float32, order="C")
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
+        values = np.array(values, dtype=np.float32, order="C")
     missing = np.isnan(values).all(axis=1)
     broken = np.flatnonzero(~missing & ~np.isfinite(values).all(axis=1))
     if len(broken):

@@ -102,7 +102,8 @@ def _values(table: NodeTable, rows: np.ndarray) -> np.ndarray:
             "values. Reduce the features."
         )
     values = table.values[rows]
-    values = np.array(values.toarray() if sp.issparse(values) else values, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused with the value
+        values = np.array(values.toarray() if sp.issparse(values) else values, dtype=np.float32)
     values[rows < 0] = np.nan
     return values
 

@@ -167,6 +167,12 @@ def test_features(refuse_load, tmp_path, case, as_file):
     )
 
 
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+def test_features_that_are_too_large_for_their_type(refuse_load, kind):
+    given = {"modalities": {"image": kind(np.full((3, 1), 1e300))}}
+    assert not refuse_load(GOOD, "", given, DataError, "'image' of item 0 | infinite")
+
+
 @pytest.mark.parametrize("text", ['"user" "item"\n"u 1" "7"\n', '"user" "item" "rating"\n"1" "u1" "7" 3\n'])
 def test_what_r_writes_between_blanks(refuse_load, text):
     for given in ({}, {"columns": {"user": 1, "item": 2}}):

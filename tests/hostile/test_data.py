@@ -64,6 +64,15 @@ def test_one_id_that_is_very_long(refused, tmp_path, monkeypatch, header, beside
     assert not refused(tmp_path, action, DataError, ["t.csv: an id of 999 characters ('xxx", "Shorten it"])
 
 
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array, "x.npz"])
+def test_features_that_are_too_large_for_their_type(refused, tmp_path, kind):
+    (tmp_path / "g.csv").write_text("0,1\n1,2\n")
+    large = np.full((3, 1), 1e300)
+    sp.save_npz(tmp_path / "x.npz", sp.csr_array(large))
+    given = tmp_path / kind if isinstance(kind, str) else kind(large)
+    assert not refused(tmp_path, lambda: load(tmp_path / "g.csv", features=given), DataError, [" 0 ", "infinite"])
+
+
 @pytest.mark.parametrize("name", ["g.csv", "g.tsv", "g.txt"])
 def test_binary_garbage_as_text(refused, tmp_path, name):
     path = tmp_path / name

@@ -66,7 +66,8 @@ def read_csr(archive: Archive, prefix: str, by_column: bool = False) -> sp.csr_a
     fault = _fault(data, indices, indptr, shape)
     if fault:
         raise DataError(f"{archive.path}, matrix '{prefix}*': {fault}.")
-    numbers = data.astype(np.float32)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused with the value
+        numbers = data.astype(np.float32)
     return sp.csr_array((numbers, indices.astype(np.int64), indptr.astype(np.int64)), shape=tuple(shape))
 
 
