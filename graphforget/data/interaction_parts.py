@@ -101,6 +101,8 @@ def checked_modality(values: Any, n_items: int, modality: str, owner: str) -> tu
 
     Raises DataError for another shape, or a row that is NaN or infinite in part.
     """
+    if not (isinstance(modality, str) and modality):
+        raise DataError(f"{owner}: the name of a modality must be text, as 'image'; got {modality!r}.")
     values = np.asarray(values)
     if values.ndim != 2 or values.shape[0] != n_items or not np.issubdtype(values.dtype, np.number):
         raise DataError(

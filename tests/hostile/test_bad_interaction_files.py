@@ -173,6 +173,11 @@ def test_features_that_are_too_large_for_their_type(refuse_load, kind):
     assert not refuse_load(GOOD, "", given, DataError, "'image' of item 0 | infinite")
 
 
+def test_a_modality_whose_name_is_no_text(refuse_load):
+    given = {"modalities": {3: np.ones((3, 1))}}
+    assert not refuse_load(GOOD, "", given, DataError, "name of a modality must be text | got 3")
+
+
 @pytest.mark.parametrize("text", ['"user" "item"\n"u 1" "7"\n', '"user" "item" "rating"\n"1" "u1" "7" 3\n'])
 def test_what_r_writes_between_blanks(refuse_load, text):
     for given in ({}, {"columns": {"user": 1, "item": 2}}):
