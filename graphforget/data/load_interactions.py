@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -44,7 +45,10 @@ def recognised(path: Path) -> str | None:
 
 def _beginning(path: Path) -> str:
     """Return the first line of a text file for a message, with what parts its cells where that is not read."""
-    line = first_line(path)[:60].decode("utf-8", "replace").strip()
+    start = first_line(path)[:60]
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return " (this is UTF-16 text; save it as UTF-8)"
+    line = start.decode("utf-8", "replace").strip()
     shown = line.replace("\t", " ")
     if not shown.isprintable() or not shown:
         return ""

@@ -146,6 +146,13 @@ def test_tables(refuse_load, case):
     assert not refuse_load({"r.csv": text}, "r.csv", options, DataError, words)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_a_table_in_utf_16(refuse_load, encoding):
+    text = "\ufeff" * (encoding != "utf-16") + "user,item\n1,2\n"
+    words = "r.csv | UTF-16 text; save it as UTF-8"
+    assert not refuse_load({"r.csv": text.encode(encoding)}, "r.csv", {"split": "user"}, UsageError, words)
+
+
 ARRAYS: dict[str, tuple[Any, list[str]]] = {
     "too few rows": (np.ones((2, 3)), ["2 rows of 'image' for 3 items", "one for each"]),
     "one number per item": (np.ones(3), ["must be numbers of shape", "(3,)"]),
