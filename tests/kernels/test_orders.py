@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
@@ -143,6 +143,7 @@ def test_nothing_to_draw_is_an_error():
         users_without_replacement(nobody, 5, 1, 0)
 
 
+@settings(deadline=None)  # the first call compiles
 @given(sizes=st.lists(st.integers(0, 6), max_size=8), high=st.sampled_from([3, 2**63]), long=st.booleans())
 def test_ranks_are_those_of_a_stable_sort(sizes, high, long):
     sizes = np.array([*sizes, *([SHORT, SHORT + 1] if long else [])], dtype=np.int64)
