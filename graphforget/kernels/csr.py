@@ -77,7 +77,7 @@ def _row_ids(indptr: np.ndarray) -> np.ndarray:
 
 def row_ids(csr: CSR) -> np.ndarray:
     """Return the row of every stored entry, int32 (nnz,)."""
-    return _row_ids(csr.indptr)
+    return _row_ids(frozen(csr.indptr))
 
 
 def edges_to_csr(u: np.ndarray, v: np.ndarray, n_rows: int, n_cols: int, values: np.ndarray | None = None) -> CSR:
@@ -88,7 +88,7 @@ def edges_to_csr(u: np.ndarray, v: np.ndarray, n_rows: int, n_cols: int, values:
     u, v : integer arrays (m,), rows in [0, n_rows) and columns in [0, n_cols)
     values : (m,) entries, 1 when None
     """
-    _, by_column = group(v, n_cols)
+    _, by_column = group(np.ascontiguousarray(v), n_cols)
     indptr, by_row = group(u[by_column], n_rows)
     order = by_column[by_row]
     entries = np.ones(len(u), np.float32) if values is None else values[order].astype(np.float32, copy=False)

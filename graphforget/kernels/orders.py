@@ -92,7 +92,7 @@ def epoch_order(n: int, key: int) -> np.ndarray:
     buckets, swaps = _two_keys(key)
     starts, out = _dealt_starts(n, buckets), np.empty(n, np.int64)
     _deal(buckets, starts, out)
-    _shuffle_buckets(swaps, np.append(starts[:, 0], n), out)
+    _shuffle_buckets(swaps, np.append(starts[:, 0], n), out.view(np.uint64))  # compiled for pairs as well
     return out
 
 
