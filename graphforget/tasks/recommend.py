@@ -66,7 +66,8 @@ class Recommendation(Task[Interactions]):
         user equally often (LightGCN's compiled sampler); "kgat" draws a batch of users without replacement and one of
         their items.
     negatives: items that were not chosen are drawn "uniform" over all items, over those that are "trained" on (MMRec),
-        or by "popularity".
+        or by "popularity". Deleted items keep their numbers and stand among all of them: gold is trained against holes,
+        too, which tells it nothing of them; "trained" leaves them out.
     holdout: share of every user's training pairs held out as validation where the data has none; 0 holds out nothing.
         How many of a user's pairs that is, and which, depends on all of them: forgotten ones decide with which retained
         ones of the same user are trained on, before and after. Data divided beforehand are free of that.
