@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from scipy.special import rel_entr
 
+from graphforget._core.threads import one_torch_thread
 from graphforget.evaluation.case import Case, Findings, Subject
 from graphforget.evaluation.probabilities import answers, distributions, log_distributions
 from graphforget.models.base import Model
@@ -74,7 +75,7 @@ def parameter_distance(ours: Model, gold: Model) -> float | None:
     mine, theirs = (dict(model.named_parameters()) for model in (ours, gold))
     if {k: v.shape for k, v in mine.items()} != {k: v.shape for k, v in theirs.items()}:
         return None
-    with torch.no_grad():
+    with torch.no_grad(), one_torch_thread():
         moved = sum(float((mine[key] - theirs[key].to(mine[key].device)).double().square().sum()) for key in mine)
         norm = sum(float(value.double().square().sum()) for value in theirs.values())
     return (moved / norm) ** 0.5 if norm else None

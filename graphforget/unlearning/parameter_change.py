@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from graphforget._core.threads import one_torch_thread
 from graphforget.models.base import Model
 from graphforget.models.edited import Edited, under_operators
 from graphforget.models.shifted import Shifted
@@ -14,6 +15,7 @@ def _edits(model: Model) -> int:
     return 1 + _edits(model.base) if isinstance(model, Edited | Shifted) else 0
 
 
+@one_torch_thread()
 def parameter_change(before: Model, after: Model) -> float:
     """Return the relative parameter change; for learned operators, their mean distance to the identity.
 

@@ -20,6 +20,7 @@ from graphforget.evaluation.distance import (
 )
 from graphforget.models.edited import Edited, identity_operator
 from graphforget.models.gcn import GCN
+from graphforget.unlearning.parameter_change import parameter_change
 
 RNG = np.random.default_rng(0)
 PAIRS = RNG.normal(size=(2, 50)) * 3
@@ -94,3 +95,13 @@ def test_two_models_of_the_same_shape_have_a_distance(link_task, link_model):
     assert parameter_distance(link_model, link_model) == 0
     assert parameter_distance(other, link_model) > 0.1
     assert parameter_distance(GCN(hidden=4, out=4).initialised(3, None, Streams(0)), link_model) is None
+
+
+def test_norms_of_large_tables_do_not_depend_on_the_number_of_threads():
+    one, two = (torch.nn.Linear(1000, 900) for _ in range(2))
+    before, found = torch.get_num_threads(), []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        found.append((parameter_distance(one, two), parameter_change(one, two)))
+    torch.set_num_threads(before)
+    assert found[0] == found[1]

@@ -114,7 +114,7 @@ class D2DGN(Method[Task]):
     title: ClassVar[str] = "D2DGN (reconstructed)"
     source: ClassVar[str] = "Sinha et al. 2023, arXiv 2309.16173, reconstructed"
     reads: ClassVar[frozenset[str]] = frozenset({"forgotten", "retained"})
-    revision: ClassVar[int] = 3
+    revision: ClassVar[int] = 4
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "d2dgn-spec": {"alpha": 0.5, "temperature": 1.0, "lr": 1e-3, "epochs": 1500, "selection": "auto"},
         "d2dgn-fast": {"alpha": 0.985, "epochs": 150},
@@ -189,11 +189,11 @@ class D2DGN(Method[Task]):
         return "destroyer 'negatives' is trained on non-edges and works on link prediction only; use destroyer=random."
 
     def revision_on(self, model: Model, task: Task, gone: Forgotten) -> int:
-        """Return the latest revision: 2 changed nodes that leave a node task, 3 all after a deleted class."""
+        """Return the latest revision: 2 and 4 changed nodes that leave a node task, 3 all after a deleted class."""
         del model
-        if len(task.holes.get("classes", NO_NODES)) and self.knowledge == "response":
-            return self.revision
-        return 2 if self._looks_back(task, gone) else 1
+        back, classes = self._looks_back(task, gone), len(task.holes.get("classes", NO_NODES)) > 0
+        earlier = 3 if classes and self.knowledge == "response" else 1 + back
+        return self.revision if back and not len(gone.classes) else earlier
 
     def _looks_back(self, task: Task, gone: Forgotten) -> bool:
         """Return whether the forgotten items are read on the graph before, because on the student's they are holes."""
