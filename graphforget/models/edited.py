@@ -100,11 +100,6 @@ def under_operators(model: Model) -> Model:
     return model
 
 
-def refreshes(model: Model) -> bool:
-    """Return whether attention of the model, under operators, is computed anew while it learns."""
-    return getattr(under_operators(model), "attention", None) == "refresh"
-
-
 def operators_on(
     sets: Sequence[np.ndarray], layers: Sequence[Tensor], make: Callable[[np.ndarray, int], Operator]
 ) -> dict[int, Operator]:

@@ -17,6 +17,7 @@ from graphforget.data.interactions import Interactions
 from graphforget.kernels.dense import product
 from graphforget.kernels.propagate import Sparse, propagate
 from graphforget.models.base import Hook, Model, Steps
+from graphforget.models.edited import under_operators
 from graphforget.models.kgat_attention import Attention
 from graphforget.models.kgat_graph import (
     FactBatch,
@@ -289,3 +290,9 @@ class KGAT(Recommender):
         widths = [self.dim, *self.widths]
         products = sum(2 * weights * graph.n_nodes * n_in * n_out for n_in, n_out in self._shapes())
         return products + sum(2 * width * edges for width in widths[:-1])
+
+
+def refreshes(model: Model) -> bool:
+    """Return whether a model, initialised or not, is a KGAT whose attention is computed anew while it learns."""
+    base = under_operators(model)
+    return isinstance(base, KGAT) and base.attention == "refresh"

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from graphforget.models.base import Model
-from graphforget.models.edited import refreshes
+from graphforget.models.kgat import refreshes
 from graphforget.tasks.base import Forgotten, Items, Task
 from graphforget.unlearning.method import Method, Problem, count, metric_name, positive, positive_or_none
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from graphforget.models.base import Model
-from graphforget.models.edited import refreshes
+from graphforget.models.kgat import refreshes
 from graphforget.tasks.base import Forgotten, Items, Task
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.loop import Phase

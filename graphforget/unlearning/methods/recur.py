@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from graphforget.models.base import Model
-from graphforget.models.edited import refreshes
+from graphforget.models.kgat import refreshes
 from graphforget.tasks.base import Forgotten, Items, as_index
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.loop import Phase

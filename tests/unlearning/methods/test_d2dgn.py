@@ -15,7 +15,7 @@ from graphforget.models.gcn import GCN
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
 from graphforget.training.train import train
-from graphforget.unlearning.methods.d2dgn import D2DGN
+from graphforget.unlearning.methods.d2dgn import D2DGN, DEFAULT_ALPHA, DEFAULT_TEMPERATURE
 from graphforget.unlearning.run import unlearn
 
 
@@ -117,3 +117,12 @@ def test_where_nothing_is_left_to_teach_it_says_what_to_do(make_nodes, random_at
         ends = nodes.graph.edges[:, np.isin(nodes.graph.edges, nodes.train_nodes).any(axis=0)]
         with pytest.raises(UnsupportedError, match="with scope=full .*; delete less"):
             unlearn(trained(nodes), nodes, Deletion(edges=ends.T.tolist()), spec)
+
+
+def test_a_default_that_a_run_does_not_name_changes_with_the_revision():
+    """A run's id holds alpha and temperature as they were asked for, None: a store would give back the old ones."""
+    assert (D2DGN.revision, DEFAULT_ALPHA, DEFAULT_TEMPERATURE) == (
+        4,
+        {"link": 0.9875, "node": 0.5, "leave": 0.9875, "recommend": 0.5},
+        {"link": 0.7, "node": 1.0, "recommend": 1.0},
+    )
