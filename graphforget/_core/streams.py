@@ -13,7 +13,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
+
+from graphforget._core.compiled import njit
 
 if TYPE_CHECKING:
     from torch import Generator

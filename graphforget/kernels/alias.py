@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple, Self
 
 import numpy as np
-from numba import njit
 
+from graphforget._core.compiled import njit
 from graphforget._core.errors import DataError
 from graphforget._core.streams import draw_u64, draw_unit
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from graphforget._core.compiled import njit
 
 
 class CSR(NamedTuple):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from graphforget._core.compiled import njit
 from graphforget.kernels.csr import CSR
 from graphforget.kernels.edge_softmax_torch import attention_torch
 from graphforget.kernels.lowlevel import chunk_start, count_parts, exp_below, prefetch_at, prefetch_row

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from graphforget._core.compiled import njit
 from graphforget._core.errors import DataError
 from graphforget._core.streams import draw_below
 from graphforget.kernels.alias import AliasTable, draw_weighted, draw_weighted_outside

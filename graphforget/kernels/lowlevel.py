@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from graphforget._core.compiled import njit
 
 MAX_PARTS = 256
 """Largest number of row chunks of a parallel loop; a chunk belongs to one thread."""

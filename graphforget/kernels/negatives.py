@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from graphforget._core.compiled import njit
 from graphforget._core.streams import GOLDEN, draw_u64
 from graphforget.kernels.csr import CSR
 from graphforget.kernels.row_sets import has_column
@@ -22,6 +23,8 @@ _S6, _S32, _S64 = np.uint64(6), np.uint64(32), np.uint64(64)
 _ONE, _WORD = np.uint64(1), np.uint64(63)
 _LOW = np.uint64(0xFFFFFFFF)
 _SLOT = TRIES + 1
+_LAST = TRIES
+"""The draw of a slot that picks by rank. Kernels keep constants as they were compiled, in their cache on disk, too."""
 
 
 @njit(cache=True, inline="always")
@@ -131,7 +134,7 @@ def _sample_by_rank(
     indptr: np.ndarray, indices: np.ndarray, start: np.ndarray, key: np.uint64, slots: np.ndarray, out: np.ndarray
 ) -> None:
     for k in prange(len(slots)):
-        bits = draw_u64(key, slots[k] * _SLOT + TRIES)
+        bits = draw_u64(key, slots[k] * _SLOT + _LAST)
         pair = _by_rank(indptr, indices, start, np.int64(bits % np.uint64(start[-1])))
         out[0, slots[k]], out[1, slots[k]] = pair
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from graphforget._core.compiled import njit
 from graphforget._core.errors import UsageError
 from graphforget._core.streams import draw_below, draw_u64
 from graphforget.kernels.csr import CSR

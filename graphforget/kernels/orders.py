@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from graphforget._core.compiled import njit
 from graphforget._core.errors import DataError
 from graphforget._core.streams import Stream, draw_below, draw_u64
-from graphforget.kernels.csr import CSR
+from graphforget.kernels.csr import CSR, frozen
 
 BUCKET = 4096
 """Mean size of the buckets of a shuffle, each of which is shuffled inside the cache."""
@@ -45,14 +46,14 @@ def _count_dealt(n: int, key: np.uint64, ends: np.ndarray) -> None:
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _deal(key: np.uint64, cursors: np.ndarray, out: np.ndarray) -> None:
-    """Write every element behind the ones its part has already dealt to its bucket."""
+def _deal(u: np.ndarray, v: np.ndarray, key: np.uint64, cursors: np.ndarray, out: np.ndarray) -> None:
+    """Write every pair (u, v), or where there are none every number, behind those its part has dealt to its bucket."""
     n_buckets, parts = cursors.shape
     for part in prange(parts):
         at = cursors[:, part].copy()
         for i in range(_deal_start(len(out), part, parts), _deal_start(len(out), part + 1, parts)):
             bucket = draw_below(key, i, n_buckets)
-            out[at[bucket]] = i
+            out[at[bucket]] = (np.uint64(u[i]) << _S32) | np.uint64(v[i]) if len(u) else np.uint64(i)
             at[bucket] += 1
 
 
@@ -89,10 +90,16 @@ def epoch_order(n: int, key: int) -> np.ndarray:
     >>> sorted(epoch_order(5, key=1).tolist())
     [0, 1, 2, 3, 4]
     """
+    none = np.empty(0, np.int64)
+    return _shuffled(none, none, n, key).view(np.int64)
+
+
+def _shuffled(u: np.ndarray, v: np.ndarray, n: int, key: int) -> np.ndarray:
+    """Return the pairs (without any: the numbers below n) in the order of an epoch, uint64 (n,)."""
     buckets, swaps = _two_keys(key)
-    starts, out = _dealt_starts(n, buckets), np.empty(n, np.int64)
-    _deal(buckets, starts, out)
-    _shuffle_buckets(swaps, np.append(starts[:, 0], n), out.view(np.uint64))  # compiled for pairs as well
+    starts, out = _dealt_starts(n, buckets), np.empty(n, np.uint64)
+    _deal(frozen(u), frozen(v), buckets, starts, out)
+    _shuffle_buckets(swaps, np.append(starts[:, 0], n), out)
     return out
 
 
@@ -101,18 +108,6 @@ def _dealt_starts(n: int, key: np.uint64) -> np.ndarray:
     ends = np.zeros((min(MAX_BUCKETS, n // BUCKET + 1), min(MAX_PARTS, n // PART + 1)), np.int64)
     _count_dealt(n, key, ends)
     return (np.cumsum(ends) - ends.ravel()).reshape(ends.shape)
-
-
-@njit(parallel=True, cache=True, nogil=True)
-def _deal_pairs(u: np.ndarray, v: np.ndarray, key: np.uint64, cursors: np.ndarray, out: np.ndarray) -> None:
-    """As `_deal`, but write the pair of the element, not its number."""
-    n_buckets, parts = cursors.shape
-    for part in prange(parts):
-        at = cursors[:, part].copy()
-        for i in range(_deal_start(len(out), part, parts), _deal_start(len(out), part + 1, parts)):
-            bucket = draw_below(key, i, n_buckets)
-            out[at[bucket]] = (np.uint64(u[i]) << _S32) | np.uint64(v[i])
-            at[bucket] += 1
 
 
 @njit(parallel=True, cache=True, nogil=True)
@@ -126,10 +121,8 @@ def shuffled_pairs(u: np.ndarray, v: np.ndarray, key: int) -> tuple[np.ndarray, 
 
     Shapes: integers (n,), from 0 and below 2^31.
     """
-    n, (buckets, swaps) = len(u), _two_keys(key)
-    starts, pairs = _dealt_starts(n, buckets), np.empty(n, np.uint64)
-    _deal_pairs(u, v, buckets, starts, pairs)
-    _shuffle_buckets(swaps, np.append(starts[:, 0], n), pairs)
+    n = len(u)
+    pairs = _shuffled(u, v, n, key)
     left, right = np.empty(n, np.int32), np.empty(n, np.int32)
     _unpack(pairs, left, right)
     return left, right

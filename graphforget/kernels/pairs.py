@@ -6,13 +6,16 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from graphforget._core.compiled import njit
 from graphforget._core.errors import DataError
-from graphforget.kernels.lowlevel import chunk_start, count_parts, prefetch_row
-from graphforget.kernels.tiles import AHEAD, sum_rows
+from graphforget.kernels.csr import CSR
+from graphforget.kernels.lowlevel import prefetch_row
+from graphforget.kernels.propagate import spmm
+from graphforget.kernels.tiles import AHEAD
 
 BLOCK = 512
 """Pairs of one parallel task of the forward pass."""
@@ -94,19 +97,6 @@ def _dots(z: np.ndarray, u: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
             out[k] = dot
 
 
-@njit(parallel=True, cache=True, nogil=True)
-def _dots_backward(
-    indptr: np.ndarray, pair: np.ndarray, other: np.ndarray, grad: np.ndarray, z: np.ndarray, out: np.ndarray
-) -> None:
-    parts = count_parts(len(indptr) - 1)
-    weights = np.empty(len(pair), grad.dtype)
-    for part in prange(parts):
-        for i in range(chunk_start(indptr, part, parts), chunk_start(indptr, part + 1, parts)):
-            for e in range(indptr[i], indptr[i + 1]):
-                weights[e] = grad[pair[e]]
-            sum_rows(other, weights, indptr[i], indptr[i + 1], z, out, i)
-
-
 @njit(parallel=True, cache=True, nogil=True, fastmath={"contract", "reassoc"})
 def _cross_dots(a: np.ndarray, b: np.ndarray, u: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
     m = len(u)
@@ -121,6 +111,13 @@ def _cross_dots(a: np.ndarray, b: np.ndarray, u: np.ndarray, v: np.ndarray, out:
 
 def _flat(x: Tensor) -> np.ndarray:
     return x.detach().contiguous().numpy()
+
+
+def _sum_over_pairs(pairs: PairIndex, grad: Tensor, z: Tensor) -> Tensor:
+    """Return for every node the sum over its pairs k, in their order, of grad[k] z[other node]: a sparse product."""
+    indptr, pair, other = pairs.incidence
+    weights = grad.detach().index_select(0, torch.from_numpy(pair))
+    return torch.from_numpy(spmm(CSR(indptr, other, weights.numpy(), pairs.n_nodes), _flat(z)))
 
 
 class _PairScores(torch.autograd.Function):
@@ -145,16 +142,13 @@ class _NodeSums(torch.autograd.Function):
     def forward(ctx, z: Tensor, grad: Tensor, pairs: PairIndex) -> Tensor:
         ctx.save_for_backward(z, grad)
         ctx.pairs = pairs
-        out = torch.empty(z.shape, dtype=z.dtype)
-        _dots_backward(*pairs.incidence, _flat(grad), _flat(z), out.numpy())
-        return out
+        return _sum_over_pairs(pairs, grad, z)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, upstream: Tensor) -> tuple[Tensor, Tensor, None]:
         z, grad = ctx.saved_tensors
-        to_z, to_grad = torch.empty(z.shape, dtype=z.dtype), torch.empty_like(grad)
-        _dots_backward(*ctx.pairs.incidence, _flat(grad), _flat(upstream), to_z.numpy())
+        to_z, to_grad = _sum_over_pairs(ctx.pairs, grad, upstream), torch.empty_like(grad)
         _cross_dots(_flat(upstream), _flat(z), ctx.pairs.u, ctx.pairs.v, to_grad.numpy())
         return to_z, to_grad, None
 

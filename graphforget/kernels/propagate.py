@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
 
+from graphforget._core.compiled import njit
 from graphforget.kernels.csr import CSR, row_ids, transpose_csr, transpose_order
 from graphforget.kernels.lowlevel import chunk_start, count_parts
 from graphforget.kernels.tiles import sum_rows

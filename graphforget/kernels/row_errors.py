@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numba import njit
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from graphforget._core.compiled import njit
 from graphforget._core.errors import DataError
 
 Rows = tuple[float, Tensor, Tensor, Tensor]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple, Self
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from graphforget._core.compiled import njit
 from graphforget._core.errors import DataError
 from graphforget._core.streams import GOLDEN
 from graphforget.kernels.csr import CSR, frozen

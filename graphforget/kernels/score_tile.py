@@ -5,9 +5,11 @@ from __future__ import annotations
 import llvmlite.binding
 import numpy as np
 from llvmlite import ir
-from numba import njit, prange, types
+from numba import prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from graphforget._core.compiled import njit
 
 
 def _shape() -> tuple[int, int, int]:
@@ -144,9 +146,7 @@ def fill_panels(items: np.ndarray, order: np.ndarray, panels: np.ndarray, number
     for panel in prange(len(panels)):
         for lane in range(LANES):
             at = panel * LANES + lane
-            if at < len(order):
-                numbers[panel, lane] = order[at]
-                panels[panel, :, lane] = items[order[at]]
-            else:
-                numbers[panel, lane] = -1
-                panels[panel, :, lane] = 0.0
+            item = order[at] if at < len(order) else -1
+            numbers[panel, lane] = item
+            for k in range(items.shape[1]):  # assigning the whole column would compile for twice as long
+                panels[panel, k, lane] = items[item, k] if item >= 0 else 0.0

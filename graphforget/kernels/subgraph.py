@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from graphforget._core.compiled import njit
 from graphforget.kernels.csr import CSR
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from graphforget._core.compiled import njit
 
 _TAB, _NEWLINE, _RETURN, _SPACE, _MINUS, _DOT, _ZERO, _NINE = 9, 10, 13, 32, 45, 46, 48, 57
 _EXACT = 15  # decimal digits of which float64 holds every number, and whose powers of ten it holds, too

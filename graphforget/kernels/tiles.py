@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from graphforget._core.compiled import njit
 
 AHEAD = 8
 """How many edges ahead of the one being added its row is prefetched."""

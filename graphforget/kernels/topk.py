@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from graphforget._core.compiled import njit
 from graphforget._core.errors import DataError, DivergedError, UsageError
 from graphforget.kernels.csr import CSR
 from graphforget.kernels.row_sets import has_column

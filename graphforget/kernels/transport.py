@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
+
+from graphforget._core.compiled import njit
 
 
 @njit(parallel=True, cache=True, nogil=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from graphforget._core.compiled import njit
 from graphforget._core.errors import UsageError
 from graphforget._core.streams import draw_below, draw_u64, draw_unit
 from graphforget.kernels.csr import CSR

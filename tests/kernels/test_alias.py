@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphforget._core.errors import DataError
+from graphforget._core.streams import draw_unit
 from graphforget.kernels.alias import AliasTable, draw_weighted_outside
 
 
@@ -44,6 +45,16 @@ def test_outside_members_every_place_of_the_sum_names_its_item():
     shares = np.bincount(drawn, minlength=7) / 4000
     assert np.allclose(shares, np.array([0, 0, 2, 4, 0, 0, 2]) / 8, atol=0.04)
     assert shares[[0, 1, 4, 5]].sum() == 0
+
+
+def test_a_place_at_the_very_start_of_an_item_names_it_and_no_member():
+    """Of weights this small every place is drawn; those of `AliasTable.of` are too large for that."""
+    weights, members = np.array([2, 1, 1, 3, 1, 2]), np.array([0, 2, 5], np.int32)
+    alias = AliasTable(np.arange(6).astype(np.uint64), np.concatenate([[0], np.cumsum(weights)]))
+    drawn = [draw_weighted_outside(alias, members, 5, np.uint64(1), counter) for counter in range(200)]
+    places = (np.array([draw_unit(np.uint64(1), counter) for counter in range(200)]) * 5).astype(int)
+    assert drawn == np.array([1, 3, 3, 3, 4])[places].tolist()
+    assert set(places.tolist()) == set(range(5))
 
 
 @pytest.mark.parametrize("weights", [[0.0, 0.0], [1.0, -1.0], [np.inf, 1.0], []])

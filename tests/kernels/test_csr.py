@@ -126,3 +126,13 @@ def test_gcn_normalise_of_a_pair_and_a_lone_node(dense):
 def test_mean_normalise_averages_and_leaves_empty_rows_empty(dense):
     csr = edges_to_csr(np.array([0, 0, 2]), np.array([1, 2, 0]), 4, 3)
     assert dense(mean_normalise(csr)).tolist() == [[0, 0.5, 0.5], [0, 0, 0], [1, 0, 0], [0, 0, 0]]
+
+
+def test_a_part_is_normalised_by_the_degrees_of_the_whole(random_graph, dense):
+    """Of nodes 0 to 11 among themselves, the entries are those that they have in the whole graph's matrix."""
+    csr = random_graph(20, 70)
+    whole, degrees = dense(gcn_normalise(csr)), np.diff(csr.indptr)
+    rows, columns = np.nonzero(dense(csr)[:12, :12])
+    part = edges_to_csr(rows, columns, 12, 12)
+    np.testing.assert_allclose(dense(gcn_normalise(part, degrees[:12])), whole[:12, :12], rtol=1e-6)
+    assert not np.allclose(dense(gcn_normalise(part)), whole[:12, :12])

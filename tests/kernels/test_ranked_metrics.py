@@ -88,6 +88,22 @@ def test_conventions_of_ndcg(ndcg, m, width, expected):
     assert found["ndcg@20"] == pytest.approx(expected, abs=5e-5)
 
 
+def test_kgats_ideal_list_ends_at_k():
+    """All three hits of a list of four stand behind a miss; an ideal list of one or two holds no more than that."""
+    truth = edges_to_csr(np.zeros(3, int), np.array([1, 2, 3]), 1, 5)
+    found = ranking_metrics(np.array([[0, 1, 2, 3]]), truth, [1, 2, 4], ndcg="kgat")
+    gain = 1 / np.log2(np.arange(2, 6))
+    expected = [0.0, gain[1] / gain[:2].sum(), gain[1:].sum() / gain[:3].sum()]
+    assert [found[f"ndcg@{k}"] for k in (1, 2, 4)] == pytest.approx(expected)
+
+
+def test_the_ideal_list_of_the_full_truth_may_be_longer_than_the_lists():
+    truth = edges_to_csr(np.zeros(6, int), np.arange(6), 1, 9)
+    gain = 1 / np.log2(np.arange(2, 8))
+    found = ranking_metrics(np.array([[5, 8]]), truth, [2], ndcg="full_truth")
+    assert found["ndcg@2"] == pytest.approx(gain[0] / gain.sum())
+
+
 def test_small_lists_by_hand():
     truth = edges_to_csr(np.array([0, 0, 0, 2]), np.array([1, 4, 5, 0]), 3, 8)
     ids = np.array([[7, 4, 1, -1], [0, 1, 2, 3], [1, 2, 3, 4]])

@@ -43,6 +43,14 @@ def test_is_the_sorted_list_with_ties_to_the_lower_item(seed, prune):
 
 
 @pytest.mark.parametrize("prune", PRUNE)
+def test_scores_that_are_rounded_up_from_below_the_smallest_number_tie(prune):
+    """All products lie between 0.6 and 1.4 times the least float32: they score the same, whatever their norms."""
+    items = (np.linspace(0.6, 1.4, 5 * LANES) * 2.0**-75).astype(np.float32)[:, None]
+    ids, scores = top_items(np.full((3, 1), 2.0**-74, np.float32), items, [], 4, prune=prune)
+    assert ids.tolist() == [[0, 1, 2, 3]] * 3 and np.unique(scores).tolist() == [2.0**-149]
+
+
+@pytest.mark.parametrize("prune", PRUNE)
 def test_every_mask_counts(prune):
     rng = np.random.default_rng(0)
     users, items = (rng.integers(-3, 4, (rows, 5)).astype(np.float32) for rows in (30, 90))
