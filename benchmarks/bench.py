@@ -24,6 +24,10 @@ from benchmarks.rows import Row, Target
 Answer = dict[str, np.ndarray]
 
 
+LEFT_OUT = "a quick run leaves it out"
+SERVED = "the process held other works before, which counts: no target"
+
+
 class WrongAnswer(AssertionError):
     """Two sides of a comparison do not do the same work."""
 
@@ -40,13 +44,14 @@ class Part:
 @dataclass(frozen=True)
 class Peer:
     """A side that is not ours. `check(ours, theirs)` raises WrongAnswer; `factor` is how often it would run per call
-    of ours (2 when it does half the work)."""
+    of ours (2 when it does half the work); `slow`: a quick run leaves it out, and says so."""
 
     part: Part
     target: Target | None = None
     check: Callable[[Answer, Answer], None] | None = None
     note: str = ""
     factor: float = 1.0
+    slow: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class Work:
     ours: our side. value: seconds of one call -> the figure in the unit.
     peers: by the name the table shows. target: for our own figure, or the share of the bound.
     bound: what limits it. memory: measure our side's peak as well (GB, under its own row) against this target.
-    check: raises WrongAnswer for an answer of ours that is wrong by itself.
+    check: raises WrongAnswer for an answer of ours that is wrong by itself. slow: a quick run leaves it out.
     """
 
     name: str
@@ -81,6 +86,7 @@ class Work:
     memory: Target | None = None
     check: Callable[[Answer], None] | None = None
     note: str = ""
+    slow: bool = False
 
 
 def per_second(amount: float) -> Callable[[float], float]:
@@ -163,7 +169,12 @@ class Bench:
         return side
 
     def run(self, benchmark: str, work: Work, arrays: Answer | None = None) -> list[Row]:
-        """Measure a work and return its rows: our own, then one for each peer. Without figures where time was up."""
+        """Measure a work and return its rows: our own, then one for each peer.
+
+        Without figures where time was up, or where a quick run leaves it out.
+        """
+        if self.quick and work.slow:
+            return self._unmeasured(benchmark, work, LEFT_OUT)
         print(f"{benchmark}: {work.name}", file=sys.stderr)
         inputs = None if arrays is None else self.stored("inputs", arrays)
         with ExitStack() as stack:
@@ -176,11 +187,13 @@ class Bench:
                 work.check(ours)
             peers, failed = self._peers(work, inputs, stack, ours)
             memory = sides[""].ask(do="memory")["bytes"] if work.memory is not None else None
+            alone = sides[""].loads == 1
             sides = {"": sides.pop(""), **peers, **sides}
             seconds = min(self.seconds, self.left)
             rounds = interleaved(sides, self.rounds, 3 * self.rounds, self.clock, seconds)
             versions = {name: side.versions for name, side in sides.items()}
-        return self.rows(benchmark, work, rounds, versions, failed, memory)
+        rows = self.rows(benchmark, work, rounds, versions, failed, memory)
+        return rows if alone or memory is None else [*rows[:-1], replace(rows[-1], target="", met="", note=SERVED)]
 
     def _ours(self, work: Work, inputs: Path | None, stack: ExitStack) -> dict[str, Side]:
         """Start our side, and the limit where there is one."""
@@ -195,6 +208,9 @@ class Bench:
         """Start the peers and check their answers; return those that can be timed, and why others cannot."""
         sides, failed = {}, {}
         for name, peer in work.peers.items():
+            if self.quick and peer.slow:
+                failed[name] = LEFT_OUT
+                continue
             try:
                 side = self.side(peer.part, inputs, stack, self.scratch / "theirs.npz")
             except (SideFailed, EnvironmentFailed) as error:

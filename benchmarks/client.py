@@ -37,10 +37,12 @@ class Side:
     Attributes
     ----------
     versions: of the libraries that the side names. seconds: of one measurement, as far as two calls can tell.
+    loads: how many works it has held.
     """
 
     def __init__(self, python: Path, function: str, log: Path, threads: int) -> None:
         self.function, self.log, self.versions, self.seconds = function, log, {}, 0.0
+        self.loads = 0
         counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
         environment = {**os.environ, **counts, "NUMBA_NUM_THREADS": str(threads), "PYTHONPATH": str(ROOT)}
         with log.open("ab") as errors:
@@ -94,6 +96,7 @@ class Side:
     ) -> None:
         """Prepare the side, and let it write its first answer to a file."""
         paths = {"inputs": inputs and str(inputs), "answer": answer and str(answer)}
+        self.loads += 1
         reply = self.ask(do="load", side=self.function, options=options, least=least, **paths, patience=patience)
         self.versions, self.seconds = reply["versions"], reply["seconds"]
 

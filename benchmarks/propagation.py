@@ -83,10 +83,9 @@ def building(bench: Bench) -> list[Row]:
             None,
             lambda ours, theirs: require(int(theirs["entries"]) == len(ours["indices"]), "other entries"),
             "a dictionary of keys, made in COO",
+            slow=True,
         ),
     }
-    if bench.quick:
-        del others["RecBole get_norm_adj_mat"]
     work = Work(
         "normalised adjacency",
         "s",

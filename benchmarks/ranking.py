@@ -100,6 +100,7 @@ def peers(inputs: Answer, threads: int, floor: float) -> dict[str, Peer]:
             same_recall_of_some(inputs, EVERY),
             f"eval_batch_size of 256 users; every {EVERY}th user alone, whose time is taken {EVERY} times",
             float(EVERY),
+            slow=True,
         ),
     }
 
@@ -123,7 +124,5 @@ def one(bench: Bench, name: str, z: np.ndarray, floor: float) -> list[Row]:
     tiles = round(data.n_users * data.n_items / (TILE[0] * TILE[1]))
     bound = Bound("product in float32", Part("benchmarks.limits:gemm", {"tiles": tiles, "depth": z.shape[1]}))
     others = peers(inputs, bench.threads, floor)
-    if bench.quick:
-        del others["RecBole full-sort evaluation"]
     ours, rate = Part("benchmarks.ranking:ranked"), per_second(data.n_users)
     return bench.run("ranking", Work(f"full ranking, {name}", "users/s", ours, rate, others, None, bound), inputs)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from graphforget.data.triples import TripleGraph as TripleGraph
     from graphforget.evaluation.report import Report as Report
     from graphforget.evaluation.report import evaluate as evaluate
+    from graphforget.experiments.own_saving import load_task as load_task
+    from graphforget.experiments.own_saving import save_model as save_model
     from graphforget.models.adapter import Adapter as Adapter
     from graphforget.models.gat import GAT as GAT
     from graphforget.models.gcn import GCN as GCN
@@ -43,12 +45,12 @@ if TYPE_CHECKING:
     from graphforget.models.pinsage import PinSage as PinSage
     from graphforget.models.sage import SAGE as SAGE
     from graphforget.models.vbpr import VBPR as VBPR
-    from graphforget.models.zoo import save_model as save_model
     from graphforget.tasks.link import LinkPrediction as LinkPrediction
     from graphforget.tasks.node import NodeClassification as NodeClassification
     from graphforget.tasks.recommend import Recommendation as Recommendation
     from graphforget.training.model_folder import load_model as load_model
     from graphforget.training.recipe import Recipe as Recipe
+    from graphforget.training.train import Provenance as Provenance
     from graphforget.training.train import train as train
     from graphforget.unlearning.known_layers import KnownLayers as KnownLayers
     from graphforget.unlearning.run import Result as Result
@@ -78,6 +80,7 @@ _HOMES = {
     "NoForgettingError": "_core.errors",
     "NodeClassification": "tasks.node",
     "PinSage": "models.pinsage",
+    "Provenance": "training.train",
     "Recipe": "training.recipe",
     "Recommendation": "tasks.recommend",
     "Report": "evaluation.report",
@@ -91,9 +94,10 @@ _HOMES = {
     "flip_labels": "unlearning.sampling_recommend",
     "load": "data.load",
     "load_model": "training.model_folder",
+    "load_task": "experiments.own_saving",
     "methods": "unlearning.run",
     "sample_deletion": "unlearning.sampling",
-    "save_model": "models.zoo",
+    "save_model": "experiments.own_saving",
     "train": "training.train",
     "unlearn": "unlearning.run",
 }

@@ -1,4 +1,4 @@
-"""PyG: negative sampling, attention, LightGCN's step, and a GCN for links with dense features."""
+"""PyG: negative sampling, attention, LightGCN's step, and a GCN for links."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, leaky_relu
 from torch_geometric.nn import GCNConv
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.nn.models import LightGCN
 from torch_geometric.utils import negative_sampling, scatter, softmax, structured_negative_sampling
 
@@ -90,34 +91,48 @@ def lightgcn(inputs: Answer, layers: int, reg: float, lr: float, sparse: bool) -
 
 
 class _LinkGCN(torch.nn.Module):
-    def __init__(self, inputs: Answer) -> None:
+    def __init__(self, inputs: Answer, normalize: bool) -> None:
         super().__init__()
         (n_in, hidden), out = inputs["weight1"].shape, inputs["weight2"].shape[1]
-        self.first, self.second = GCNConv(n_in, hidden), GCNConv(hidden, out)
+        self.first, self.second = GCNConv(n_in, hidden, normalize=normalize), GCNConv(hidden, out, normalize=normalize)
         for layer, name in ((self.first, "weight1"), (self.second, "weight2")):
             layer.lin.weight.data.copy_(torch.from_numpy(inputs[name]).T)
 
-    def forward(self, x: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
-        return self.second(self.first(x, edges).relu(), edges)
+    def forward(self, x: torch.Tensor, adjacency: torch.Tensor) -> torch.Tensor:
+        return self.second(self.first(x, adjacency).relu(), adjacency)
 
 
-def link_epoch(inputs: Answer, lr: float) -> Callable[[], Answer]:
-    """One full-batch epoch of link prediction: two GCNConv on dense features, fresh negatives, Adam.
+def _features(inputs: Answer) -> torch.Tensor:
+    """Return the node features as a coalesced sparse matrix."""
+    at = torch.from_numpy(np.stack([inputs["feature_rows"], inputs["feature_columns"]]).astype(np.int64))
+    shape = tuple(int(size) for size in inputs["shape"])
+    values = torch.from_numpy(inputs["feature_values"])
+    return torch.sparse_coo_tensor(at, values, shape, check_invariants=False).coalesce()
 
-    The answer is the embeddings at the given weights, from before the first step.
+
+def _normalised(edges: torch.Tensor, n: int) -> torch.Tensor:
+    """Return the adjacency that GCNConv makes of the edges in every forward pass, as torch.sparse CSR."""
+    (source, target), values = gcn_norm(edges, None, n)
+    found = torch.sparse_coo_tensor(torch.stack([target, source]), values, (n, n), check_invariants=False)
+    return found.coalesce().to_sparse_csr()
+
+
+def link_epoch(inputs: Answer, lr: float, sparse: bool = False) -> Callable[[], Answer]:
+    """One full-batch epoch of link prediction: two GCNConv, fresh negatives, Adam.
+
+    The features are dense and edges given by edge_index; or all is `sparse`, and the adjacency normalised once. The
+    answer is the embeddings at the given weights, from before the first step.
     """
-    model, edges = _LinkGCN(inputs), _edges(inputs)
-    x = torch.zeros(tuple(int(size) for size in inputs["shape"]))
-    x[torch.from_numpy(inputs["feature_rows"]), torch.from_numpy(inputs["feature_columns"]).long()] = torch.from_numpy(
-        inputs["feature_values"]
-    )
+    model, edges, x = _LinkGCN(inputs, normalize=not sparse), _edges(inputs), _features(inputs)
+    adjacency = _normalised(edges, len(x)) if sparse else edges
+    x = x.to_sparse_csr() if sparse else x.to_dense()
     optimiser = torch.optim.Adam(model.parameters(), lr=lr)
     with torch.no_grad():
-        start = model(x, edges).numpy()
+        start = model(x, adjacency).numpy()
 
     def call() -> Answer:
         optimiser.zero_grad()
-        z = model(x, edges)
+        z = model(x, adjacency)
         drawn = negative_sampling(edges, len(x), edges.shape[1])
         pairs = torch.cat([edges, drawn], dim=1)
         scores = (z[pairs[0]] * z[pairs[1]]).sum(dim=1)

@@ -49,7 +49,8 @@ def _unlearn(receipt: Mapping[str, Any]) -> str:
     usual = methods().find(name)[0]().config()
     changed = [f"{key}={value}" for key, value in fields.items() if value != usual.get(key)]
     method = f"{name}:{','.join(changed)}" if changed else name
-    return f"graphforget unlearn --model MODEL --delete DELETION --method {shlex.quote(method)} --out FOLDER"
+    kept = " --keep-data" if receipt["data"].get("kept") else ""
+    return f"graphforget unlearn --model MODEL --delete DELETION --method {shlex.quote(method)}{kept} --out FOLDER"
 
 
 def words_of(plan: Plan) -> list[str]:

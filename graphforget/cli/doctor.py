@@ -7,6 +7,7 @@ import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -45,6 +46,8 @@ def doctor(
         _library("numba", _numba),
         _library("torch_geometric"),
         _dgl(),
+        _extra("optuna", "tune", "'graphforget tune'"),
+        _extra("ray", "ray", "'graphforget reproduce --ray'"),
         _sample(),
         _data_folder(data_dir),
         _cache(),
@@ -96,6 +99,15 @@ def _dgl() -> Check:
     if version is None:
         return Check("dgl", "absent", f"a folder called dgl is in the way of the library. {DGL_HINT}")
     return Check("dgl", "fine", str(version))
+
+
+def _extra(name: str, extra: str, who: str) -> Check:
+    """Return what is installed of an optional library; importing these takes seconds, so their metadata are read."""
+    try:
+        return Check(name, "fine", metadata.version(name))
+    except metadata.PackageNotFoundError:
+        advice = f"Install the extra graphforget[{extra}], or do without: only {who} needs it."
+        return Check(name, "absent", f"not installed. {advice}")
 
 
 def _sample() -> Check:

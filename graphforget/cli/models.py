@@ -103,7 +103,13 @@ def unlearn(
 ) -> int:
     """Make an own trained model forget; the unlearned model, its receipt and its report go to the folder --out."""
     from graphforget.experiments.own_task import Place
-    from graphforget.experiments.own_unlearning import prepare_unlearning, receipt, unlearn_model
+    from graphforget.experiments.own_unlearning import (
+        forgotten_rows_change,
+        prepare_unlearning,
+        receipt,
+        unlearn_model,
+    )
+    from graphforget.experiments.page_facts import ROWS_ANEW, ROWS_MOVED
 
     if keep_deletion and keep_data:
         raise UsageError(
@@ -127,6 +133,9 @@ def unlearn(
         return 0
     print_report(report)
     print(f"\nThe parameters moved by {100 * result.parameter_change:.3g} % of their norm.")
+    rows = forgotten_rows_change(result)
+    if rows is not None:
+        print(f"The {ROWS_MOVED} {100 * rows:.3g} % of their norm ({ROWS_ANEW}).")
     print(f"Model, receipt and report are in {out}.")
     print(DATA_KEPT if case.keep_data else _kept(len(case.deletions)) if keep_deletion else NOT_KEPT)
     return 0

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from graphforget._core.errors import DataError
 from graphforget._core.words import counted
 from graphforget.data.formats.base import Features, RawGraph, text_ids
+from graphforget.data.formats.edge_list import NO_HEADER
 from graphforget.data.formats.node_table import NodeTable
 from graphforget.data.formats.table import is_integer
 
@@ -98,13 +99,18 @@ def _more(others: int) -> str:
     return f" and {counted(others, 'other')}" if others else ""
 
 
+def _header_read(raw: RawGraph) -> str:
+    """Return the note that a header may have been read as an edge, as a sentence; empty where there is none."""
+    return next((f" ({note[0].upper()}{note[1:]}.)" for note in raw.notes if NO_HEADER in note), "")
+
+
 def _features(raw: RawGraph, table: NodeTable) -> Features:
     row_of = _row_of(raw, table)
     missing = np.flatnonzero(row_of < 0)
     if len(missing):
         raise DataError(
             f"{table.source}: no features for node '{_name(raw, int(missing[0]))}'{_more(len(missing) - 1)}; "
-            "every node of the graph needs a row."
+            f"every node of the graph needs a row.{_header_read(raw)}"
         )
     values = table.values[row_of]
     return sp.csr_array(values) if sp.issparse(values) else values

@@ -7,7 +7,8 @@ events at equal times (MovieLens has many of one user) stand in the order of the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -112,6 +113,19 @@ def _fixed_point(users: np.ndarray, items: np.ndarray, least: tuple[int, int]) -
         if np.array_equal(left, keep):
             return keep
         keep = left
+
+
+def parts_digest(parts: Sequence[np.ndarray]) -> str:
+    """Return a sha256 of the numbers in the parts of a split, in their order, and of the parts' shapes."""
+    sha = hashlib.sha256()
+    add_parts(sha, parts)
+    return sha.hexdigest()
+
+
+def add_parts(sha: hashlib._Hash, parts: Iterable[np.ndarray]) -> None:
+    """Add the shape and the numbers of every part to a digest."""
+    for part in parts:
+        sha.update(f"{part.shape}".encode() + np.ascontiguousarray(part, dtype=np.int64).tobytes())
 
 
 def whole_share(n: np.ndarray | int, share: float) -> Any:

@@ -12,7 +12,7 @@ from graphforget._core.words import counted
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
 from graphforget.data.resolve_interactions import EVERY_ITEM
-from graphforget.evaluation.records import EXACT, KNOWN_WEIGHTS, WEIGHTS_ONLY
+from graphforget.evaluation.records import EXACT, KNOWN_WEIGHTS, OWN_RECIPE, WEIGHTS_ONLY
 from graphforget.models.adapter import Adapter
 from graphforget.models.edited import Edited, under_operators
 from graphforget.models.shifted import Shifted
@@ -86,6 +86,17 @@ def caveats(result: Result) -> list[str]:
             "original's."
         )
     return notes
+
+
+def recipe_caveats(gold: Result) -> list[str]:
+    """Return what a reader must know of a gold run whose original was trained elsewhere, by an unknown recipe."""
+    if gold.original.provenance is not None or gold.model.provenance is None:
+        return []
+    made = gold.model.provenance.recipe
+    return [
+        f"{OWN_RECIPE} (epochs={made.epochs}, lr={made.lr:g}), for the original does not say by which it "
+        "was: what differs for that reason is no forgetting."
+    ]
 
 
 def _kept_rows(result: Result) -> int:

@@ -9,8 +9,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from graphforget._core.errors import UsageError
+from graphforget.evaluation.limits import limits
 from graphforget.evaluation.metrics import Metric
-from graphforget.evaluation.plain import judgements, limits, summary
+from graphforget.evaluation.plain import judgements, summary
 from graphforget.evaluation.plots.canvas import figure_bytes
 from graphforget.evaluation.plots.points import draw_points
 from graphforget.evaluation.records import metrics_of, rows_of

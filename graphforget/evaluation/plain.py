@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from graphforget.evaluation.difference import Difference, difference
 from graphforget.evaluation.metrics import METRICS
 from graphforget.evaluation.plots.axes import UTILITY
-from graphforget.evaluation.records import EXACT, HOLES, KNOWN_WEIGHTS, LABELS_KEPT, OTHER_START, Record, Row, rows_of
+from graphforget.evaluation.records import EXACT, HOLES, KNOWN_WEIGHTS, LABELS_KEPT, Record, Row, rows_of
 from graphforget.evaluation.verdict import (
     FORGETTING,
     Closest,
@@ -18,12 +16,10 @@ from graphforget.evaluation.verdict import (
     closest,
     forgetting_metric,
     gold_distances,
-    listed,
 )
 from graphforget.unlearning.data_alone import NOTHING_TRAINED
 
 ATTACKS = ("mi_attack_auc", "pair_mi_auc")
-QUALITIES = ("mi_attacker_quality", "pair_mi_quality")
 AGAINST = ("too much", "too little", "other than gold")
 """Words that speak against a row."""
 AS_ORIGINAL = "like the original"
@@ -109,8 +105,9 @@ def _no_power(records: Sequence[Record], best: Closest) -> list[str]:
     if best.floor is None or original is None or max(best.divergence, original) > best.floor:
         return []
     return [
-        "But this measure cannot show whether anything was forgotten: the original, which has forgotten nothing, is no "
-        f"further from gold than another gold model ({original:.4f}). Too little is deleted, or chance is too large."
+        "But this measure cannot show whether anything was forgotten: the original, which has not forgotten this part, "
+        f"is no further from gold than another gold model ({original:.4f}). Too little is deleted, or chance is too "
+        "large."
     ]
 
 
@@ -165,7 +162,7 @@ def _forgetting(records: Sequence[Record], row: Row) -> tuple[str, str]:
     if found.as_gold and _original_as_gold(records, metric):
         return f"as gold, {AS_ORIGINAL}", (
             f"On the forgotten part it behaves as gold does ({found.figures()}; {found.apart()}), but so does the "
-            "original, which has forgotten nothing: this score cannot show whether that part was forgotten."
+            "original, which has not forgotten it: this score cannot show whether that part was forgotten."
         )
     if found.as_gold and blind(records):
         return "not too little", (
@@ -292,48 +289,3 @@ def _seconds(value: float) -> str:
 
 def _share(value: float) -> str:
     return "under 0.1 %" if value < 0.001 else f"{100 * value:.1f} %" if value < 0.1 else f"{100 * value:,.0f} %"
-
-
-def limits(records: Sequence[Record]) -> list[str]:
-    """Return what the evidence does not show."""
-    seeds = sorted({record.seed for record in records})
-    found = [
-        "Measured is how models answer, on the data at hand. Answers like gold's do not prove that no trace is left in "
-        "the weights; only training again without the forgotten part rules that out by construction.",
-        "This page speaks of a model. The data themselves, copies, logs and earlier models, the original among them, "
-        "still hold the forgotten part until they are erased, too.",
-    ]
-    if len(seeds) == 1:
-        found.append("One run was made (one seed), so how far chance moves these numbers is not known.")
-    else:
-        found.append(f"Numbers are means over {len(seeds)} runs that differ in their random seed; ± is their spread.")
-        found += _fewer_runs(records, len(seeds))
-    if has_gold(records) and not any(record.kind == "floor" and record.values for record in records):
-        found.append("One gold model was trained, so how far two gold models lie apart (the noise floor) is not known.")
-    notes = [line for record in records if record.kind == "floor" for line in record.note.splitlines()]
-    if any(note.startswith(OTHER_START) for note in notes):
-        found.append(
-            "The second gold model started from other initial weights than the first, so that the noise floor is wide: "
-            "a model that stays near the original can lie within it more easily than gold trained again."
-        )
-    return [*found, _attack_limits(records)]
-
-
-def _fewer_runs(records: Sequence[Record], seeds: int) -> list[str]:
-    """Return which rows are means over fewer runs than there are: a method may give no model with some seeds."""
-    runs = {row.name: sum(r.row == row.name and bool(r.values) for r in records) for row in rows_of(records)}
-    fewer = [f"{name} ({count} of {seeds})" for name, count in runs.items() if 0 < count < seeds]
-    return [f"Fewer runs stand behind {listed(fewer)}: beside rows of other runs, chance counts more."] if fewer else []
-
-
-def _attack_limits(records: Sequence[Record]) -> str:
-    if not any(name in record.values for record in records for name in ATTACKS):
-        return "No membership attack was run."
-    found = [record.values[name] for record in records for name in QUALITIES if name in record.values]
-    quality = ""
-    if found:
-        quality = (
-            " On answers it was not fitted on, the attack tells members from others with an AUC of "
-            f"{np.mean(found):.2f} (0.5 is guessing)."
-        )
-    return f"One kind of membership attack was run; a stronger one may find more.{quality}"

@@ -30,6 +30,8 @@ LABELS_KEPT = "the forgotten nodes keep their labels"
 """How the note of a row begins whose forgotten nodes lose edges or features alone."""
 OTHER_START = "started from other initial weights"
 """How the note of a noise floor begins whose start was another than gold's."""
+OWN_RECIPE = "trained by the default recipe"
+"""How the note of gold begins whose original does not say by which recipe it was trained."""
 RUN_DEPENDENT = frozenset(name for name, metric in METRICS.items() if metric.group == "cost")
 """Metrics that differ between two runs of the same thing."""
 

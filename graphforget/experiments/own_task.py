@@ -53,7 +53,7 @@ def read_made_for(folder: Path) -> dict[str, Any]:
     if not isinstance(made, dict) or not WANTED <= set(made) or made["task"] not in TASKS:
         raise DataError(
             f"{folder}/model.json does not say which data and split the model was trained on ('made_for'). Train it "
-            "with 'graphforget train', or unlearn from Python, where you give the task yourself."
+            "with 'graphforget train', or save it with its task: gf.save_model(model, folder, task=task)."
         )
     return made
 

@@ -38,6 +38,7 @@ from graphforget.tasks.base import Forgotten, Task
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.model_folder import load_model
 from graphforget.training.train import digest_of, weights_digest
+from graphforget.unlearning.embedding_rows import rows_change
 from graphforget.unlearning.run import Result, unlearn
 from graphforget.unlearning.served import check_supported
 from graphforget.unlearning.specs import parse_method
@@ -233,7 +234,17 @@ def receipt(case: Case, result: Result) -> dict[str, Any]:
     after = data_without(before, case.deletion, case.gone)
     data = {"name": before.name, "before": before.digest, "after": after.digest, "edges_after": after.n_edges}
     data |= {} if case.kept is None else {"kept": case.kept[0].digest}
-    return {**result.receipt(), "counts": _counts(case, result), "data": data, "earlier": list(case.before.records)}
+    rows = forgotten_rows_change(result)
+    moved = {} if rows is None else {"forgotten_rows_change": rows}
+    counts = _counts(case, result)
+    return {**result.receipt(), **moved, "counts": counts, "data": data, "earlier": list(case.before.records)}
+
+
+def forgotten_rows_change(result: Result) -> float | None:
+    """Return how far the embedding rows of deleted users and items moved, over their norm; None without any."""
+    if not isinstance(result.task, Recommendation) or not len(result.gone.nodes):
+        return None
+    return rows_change(result.original, result.model, result.gone.nodes, result.task.graph.n_users)
 
 
 def _counts(case: Case, result: Result) -> dict[str, Any]:

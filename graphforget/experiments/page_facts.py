@@ -26,6 +26,8 @@ WHERE = {
     "out": "outside the 2-hop neighbourhood of the anchor edges",
     "any": "all training edges",
 }
+ROWS_MOVED = "embedding rows of the deleted users and items moved by"
+ROWS_ANEW = "0 %: they are the original's; drawn anew, as long as before, about 140 %"
 FILES = {"file": "named by the file", "users_file": "users named by", "items_file": "items named by"}
 
 
@@ -134,12 +136,19 @@ def _done_once(receipt: Mapping[str, Any]) -> dict[str, str]:
             "method": f"{receipt['method']['method']} ({_settings(receipt['method']) or 'no settings'})",
             "task": str(receipt["task"]),
             "parameters moved by": f"{100 * receipt['parameter_change']:.3g} % of their norm",
+            **_rows_moved(receipt),
             "seconds": f"{receipt['seconds']:,.2f}",
             "digest of the data after": str(receipt["data"]["after"]),
             "pairs in the data after": _value(receipt["data"]["edges_after"]),
         }
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(f"The receipt is not whole ({error!r}). Unlearn again.") from error
+
+
+def _rows_moved(receipt: Mapping[str, Any]) -> dict[str, str]:
+    """Return how far the rows of deleted users and items moved, where the receipt has it."""
+    moved = receipt.get("forgotten_rows_change")
+    return {} if moved is None else {ROWS_MOVED: f"{100 * moved:.3g} % of their norm ({ROWS_ANEW})"}
 
 
 def _listed(deletion: Deletion) -> list[str]:

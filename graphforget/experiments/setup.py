@@ -17,6 +17,7 @@ from graphforget.data.cards import is_card
 from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
 from graphforget.data.load import ONE_HOT, load
+from graphforget.data.splits import add_parts
 from graphforget.experiments.architecture import read_backbone
 from graphforget.models.base import Backbone
 from graphforget.models.recommender import Recommender
@@ -212,6 +213,5 @@ def split_of(task: Task) -> dict[str, np.ndarray]:
 def task_digest(task: Task) -> str:
     """Return a digest of the data of a task and of its whole split, held-out negatives included."""
     sha = hashlib.sha256(task.graph.digest.encode())
-    for part in split_of(task).values():
-        sha.update(f"{part.shape}".encode() + np.ascontiguousarray(part, dtype=np.int64).tobytes())
+    add_parts(sha, split_of(task).values())
     return sha.hexdigest()

@@ -171,9 +171,8 @@ class Model(nn.Module, ABC, Generic[G]):
 def require_model(model: object) -> None:
     """Raise UsageError for what is no model of the zoo and no adapted module."""
     if not isinstance(model, Model):
-        raise UsageError(
-            f"A model is expected, got {type(model).__name__}. Wrap a network of your own: gf.Adapter(module)."
-        )
+        own = "Put an own graph network into gf.Adapter, tables of a matrix factorisation into gf.MF.from_tables."
+        raise UsageError(f"A model is expected, got {type(model).__name__}. {own}")
 
 
 class Backbone(Model[Graph]):

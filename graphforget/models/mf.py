@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from graphforget._core.errors import UsageError
 from graphforget._core.streams import Streams
 from graphforget.data.interactions import Interactions
 from graphforget.kernels.propagate import propagate
@@ -83,6 +84,36 @@ class MF(Recommender):
         candidates = self.check_count("candidates", candidates, 1 << 20)
         self.init, self.std, self.loss, self.temperature, self.candidates = init, std, loss, temperature, candidates
 
+    @classmethod
+    def from_tables(cls, users: Any, items: Any, **settings: Any) -> Self:
+        """Return a model with tables that were trained elsewhere, copied as float32.
+
+        Parameters
+        ----------
+        users, items: tensors or arrays, (n_users, d) and (n_items, d), in the order of `user_ids` and `item_ids` of
+            the data.
+        settings: of the constructor, without `dim`.
+
+        Raises
+        ------
+        UsageError unless both hold finite numbers in two dimensions, the second of one size, and for a `dim`.
+        """
+        tables = {"users": _numbers(cls.name, "users", users), "items": _numbers(cls.name, "items", items)}
+        shapes = [tuple(table.shape) for table in tables.values()]
+        if any(len(shape) != 2 for shape in shapes) or shapes[0][1] != shapes[1][1]:
+            raise UsageError(
+                f"{cls.name}: tables of the shapes {shapes[0]} and {shapes[1]} are given; (users, width) and "
+                "(items, width) are needed, of one width."
+            )
+        if "dim" in settings:
+            raise UsageError(f"{cls.name}: 'dim' is the width of the tables ({shapes[0][1]}). Leave it out.")
+        model = cls(dim=shapes[0][1], **settings)
+        model = model.with_sizes({"n_users": shapes[0][0], "n_items": shapes[1][0]}, Streams(0))
+        with torch.no_grad():
+            for name, table in tables.items():
+                getattr(model, name).copy_(table)
+        return model
+
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         keys = ("init", "std", "loss", "temperature", "candidates")
@@ -133,6 +164,17 @@ class MF(Recommender):
         """Return 0: nothing is computed but scores."""
         del graph
         return 0
+
+
+def _numbers(name: str, part: str, table: Any) -> Tensor:
+    """Return a table as a tensor of float32; raises UsageError for what is none of finite numbers."""
+    try:
+        found = torch.as_tensor(table).detach()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UsageError(f"{name}: '{part}' is no table of numbers ({error}). Give a tensor or an array.") from error
+    if found.is_complex() or not bool(torch.isfinite(found).all()):
+        raise UsageError(f"{name}: '{part}' holds numbers that are infinite, NaN or complex. Give finite ones.")
+    return found.float()
 
 
 def propagated_layers(model: Tables, data: Interactions, layers: int, hook: Hook) -> list[Tensor]:

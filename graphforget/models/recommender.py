@@ -149,6 +149,8 @@ class Recommender(Model[Interactions]):
     def check_data(self, data: Any) -> None:
         """Raise DataError when the model was made for other users, items or modalities, UsageError for a graph."""
         self._check_recommends(data)
+        if self.sizes is None:
+            raise UsageError(f"{self.name} has no parameters yet; train it first.")
         found = self.sizes_of(data)
         if found != self.sizes:
             raise DataError(f"{self.name} was made for {_words(self.sizes)}; '{data.name}' has {_words(found)}.")
@@ -229,8 +231,8 @@ def layer_widths(owner: str, text: Any) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def _words(sizes: dict[str, Any] | None) -> str:
-    return ", ".join(f"{value} {key}" for key, value in (sizes or {}).items())
+def _words(sizes: dict[str, Any]) -> str:
+    return ", ".join(f"{value} {key.removeprefix('n_')}" for key, value in sizes.items())
 
 
 BIASES = ("xavier", "zeros")

@@ -137,13 +137,21 @@ class Task(ABC, Generic[G]):
     holes: Mapping[str, np.ndarray] = MappingProxyType({})
     """What earlier deletions took whole, ascending: "nodes" (users and items), nodes that lost their "features", and
     "classes"."""
+    given: str = ""
+    """Digest of a split that was given; empty where data, options and seed decide the split."""
     whole: bool = True
     """Whether no deletion has taken anything: the model never knew what is not in data that are whole."""
+    log: tuple[dict[str, Any], ...] = ()
+    """What a model was made to forget to come here, the first deletion first: digest, kind, amount and method."""
 
     @property
     def streams(self) -> Streams:
         """Random streams of the task's seed."""
         return Streams(self.seed)
+
+    def key(self) -> tuple[str, ...]:
+        """Return what decides a run beside the data: options and sizes in words, and a split that was given."""
+        return (repr(self), self.given) if self.given else (repr(self),)
 
     @property
     @abstractmethod

@@ -14,6 +14,7 @@ from graphforget._core.errors import DataError, UsageError
 from graphforget._core.streams import Stream, Streams
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
+from graphforget.data.splits import parts_digest
 from graphforget.kernels.pairs import PairIndex, pair_scores
 from graphforget.kernels.ranking import mean_auc_draws
 from graphforget.tasks.base import (
@@ -106,6 +107,9 @@ class LinkPrediction(Task[Graph]):
             )
         prepared = graph.row_normalised() if normalise else graph
         self.split = self._drawn(prepared, holdout) if parts is None else parts
+        self.given = (
+            "" if parts is None else parts_digest([parts.val, parts.val_negatives, parts.test, parts.test_negatives])
+        )
         self.graph = prepared.with_edges(trained_on(prepared, self.split))
 
     def _drawn(self, graph: Graph, holdout: float) -> LinkSplit:

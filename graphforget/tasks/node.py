@@ -17,7 +17,7 @@ from graphforget._core.streams import Stream, Streams
 from graphforget._core.words import counted
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
-from graphforget.data.splits import whole_share
+from graphforget.data.splits import parts_digest, whole_share
 from graphforget.tasks.base import NO_NODES, Forgotten, Items, Task, as_index, check_data, check_seed
 from graphforget.tasks.batches import Batch, node_batches
 
@@ -73,6 +73,7 @@ class NodeClassification(Task[Graph]):
             found = _public_split(graph)
         else:
             found = _random_split(graph, seed, train, val)
+        self.given = "" if parts is None and split == "random" else parts_digest(found)
         self.train_nodes, self.val_nodes, self.test_nodes = found
 
     @property

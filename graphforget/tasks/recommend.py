@@ -263,8 +263,9 @@ class Recommendation(Task[Interactions]):
 
     @property
     def validates(self) -> bool:
-        """Whether there are pairs to select an epoch on."""
-        return getattr(self.graph, self.select_on) is not None
+        """Whether there are pairs to select an epoch on; a deletion may have taken the last."""
+        part = self.graph.part(self.select_on)
+        return part is not None and part.nnz > 0
 
     def validate(self, z: Tensor, gone: Forgotten | None = None) -> dict[str, float]:
         """Return `val_recall` and `val_ndcg` at 20 on the validation (or, by `select_on`, the test) pairs."""

@@ -153,7 +153,7 @@ def phases(model: Model, task: Task, recipe: Recipe, streams: Streams, workers: 
 
 
 def _run_digest(model: Model, task: Task, recipe: Recipe, seed: int) -> str:
-    data = task.graph.digest, recipe.as_dict(), seed, repr(task)
+    data = task.graph.digest, recipe.as_dict(), seed, *task.key()
     return digest_of("train", REVISION, *data, repr(model), weights_digest(model), *device_key(model.device))
 
 

@@ -23,6 +23,23 @@ TABLES = {"users": 0, "nodes": 0, "items": 1, "entities": 1}
 """Names of the parameters that are embedding tables: 0 where their first row is user 0, 1 where it is item 0."""
 
 
+def rows_change(before: Model, after: Model, nodes: np.ndarray, n_users: int) -> float | None:
+    """Return how far the embedding rows of some users and items moved, over their norm before.
+
+    Rows beneath operators and shifts are compared. None where the models have no such rows of both, as PinSage of
+    users.
+    """
+    base, other = under_operators(before), under_operators(after)
+    old, new = dict(base.named_parameters()), dict(other.named_parameters())
+    moved = norm = 0.0
+    for name, rows in table_rows(base, nodes, n_users, TABLES).items():
+        if name in new and new[name].shape == old[name].shape:
+            first, then = (table[name].detach().cpu()[rows.cpu()].double() for table in (old, new))
+            moved += float((then - first).square().sum())
+            norm += float(first.square().sum())
+    return (moved / norm) ** 0.5 if norm else None
+
+
 def table_rows(model: Model, nodes: np.ndarray, n_users: int, tables: Mapping[str, int]) -> dict[str, Tensor]:
     """Return name of a parameter -> the rows it has for some of the nodes; those without any are left out.
 

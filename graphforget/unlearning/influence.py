@@ -15,7 +15,7 @@ from graphforget.kernels.item_negatives import sample_items
 from graphforget.kernels.propagate import spmm
 from graphforget.tasks.base import Forgotten, Items
 from graphforget.tasks.recommend import Recommendation
-from graphforget.tasks.recommend_batches import Triples
+from graphforget.tasks.recommend_batches import Triples, negative_weights
 from graphforget.unlearning.embedding_rows import EmbeddingRows, RankingLoss
 from graphforget.unlearning.linear_solve import Solution, conjugate_gradients
 from graphforget.unlearning.method import Problem, Rule, count, not_negative, positive
@@ -60,7 +60,7 @@ def chosen_nodes(w: np.ndarray, clip: float, block: str, n_users: int) -> np.nda
 
 @dataclass(frozen=True, eq=False)
 class FixedTriples:
-    """Every training pair with items its user never chose, drawn once.
+    """Every training pair with items its user never chose, drawn once, as the task draws them (its `negatives`).
 
     Attributes
     ----------
@@ -78,13 +78,18 @@ class FixedTriples:
         data, n = task.graph, np.int64(task.graph.n_nodes)
         dead = np.isin(data.edges[0] * n + data.edges[1], gone.edges[0] * n + gone.edges[1])
         users, nodes = np.repeat(data.edges, negatives, axis=1)
-        others = sample_items(task.chosen, users, stream.key)
+        others = sample_items(task.chosen, users, stream.key, negative_weights(data, task.negatives))
         return cls(task, Triples(users, nodes - data.n_users, others), np.repeat(dead, negatives))
 
     def items(self, chosen: np.ndarray | None = None) -> Items:
         """Return the triples under a mask or at positions, or all of them, as items."""
         t = self.triples
         return self.task.items(t if chosen is None else Triples(t.users[chosen], t.items[chosen], t.others[chosen]))
+
+
+def draws_unevenly(task: Recommendation) -> bool:
+    """Return whether other items are not drawn uniformly, as all steps once drew them, whatever the task asked for."""
+    return task.negatives != "uniform"
 
 
 def passes_messages(problem: Problem[Recommendation]) -> bool:

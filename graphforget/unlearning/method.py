@@ -183,7 +183,7 @@ class Problem(Generic[T]):
 
     def _run_digest(self, model: Model, method: Method) -> str:
         models = weights_digest(self.original), weights_digest(model)
-        data = self._full.graph.digest, self._gone.digest, repr(self._full)
+        data = self._full.graph.digest, self._gone.digest, *self._full.key()
         how = method.revision_on(model, self._full, self._gone), method.config()
         return digest_of("unlearn", data, models, *how, self.seed, *device_key(model.device))
 

@@ -50,7 +50,8 @@ class Result:
     method: the method with its hyper-parameters; label: the name it was asked for by (a preset's, if one was).
     seconds: wall time of all that a deployment does for the deletion: the retained data are made, the method runs, and
         the embeddings to answer with are computed once (where no known layers are given, which are renewed apart). Not
-        in it is `preparation_seconds`: what the method does once, before any deletion.
+        in it is `preparation_seconds`: what the method does once, before any deletion; nor, of a
+        run that went on from a checkpoint, what an earlier call did.
     peak_memory: bytes the process held at most meanwhile, or None where the system does not tell.
     parameter_change: ||theta_unlearned - theta_original|| / ||theta_original||.
     history: validation metrics along the way.
@@ -141,7 +142,8 @@ def unlearn(
     map_shards: trains the models of a sharded method in other processes; by default they are trained here. Seconds
         are counted as if they had been.
     known: the layers of the model on the task's graph, where they are kept already; methods that read them do not
-        compute them again. Renew them with the result.
+        compute them again, unless what was learned of deleted features is undone first (MGCN). Renew them with the
+        result.
     changes: hyper-parameters of a named method, as in `alpha=0.9`.
 
     A deletion of held-out data alone leaves the weights as they are with "unlink", and with "retrain" where the epoch
@@ -161,7 +163,7 @@ def unlearn(
     seed = check_seed("unlearn", starting_seed(model, task) if seed is None else seed)
     before = _original(model, chosen, task, gone, place)
     problem = Problem(before, seed, chosen.reads_now(), task, retained, gone, saved, progress)
-    problem.map_shards, problem.known = map_shards, known
+    problem.map_shards, problem.known = map_shards, known if _still_known(known, before, task) else None
     if model.provenance is None:
         problem.details["recipe"] = f"unknown to the model; where a method needs it, the default: {problem.recipe}"
     with PeakMemory() as memory, one_torch_thread():
@@ -195,6 +197,8 @@ def unlearn(
         details=problem.details,
     )
     check_forgetting(result)
+    asked = {"deletion": gone.digest, "kind": gone.kind, "what": gone.describe(), "method": chosen.config()}
+    retained.log = (*task.log, asked)
     return result
 
 
@@ -216,6 +220,14 @@ def _original(model: Model, method: Method, task: Task, gone: Forgotten, place: 
         clear_features(before, task, gone)
     before.provenance = model.provenance
     return before
+
+
+def _still_known(known: KnownLayers | None, before: Model, task: Task) -> bool:
+    """Return whether known layers are those of what a method starts from: nothing learned of features was undone."""
+    if known is None or not isinstance(task, Recommendation):
+        return True
+    pairs = zip(before.parameters(), known.model.parameters(), strict=True)
+    return all(torch.equal(value, other.to(value.device)) for value, other in pairs)
 
 
 def _refuse_earlier(model: Model, task: Task) -> None:
@@ -275,9 +287,12 @@ def check_forgetting(result: Result) -> None:
         if isinstance(model, Edited) and not any(len(nodes) for nodes in model.node_sets().values()):
             raise NoForgettingError(f"{name}: its operators act on no node at all, so the model forgot nothing.")
         if not result.parameter_change > TOLERANCE:
+            way = "Train longer or with a larger learning rate."
+            if result.parameter_change == 0:
+                way += " Where that moves nothing either, its loss asks for no change here: take another method."
             raise NoForgettingError(
                 f"{name}: the parameters moved by {result.parameter_change:.1e} of their norm; a method that changes "
-                f"weights must move them by more than {TOLERANCE:.0e}. Train longer or with a larger learning rate."
+                f"weights must move them by more than {TOLERANCE:.0e}. {way}"
             )
     elif same_graph(result.task, result.retained):
         raise NoForgettingError(f"{name}: it changes the graph alone, and this deletion leaves the graph as it was.")

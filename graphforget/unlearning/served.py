@@ -33,6 +33,11 @@ def check_supported(method: Method, task: Task, gone: Forgotten) -> None:
             f"{method.name} learns from the forgotten part, but the deletion ({gone.describe()}) holds nothing that "
             f"the model was trained on. {_hint(task, gone)}"
         )
+    if method.leaks and not gone.count:
+        raise UnsupportedError(
+            f"{method.name}: selection=val_released reads the forgotten part, but the deletion ({gone.describe()}) "
+            "holds nothing that the model was trained on. Use selection=auto or last."
+        )
     refused = method.refusal(task, gone)
     if refused is not None:
         raise UnsupportedError(f"{method.name}: {refused}")

@@ -189,7 +189,10 @@ def test_embeddings_of_a_link_epoch_agree(citations):
     arrays = training.link_inputs(citations, hidden=8, out=4)
     epoch = training.link_epoch_on(citations, arrays, 1e-3)
     ours, again = epoch(), epoch()
-    training.same_embeddings(ours, pyg.link_epoch(arrays, 1e-3)())
+    for sparse in (False, True):
+        peer = pyg.link_epoch(arrays, 1e-3, sparse=sparse)
+        training.same_embeddings(ours, peer())
+        training.same_embeddings(ours, peer())
     assert np.array_equal(ours["z"], again["z"])  # the answer stays that of the first weights
     with pytest.raises(WrongAnswer, match="the embeddings"):
         training.same_embeddings(ours, spoiled(ours, "z"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import importlib
 import json
+from importlib import metadata
 
 import pytest
 
@@ -76,6 +77,7 @@ def test_doctor_finds_a_working_installation(run, monkeypatch):
     checks = {check["name"]: check for check in json.loads(done.out)}
     assert done.code == 0
     assert {"python", "torch", "numba", "torch_geometric", "dgl", "sample data", "cache folder"} <= set(checks)
+    assert checks["optuna"]["found"] == metadata.version("optuna") and checks["ray"]["found"]
     assert "threads" in checks["numba"]["found"]
     assert checks["data folder"]["state"] == "absent"
 
@@ -114,6 +116,21 @@ def test_doctor_says_why_dgl_does_not_work_and_which_version_does(run, monkeypat
     assert line.startswith("absent")
     assert phrase in line
     assert "dgl==1.1.3 together with 'packaging' works" in line
+
+
+@pytest.mark.parametrize(("name", "extra"), [("optuna", "tune"), ("ray", "ray")])
+def test_doctor_says_which_extras_are_missing(run, monkeypatch, name, extra):
+    whole = metadata.version
+
+    def without(wanted: str) -> str:
+        if wanted == name:
+            raise metadata.PackageNotFoundError(name)
+        return whole(wanted)
+
+    monkeypatch.setattr(metadata, "version", without)
+    done = run("doctor")
+    line = next(line for line in done.out.splitlines() if f" {name} " in line)
+    assert done.code == 0 and line.startswith("absent") and f"Install the extra graphforget[{extra}]" in line
 
 
 def test_doctor_ends_with_3_when_a_library_is_broken(run, monkeypatch):

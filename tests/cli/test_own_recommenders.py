@@ -90,6 +90,10 @@ def test_an_unlearned_model_needs_the_deletion_it_forgot(run, trained, shop, tmp
     done = run(*words, "--out", tmp_path / "m")
     assert done.code == 0 and "The deletion itself is not kept (--keep-deletion keeps it, --keep-data" in done.out
     assert "The parameters moved by 0 % of their norm." in done.out
+    assert "The embedding rows of the deleted users and items moved by 0 % of their norm (0 %: they are the" in done.out
+    assert json.loads((tmp_path / "m/receipt.json").read_text())["forgotten_rows_change"] == 0
+    assert run("report", tmp_path / "m", "--out", tmp_path / "page.html").code == 0
+    assert "embedding rows of the deleted users and items moved by" in (tmp_path / "page.html").read_text()
     assert not (tmp_path / "m/deletion.json").exists()
     ask = ["recommend", "--model", tmp_path / "m", "--users", "p3,p8", "-k", 2]
     refused = run(*ask)
@@ -114,7 +118,7 @@ def test_the_deletion_is_kept_on_request_and_a_report_always(unlearned):
     ]
     receipt = json.loads((unlearned / "receipt.json").read_text())
     assert receipt["counts"]["items"] == 1 and receipt["counts"]["users"] == 0 and not receipt["counts"]["triples"]
-    assert 0 < receipt["counts"]["share_of_interactions"] < 0.1
+    assert 0 < receipt["counts"]["share_of_interactions"] < 0.1 and receipt["forgotten_rows_change"] > 0.5
     for name in ("receipt.json", "model.json"):
         assert '"t5"' not in (unlearned / name).read_text()
 

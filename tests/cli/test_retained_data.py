@@ -115,6 +115,13 @@ def changed(files: Path, *names: str, erased: tuple[str, ...] = ()) -> Iterator[
             (files / name).write_bytes(content)
 
 
+def test_the_page_says_the_command_that_keeps_the_data(once, run, tmp_path):
+    for name, words in (("kept", "--keep-data --out FOLDER"), ("full", " --out FOLDER")):
+        assert run("report", once / name, "--out", tmp_path / f"{name}.html").code == 0
+        page = (tmp_path / f"{name}.html").read_text(encoding="utf-8")
+        assert words in page and ("--keep-data --out" in page) == (name == "kept")
+
+
 def test_features_are_not_forgotten_twice(files, run, tmp_path):
     """Data that a folder keeps do not name who lost features; rows without any say so."""
     wrote(files / "pixels.csv", "feature_of", "node-eve")

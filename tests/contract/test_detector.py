@@ -53,6 +53,13 @@ def test_unchanged_weights_are_found(problems, method):
         unlearn(*problems("gcn", "link", "edges"), method)
 
 
+@pytest.mark.parametrize(("method", "stuck"), [(Stub(), True), (Stub(shift=1e-9), False)])
+def test_where_longer_training_may_not_help_it_says_so(problems, method, stuck):
+    with pytest.raises(NoForgettingError, match="Train longer or with a larger learning rate") as caught:
+        unlearn(*problems("gcn", "link", "edges"), method)
+    assert ("its loss asks for no change here: take another method" in str(caught.value)) == stuck
+
+
 @pytest.mark.parametrize("method", [Stub(shift=0.01), Stub(nodes=(1, 2), scale=0.5)])
 def test_changed_weights_pass(problems, method):
     assert unlearn(*problems("gcn", "link", "edges"), method).parameter_change > 1e-3

@@ -7,7 +7,9 @@ import pytest
 
 from graphforget._core.errors import UnsupportedError, UsageError
 from graphforget.data.deletion import Deletion
+from graphforget.data.graph import Graph
 from graphforget.models.gcn import GCN
+from graphforget.tasks.node import NodeClassification
 from graphforget.training.train import train
 from graphforget.unlearning.method import Problem
 from graphforget.unlearning.methods.d2dgn import D2DGN
@@ -100,3 +102,34 @@ def test_what_a_part_of_a_method_refuses_is_said_in_its_name(problems, monkeypat
     monkeypatch.setattr(D2DGN, "unlearn", refuse)
     with pytest.raises(UnsupportedError, match="^d2dgn: there are no rows"):
         unlearn(*problems("gcn", "link", "edges"), D2DGN())
+
+
+def test_classes_that_touch_every_node_leave_none_to_pull_theirs_to():
+    rng = np.random.default_rng(0)
+    ends = np.stack(np.triu_indices(12, 1))
+    graph = Graph.build(12, ends[:, rng.random(ends.shape[1]) < 0.9], rng.random((12, 4)), np.arange(12) % 2)
+    task = NodeClassification(graph, seed=1, class_mode="entity")
+    model = train(GCN(hidden=4), task, epochs=2, validate_every=2)
+    with pytest.raises(UnsupportedError, match="gnndelete: the deletion of these classes touches every node"):
+        unlearn(model, task, Deletion(classes=[0]), "gnndelete", epochs=2)
+
+
+@pytest.mark.parametrize("kind", ["nodes", "features", "edges"])
+def test_labels_that_were_never_learned_have_no_loss_to_ascend(problems, kind):
+    model, task, _ = problems("gcn", "node", "nodes")
+    unseen = np.isin(task.graph.edges, task.train_nodes).sum(axis=0) == 0
+    assert unseen.any()
+    wanted = task.graph.edges[:, unseen][:, :1].T.tolist() if kind == "edges" else task.test_nodes[:2].tolist()
+    deletion = Deletion(**{kind: wanted})
+    with pytest.raises(UnsupportedError, match="gradient-ascent: it ascends the loss of forgotten training nodes"):
+        unlearn(model, task, deletion, GradientAscent())
+    both = Deletion(nodes=[int(task.test_nodes[0]), int(task.train_nodes[0])])
+    assert unlearn(model, task, both, GradientAscent()).parameter_change > 0
+
+
+@pytest.mark.parametrize("method", ["retrain-released", "fine-tune:selection=val_released"])
+def test_the_released_criterion_needs_something_that_was_trained_on(problems, method):
+    model, task, _ = problems("gcn", "link", "edges")
+    held_out = Deletion(edges=task.split.test[:, :1].T.tolist())
+    with pytest.raises(UnsupportedError, match="selection=val_released reads the forgotten part, but the deletion"):
+        unlearn(model, task, held_out, method)

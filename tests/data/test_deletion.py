@@ -125,10 +125,29 @@ def test_resolve_needs_no_order_of_the_edges(four):
     assert turned.edges[:, found.edges].T.tolist() == [[1, 2]]
 
 
+def test_held_out_edges_have_the_places_behind_those_of_the_graph(people):
+    """They may stand in any order; all edges of the graph may go as long as one is left beside them."""
+    held_out = np.array([[1, 0, 0], [3, 2, 3]])
+    named = [("dora", "ann"), ("dora", "bob"), ("ann", "bob"), ("carl", "ann")]
+    assert Deletion(edges=named[:3]).resolve(people, held_out).edges.tolist() == [0, 3, 5]
+    assert Deletion(edges=named[:1]).resolve(people, held_out).edges.tolist() == [5]
+    assert Deletion(edges=named[3:]).resolve(people, held_out).edges.tolist() == [4]
+    trained = [("ann", "bob"), ("bob", "carl"), ("carl", "dora")]
+    assert Deletion(edges=trained).resolve(people, held_out).edges.tolist() == [0, 1, 2]
+    with pytest.raises(DataError, match=r"names every edge \(6\); nothing is left"):
+        Deletion(edges=[*trained, *named]).resolve(people, held_out)
+
+
 def test_resolve_with_text_ids_and_class_names(people):
     found = Deletion(edges=[("dora", "carl")], classes=["law"]).resolve(people)
     assert people.edges[:, found.edges].T.tolist() == [[2, 3]]
     assert found.classes.tolist() == [1]
+
+
+def test_a_class_has_the_place_of_its_name_whatever_the_alphabet():
+    names = ["zoology", "art", "law"]
+    graph = Graph.build(4, np.array([[0, 1, 2], [1, 2, 3]]), labels=np.array([0, 1, 2, 0]), class_names=names)
+    assert Deletion(classes=["zoology", "law"]).resolve(graph).classes.tolist() == [0, 2]
 
 
 def test_what_is_listed_twice_counts_once_and_is_noted(people):

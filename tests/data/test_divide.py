@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 
 from graphforget._core.errors import DataError, UsageError
+from graphforget._core.streams import Streams
 from graphforget.data.deletion import Deletion
+from graphforget.data.divide import divided, filtered
+from graphforget.data.formats.raw_interactions import ALL, RawInteractions, Records
 from graphforget.data.load import load
 from graphforget.data.load_options import LoadOptions, load_options
+from graphforget.data.splits import Events, split
+from graphforget.data.triples import TripleGraph
 
 ROWS = [("a", 1, 5, 30), ("a", 2, 3, 10), ("a", 1, 1, 20), ("b", 1, 4, 5), ("b", 3, 5, 6), ("c", 2, 2, 7)]
 
@@ -78,6 +83,36 @@ def test_the_seed_decides_and_repeats(tmp_path):
     path = tmp_path / "r.csv"
     path.write_text("user,item\n" + "".join(f"{u},{i}\n" for u in range(10) for i in range(20)))
     assert load(path, seed=3).digest == load(path, seed=3).digest != load(path, seed=4).digest
+
+
+def test_shares_seed_and_number_of_items_come_from_the_options_and_the_data():
+    """The draws of a split are those of the stream "split" at user * n_items + item."""
+    pairs = np.stack([np.repeat(np.arange(10), 20), np.tile(np.arange(20), 10)])
+    raw = RawInteractions(10, 23, {ALL: Records(pairs)})
+    parts, _ = divided(raw, LoadOptions(split="user", valid=0.3, test=0.1, seed=3))
+    assert [parts[part].shape[1] for part in ("train", "valid", "test")] == [120, 60, 20]
+    labels = split(Events(*pairs), "user", Streams(3)("split"), 0.3, 0.1, n_items=23)
+    for number, part in enumerate(("train", "valid", "test")):
+        assert parts[part].tolist() == pairs[:, labels == number].tolist()
+
+
+def test_facts_keep_their_entities_when_items_leave():
+    """Items 0 and 2 have no record above the threshold: they become entities behind the items that stay."""
+    names, kinds = np.array(["i0", "i1", "i2", "i3", "e4", "e5"]), np.array(["by", "of"])
+    facts = np.array([[0, 1, 2, 3, 1, 5], [0, 1, 0, 1, 0, 1], [4, 5, 1, 0, 3, 2]])
+    records = Records(np.array([[0, 0, 1, 1], [1, 3, 0, 2]]), ratings=np.array([5.0, 5.0, 1.0, 1.0]))
+    graph = TripleGraph.build(6, 2, facts, names, kinds)
+    raw = RawInteractions(2, 4, {ALL: records}, item_ids=names[:4], triples=graph)
+    left, items = filtered(raw, LoadOptions(min_rating=4.0))
+    assert (items.tolist(), left.item_ids.tolist(), left.n_users) == ([1, 3], ["i1", "i3"], 1)
+    assert left.triples.entity_ids.tolist() == ["i1", "i3", "i0", "i2", "e4", "e5"]
+
+    def named(value: TripleGraph) -> set[tuple]:
+        heads, relations, tails = value.triples
+        ids = value.entity_ids[heads], value.relation_ids[relations], value.entity_ids[tails]
+        return set(zip(*(side.tolist() for side in ids), strict=True))
+
+    assert named(left.triples) == named(graph)
 
 
 def test_options_know_what_was_given():

@@ -128,6 +128,16 @@ def test_a_text_header_that_is_not_known_becomes_a_note(tmp_path):
     assert graph.n_edges == 2 and "first line was read as an edge" in graph.notes[1]
 
 
+def test_missing_features_of_a_header_say_that_it_was_read_as_an_edge(tmp_path):
+    (tmp_path / "g.csv").write_text("citing,cited\nann,bob\n")
+    (tmp_path / "x.csv").write_text("id,a\nann,1\nbob,2\n")
+    with pytest.raises(DataError, match=r"read as an edge \(citing, cited\); if that is the header, call the columns"):
+        load(tmp_path / "g.csv", features=tmp_path / "x.csv")
+    (tmp_path / "g.csv").write_text("source,target\nann,bob\nann,carl\n")
+    with pytest.raises(DataError, match=r"no features for node 'carl'; every node of the graph needs a row\.$"):
+        load(tmp_path / "g.csv", features=tmp_path / "x.csv")
+
+
 @pytest.mark.parametrize(
     ("cell", "expected"),
     [("7", True), ("-3", True), ("0", True), ("007", False), ("1.0", False), ("", False), ("+1", False)]

@@ -228,6 +228,15 @@ def test_what_is_held_out_of_a_user_depends_on_that_user_alone(shop):
     assert fewer.digest == kept.digest
 
 
+def test_what_is_held_out_are_the_largest_draws_of_every_pair():
+    """Every pair has a draw of its own, so users with the same items do not hold out the same ones."""
+    users, items = np.repeat(np.arange(6), 8), np.tile(np.arange(8), 6)
+    left = hold_out(Interactions.build(6, 11, np.stack([users, items])), 0.25, STREAM)
+    largest = [np.argsort(STREAM.at(user * 11 + np.arange(8)))[-2:] for user in range(6)]
+    assert left.valid.indices.reshape(6, 2).tolist() == np.sort(largest, axis=1).tolist()
+    assert len(np.unique(np.sort(largest, axis=1), axis=0)) > 1
+
+
 def test_hold_out_of_nobody():
     empty = Interactions.build(2, 3, np.empty((2, 0), dtype=np.int64))
     assert hold_out(empty, 0.5, STREAM).valid.nnz == 0

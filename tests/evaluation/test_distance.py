@@ -88,6 +88,18 @@ def test_all_parts_are_compared_and_operators_have_no_parameter_distance(link_ca
     assert found.notes == ["no parameter distance: its learned operators have no counterpart in gold."]
 
 
+def test_every_part_is_measured_on_its_own_items(node_case, subject):
+    """Ours has gold's classes but for the forgotten nodes and one test node."""
+    z = np.eye(3)[np.arange(60) % 3] * 4.0
+    test = node_case.parts["test"].nodes.numpy()
+    ours = z.copy()
+    ours[[*node_case.gone.items, test[0]]] = np.roll(z, 1, axis=1)[[*node_case.gone.items, test[0]]]
+    found = distances(node_case, subject(node_case, ours), subject(node_case, z, "Gold", "gold")).values
+    parts = ("forgotten", "retained", "test")
+    assert [found[f"agreement_{part}"] for part in parts] == [0, 1, pytest.approx(1 - 1 / len(test))]
+    assert [found[f"logit_{part}"] for part in parts] == pytest.approx([32**0.5, 0, 32**0.5 / len(test)])
+
+
 def test_two_models_of_the_same_shape_have_a_distance(link_task, link_model):
     from graphforget._core.streams import Streams
 

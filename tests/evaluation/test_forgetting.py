@@ -45,6 +45,15 @@ def test_update_auc_by_construction(link_case, subject):
     assert update_auc(link_case, subject(link_case, z), original) == pytest.approx(expected)
 
 
+def test_the_update_of_nodes_is_the_euclidean_length_of_the_change(node_case, subject):
+    """A change of (0.3, -0.3, 0) is longer than one of (0.32, -0.16, -0.16), of which the absolute sum is larger."""
+    even = np.full((60, 3), 1 / 3)
+    after = even + np.array([0.32, -0.16, -0.16])
+    after[node_case.gone.items] = even[0] + np.array([0.3, -0.3, 0.0])
+    original = subject(node_case, np.log(even), "Original", "original")
+    assert update_auc(node_case, subject(node_case, np.log(after)), original) == 1
+
+
 def _touched(case, part, nodes) -> np.ndarray:
     pairs = case.gone.items if part == "forgotten" else case.retained.split.test
     return np.isin(pairs, nodes).sum(axis=0)
@@ -76,6 +85,26 @@ def test_a_forgotten_part_larger_than_the_retained_one_is_said(link_task, subjec
     found = forgetting(case, subject(case, everywhere(1.0)), original)
     assert "forgotten_auc" not in found.values
     assert found.notes == [f"no forgotten AUC: fewer edges are retained (10) than forgotten ({edges.shape[1]:,})."]
+
+
+def test_a_forgotten_part_as_large_as_the_retained_one_is_judged(link_task, subject):
+    half = link_task.graph.n_edges // 2
+    gone = link_task.resolve(Deletion(edges=[tuple(pair) for pair in link_task.graph.edges[:, :half].T.tolist()]))
+    case = case_of(link_task, link_task.without(gone), gone)
+    assert case.retained.graph.n_edges == gone.count
+    original = subject(case, everywhere(1.0))
+    assert forgetting(case, subject(case, everywhere(1.0)), original).values["forgotten_auc"] == 0.5
+
+
+def test_edges_that_stay_and_are_forgotten_are_no_retained_items(link_task):
+    """Nodes without their features keep their edges, which are what the deletion is judged on."""
+    gone = link_task.resolve(Deletion(features=[1, 2]))
+    case = case_of(link_task, link_task.without(gone), gone)
+    assert case.retained.graph.n_edges == link_task.graph.n_edges and gone.count > 0
+    pairs = case.parts["retained"].pairs[0]
+    kept = set(zip(pairs.u.tolist(), pairs.v.tolist(), strict=True))
+    assert len(kept) == link_task.graph.n_edges - gone.count
+    assert kept.isdisjoint(map(tuple, gone.items.T.tolist()))
 
 
 def test_the_retained_sample_is_fixed_and_holds_no_forgotten_edge(link_task, link_case, monkeypatch):

@@ -24,6 +24,7 @@ from graphforget.evaluation.membership import (
     refusal,
 )
 from graphforget.evaluation.shadow import ShadowAnswers, shadow_answers
+from graphforget.kernels.ranking import mean_auc_draws
 
 RNG = np.random.default_rng(0)
 
@@ -44,6 +45,7 @@ def test_clamped_items_are_counted():
     ratio, clamped = mi_ratio(np.array([0.5, 0.5]), np.array([0.0, 0.5]))
     assert ratio == pytest.approx((0.5 / CLAMP + 1) / 2)
     assert clamped == 0.5
+    assert mi_ratio(np.array([0.5]), np.array([CLAMP])) == (0.5 / CLAMP, 0.0)
 
 
 def test_features_are_both_probabilities_or_the_sorted_softmax():
@@ -69,6 +71,25 @@ def test_the_attacker_is_the_same_every_time(planted):
     first, second = (attacker_from(ShadowAnswers(members, others), Streams(3)) for _ in range(2))
     for name, value in first.network.state_dict().items():
         assert value.numpy().tobytes() == second.network.state_dict()[name].numpy().tobytes()
+
+
+def test_what_judges_the_attacker_does_not_train_it():
+    """Every fifth answer is held out: others in their place leave the network as it is, and move its quality alone."""
+    answers = RNG.normal(size=80)
+    held = Streams(3)("held-out").numpy().permutation(80)[:16]
+    found = [attacker_from(ShadowAnswers(answers[:50], answers[50:]), Streams(3))]
+    for moved in (held, np.setdiff1d(np.arange(80), held)[:1]):
+        other = answers.copy()
+        other[moved] += 4.0
+        found.append(attacker_from(ShadowAnswers(other[:50], other[50:]), Streams(3)))
+    first, same, different = (attacker.network.state_dict()["first"].numpy().tobytes() for attacker in found)
+    assert first == same != different
+    labels = np.arange(80)[held] < 50
+    assert found[0].quality == pytest.approx(roc_auc_score(labels, found[0].membership(answers[held])))
+
+
+def test_an_attacker_that_is_judged_on_one_kind_alone_sees_nothing():
+    assert attacker_from(ShadowAnswers(np.array([9.0, 8.0, 7.0]), np.empty(0)), Streams(0)).quality == 0.5
 
 
 def test_an_attacker_that_was_kept_judges_as_before(planted):
@@ -108,6 +129,8 @@ def test_attack_auc_separates_retained_above_forgotten(link_case):
     many = RNG.uniform(size=200)
     expected = roc_auc_score([0] * 40 + [1] * 200, np.concatenate([forgotten, many]))
     assert attack_auc(link_case, forgotten, many) == pytest.approx(expected, abs=0.01)
+    key = link_case.task.streams("attack-auc").key
+    assert attack_auc(link_case, forgotten, many) == mean_auc_draws(forgotten, many, 500, key)
 
 
 def test_a_link_shadow_learns_the_test_edges_and_nothing_of_the_training_edges(link_task, link_model):
@@ -117,6 +140,36 @@ def test_a_link_shadow_learns_the_test_edges_and_nothing_of_the_training_edges(l
     again = shadow_answers(blind, link_model, Streams(0), epochs=30)
     np.testing.assert_array_equal(answers.members, again.members)
     np.testing.assert_array_equal(answers.others, again.others)
+
+
+@pytest.mark.parametrize("kind", ["link", "node"])
+def test_a_shadow_learns_what_is_tested_to_its_last_epoch(kind, request, monkeypatch):
+    """The validation part, which would select an epoch, is what the shadow must not know."""
+    task, model = (request.getfixturevalue(f"{kind}_{what}") for what in ("task", "model"))
+    given = []
+
+    def remembered(shadow, shadow_task, recipe, seed, progress=None):
+        given.append((shadow_task, recipe, shadow))
+        return shadow
+
+    monkeypatch.setattr("graphforget.evaluation.shadow.run_training", remembered)
+    answers = shadow_answers(task, model, Streams(0), epochs=7)
+    (learned, recipe, shadow), known = given[0], model.provenance.recipe
+    z = shadow.embed(learned.graph).double().numpy()
+    assert (recipe.epochs, recipe.selection, recipe.patience, recipe.lr) == (7, "last", None, known.lr)
+    if kind == "node":
+        assert learned.train_nodes.tolist() == task.tested.tolist() and learned.graph is task.graph
+        assert np.array_equal(answers.members, z[task.tested]) and np.array_equal(answers.others, z[task.val_nodes])
+    else:
+        u, v = np.concatenate([task.split.test, task.split.test_negatives], axis=1)
+        assert answers.members == pytest.approx((z[u] * z[v]).sum(axis=1), abs=1e-5)
+        assert sorted(learned.graph.edges.T.tolist()) == sorted(task.split.test.T.tolist())
+
+
+def test_an_attacker_is_that_of_the_tasks_seed_and_of_a_family_of_its_own(link_task, link_model):
+    own = Streams(link_task.seed).child("membership")
+    expected = attacker_from(shadow_answers(link_task, link_model, own, epochs=2), own)
+    assert fit_attacker(link_task, link_model, epochs=2).to_bytes() == expected.to_bytes()
 
 
 def test_the_shadow_has_the_recipe_of_the_original_and_may_be_capped(link_task, link_model):

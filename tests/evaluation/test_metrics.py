@@ -33,6 +33,22 @@ def test_scores_of_forgetting_aim_at_gold():
     assert METRICS["seconds"].direction == METRICS["forgotten_auc_gap"].direction == "lower"
 
 
+COSTS = ("seconds", "preparation", "shards_touched", "peak_memory", "flops")
+OF_THE_CASE = ("named_", "deleted_", "test_coverage", "pair_mi_quality")
+AT_GOLD = ("forgotten_", "expos", "train_", "class_", "mi_attack_auc", "pair_mi_auc", "update_auc", "delta_p")
+
+
+def direction_by_name(name: str) -> str:
+    """Return which way a metric is better: distances are small, what is forgotten or seen is as with gold."""
+    if name.endswith("_gap") or name.startswith(("score_", "logit_", "kl_", "js_", "parameter_", "mi_clamped", *COSTS)):
+        return "lower"
+    return "none" if name.startswith(OF_THE_CASE) else "gold" if name.startswith(AT_GOLD) else "higher"
+
+
+def test_every_arrow_points_where_the_name_says():
+    assert {name: metric.direction for name, metric in METRICS.items()} == {n: direction_by_name(n) for n in METRICS}
+
+
 @pytest.mark.parametrize(
     ("name", "value", "spread", "text"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,8 @@ from torch_geometric.nn import GCNConv
 from graphforget.data.deletion import Deletion
 from graphforget.data.load import load
 from graphforget.evaluation.names import amount, caveats, known
-from graphforget.evaluation.plain import EXACT, KNOWN_WEIGHTS
+from graphforget.evaluation.records import EXACT, KNOWN_WEIGHTS, OWN_RECIPE
+from graphforget.evaluation.report import evaluate
 from graphforget.models.adapter import Adapter
 from graphforget.models.gcn import GCN
 from graphforget.models.lightgcn import LightGCN
@@ -20,7 +22,7 @@ from graphforget.models.sage import SAGE
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
 from graphforget.tasks.recommend import Recommendation
-from graphforget.training.train import train
+from graphforget.training.train import Provenance, train
 from graphforget.unlearning.data_alone import NOTHING_TRAINED
 from graphforget.unlearning.run import unlearn
 
@@ -148,3 +150,21 @@ def test_shards_say_how_many_were_trained_anew():
     assert known(some) == {"preparation": 12.5, "shards_touched": 0.4} and caveats(some) == []
     every = made(details={"shards": 10, "shards_touched": 10})
     assert caveats(every) == ["every shard lost data and was trained anew, so shards save no time here."]
+
+
+def test_gold_says_so_where_it_cannot_know_the_recipe_of_the_original():
+    shop = Recommendation(load("sample-shop"), seed=0)
+    model = train(LightGCN(dim=4, layers=1), shop, epochs=1)
+    gone = Deletion(users=[12])
+
+    def said_of_gold() -> str:
+        gold = [unlearn(model, shop, gone, "retrain", seed=seed) for seed in (0, 1)]
+        report = evaluate(unlearn(model, shop, gone, "fine-tune:epochs=1"), gold=gold, attack=False)
+        return next(record.note for record in report.records if record.kind == "gold")
+
+    assert OWN_RECIPE not in said_of_gold()
+    made = model.provenance
+    model.provenance = Provenance(replace(made.recipe, epochs=2), seed=0, task="recommend", best_epoch=2)
+    assert OWN_RECIPE not in said_of_gold()
+    model.provenance = None
+    assert f"{OWN_RECIPE} (epochs=200, lr=0.001)" in said_of_gold()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from graphforget.evaluation import pair_membership as module
+from graphforget.evaluation.logistic import fit_logistic
 from graphforget.evaluation.pair_membership import NO_INTERACTION, TOO_FEW, features, pair_membership
 from graphforget.tasks.base import Forgotten
 
@@ -83,6 +85,25 @@ def test_the_sample_keeps_whole_users_together(case, scores, scored, monkeypatch
     monkeypatch.setattr(module, "PAIRS", 4)
     assert module._sample(case, "members", case.retained.graph.pairs("train")).shape == (2, 8)
     assert module._sample(case, "forgotten", case.retained.graph.pairs("train")).shape == (2, 4)
+
+
+def test_the_users_of_the_sample_are_drawn_once_for_all_kinds(case, monkeypatch):
+    monkeypatch.setattr(module, "USERS", 6)
+    turn = case.task.streams("attack-users").numpy().permutation(24)
+    sample = module._sample(case, "members", case.retained.graph.pairs("train"))
+    assert np.unique(sample[0]).tolist() == sorted(np.argsort(turn)[:6].tolist()) != list(range(6))
+
+
+def test_the_attack_is_judged_on_pairs_that_it_was_not_fitted_on():
+    rng = np.random.default_rng(0)
+    members, others, gone = (rng.normal(size=(n, 3)) + shift for n, shift in ((31, 0.4), (20, 0.0), (15, 0.2)))
+    fitted = np.concatenate([members[::2], others[::2]])
+    found = fit_logistic(fitted, np.arange(len(fitted)) < 16)
+    values = module._attack(members, others, gone)
+    for name, above in (("pair_mi_auc", gone), ("pair_mi_quality", members[1::2])):
+        labels = np.arange(len(above) + 10) < len(above)
+        scores = found.log_odds(np.concatenate([above, others[1::2]]))
+        assert values[name] == pytest.approx(roc_auc_score(labels, scores))
 
 
 def test_few_pairs_are_named(case, scores, scored, monkeypatch):

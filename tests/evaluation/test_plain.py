@@ -9,8 +9,9 @@ import pytest
 from graphforget.evaluation.difference import difference
 from graphforget.evaluation.forgetting import OF_HOLES, OF_LABELLED
 from graphforget.evaluation.judge import NO_FLOOR, SAME_START
-from graphforget.evaluation.plain import judgements, limits, summary
-from graphforget.evaluation.records import Record
+from graphforget.evaluation.limits import limits
+from graphforget.evaluation.plain import judgements, summary
+from graphforget.evaluation.records import OWN_RECIPE, Record
 from graphforget.evaluation.verdict import forgetting_metric, sentences
 from graphforget.unlearning.data_alone import NOTHING_TRAINED
 
@@ -227,6 +228,8 @@ def test_limits_name_seeds_and_the_attack():
     assert "One run was made (one seed)" in once and "No membership attack was run." in once
     floor = Record("Noise floor", 1, {}, "floor", SAME_START)
     assert "the noise floor is wide" in " ".join(limits([floor])) and "is wide" not in once
+    gold = Record("Gold", 1, {}, "gold", f"{OWN_RECIPE} (2 epochs, lr 0.1)")
+    assert "gold was trained by the default recipe" in " ".join(limits([gold])) and "default recipe" not in once
     attacked = record("a", "method", 1, 0.5, mi_attack_auc=0.6, mi_attacker_quality=0.77)
     assert "an AUC of 0.77 (0.5 is guessing)" in " ".join(limits([attacked]))
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from graphforget.data.deletion import Deletion
+from graphforget.data.interactions import Interactions
 from graphforget.data.load import load
 from graphforget.evaluation.case import Subject, case_of
 from graphforget.evaluation.forgetting import forgetting
@@ -135,6 +136,19 @@ def test_training_items_are_ranked_with_nothing_hidden(users_case, scored):
     assert values["train_recall@20"] == 1.0
 
 
+def test_the_recall_of_training_items_and_the_coverage_by_hand(items_case, scored, random_scores):
+    """Deleted items are no candidates on test, so the share of items shown is one of the others."""
+    data, everything = items_case.retained.graph, np.ones(60, dtype=bool)
+    truth, nothing, subject = dense(data, "train"), np.zeros((24, 60), dtype=bool), scored(items_case, random_scores)
+    values = utility(items_case, subject).values
+    expected = by_hand(random_scores, truth, nothing, everything, np.flatnonzero(truth.any(1)))
+    assert values["train_recall@20"] == pytest.approx(expected["recall@20"])
+    narrow = random_scores + 5 * (np.arange(60) < 30)
+    shown = np.unique(scored(items_case, narrow).lists(items_case, "test")[:, :20])
+    assert len(shown) < 57
+    assert utility(items_case, scored(items_case, narrow)).values["test_coverage@20"] == pytest.approx(len(shown) / 57)
+
+
 def test_the_task_decides_what_is_hidden_and_how_ndcg_counts(shop, shop_case, scored):
     data = shop.graph
     likes_valid = dense(data, "valid").astype(float) + 0.5 * dense(data, "test")
@@ -145,6 +159,32 @@ def test_the_task_decides_what_is_hidden_and_how_ndcg_counts(shop, shop_case, sc
     kgat = shop_case(Recommendation(data, ndcg="kgat"), users=[0])
     assert kgat.rounds["test"].depth == 100 and case.rounds["test"].depth == 50
     assert ranked(kgat, scored(kgat, likes_valid), "test")["ndcg@20"] == 1.0
+
+
+def test_users_who_never_had_a_training_pair_have_a_list(shop_case):
+    data = Interactions.build(3, 9, train=np.array([[0, 1], [0, 0]]), test=np.array([[1, 2], [3, 4]]))
+    case = shop_case(Recommendation(data, holdout=0), users=[0])
+    assert case.rounds["test"].users.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(("ndcg", "value"), [("kgat", 1.0), ("standard", 1 / (1 + 1 / np.log2(3)))])
+def test_the_ndcg_of_kgat_knows_a_hundred_places(ndcg, value, shop_case, scored):
+    """Of the two test items of user 1 one stands first, the other at place 129."""
+    data = Interactions.build(2, 130, train=np.array([[0, 1], [0, 0]]), test=np.array([[1, 1], [1, 129]]))
+    case = shop_case(Recommendation(data, ndcg=ndcg, holdout=0), users=[0])
+    falling = scored(case, np.tile(-np.arange(130.0), (2, 1)))
+    assert ranked(case, falling, "test")["ndcg@20"] == pytest.approx(value)
+
+
+def test_the_task_decides_how_map_counts(shop, shop_case, scored, random_scores):
+    """Convention "full" goes on to the end of the list: every test item is found at last."""
+    case = shop_case(Recommendation(shop.graph, map_at="full"), users=[0])
+    data, wanted, expected = case.retained.graph, dense(case.retained.graph, "test"), []
+    for u in np.flatnonzero(wanted.any(1)):
+        hidden = dense(data, "train", "valid")[u]
+        hits = wanted[u][[i for i in np.argsort(-random_scores[u]) if not hidden[i]]]
+        expected.append((hits * np.cumsum(hits) / np.arange(1, len(hits) + 1)).sum() / hits.sum())
+    assert ranked(case, scored(case, random_scores), "test")["map@20"] == pytest.approx(np.mean(expected))
 
 
 def test_users_who_lose_their_last_training_pair_are_left_out_and_it_is_said(shop, shop_case, scored):

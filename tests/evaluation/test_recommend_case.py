@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 
 from graphforget.data.deletion import Deletion
+from graphforget.data.interactions import Interactions
 from graphforget.evaluation.case import case_of
 from graphforget.evaluation.distance import distances
 from graphforget.evaluation.forgetting import delta_p
 from graphforget.evaluation.recommend_case import deleted_share, everything_known
 from graphforget.evaluation.report import revision_of
+from graphforget.kernels.item_negatives import sample_items
+from graphforget.kernels.row_sets import RowSets
+from graphforget.tasks.recommend import Recommendation
 from graphforget.tasks.recommend_batches import Triples
 
 
@@ -56,6 +60,14 @@ def test_other_items_are_unknown_to_the_user(case):
     for part in ("forgotten", "retained", "test"):
         triples = asked(case, part)
         assert not as_set([triples.users, triples.others]) & known
+
+
+def test_every_part_has_a_stream_for_its_other_items(case):
+    sets, offered = RowSets.of(everything_known(case.task.graph)), case.retained.offered.astype(float)
+    for part in ("forgotten", "retained", "test"):
+        triples = asked(case, part)
+        expected = sample_items(sets, triples.users, case.task.streams(f"{part}-others").key, offered)
+        assert triples.others.tolist() == expected.tolist(), part
 
 
 def test_other_items_are_still_offered(shop, shop_case):
@@ -121,9 +133,27 @@ def test_what_earlier_deletions_took_is_gone(shop):
         assert revision_of(task, gone) > revision_of(shop, shop.resolve(Deletion(**named)))
 
 
+def test_training_items_are_ranked_for_a_fixed_sample_of_users(shop, shop_case, monkeypatch):
+    monkeypatch.setattr("graphforget.evaluation.recommend_case.TRAIN_USERS", 5)
+    made = shop_case(shop, users=[3])
+    left = np.setdiff1d(np.arange(24), [3])
+    drawn = shop.streams("ranked-users").numpy().choice(left, 5, replace=False)
+    assert made.rounds["train"].users.tolist() == sorted(drawn.tolist())
+
+
 def test_the_share_of_interactions(case, shop, shop_case):
     assert deleted_share(shop, shop_case(shop, users=[0, 1, 2]).gone) == {"deleted_share": 30 / 240}
     assert deleted_share(shop, case.gone) == {"deleted_share": case.gone.count / 240}
+
+
+def test_the_share_of_features_counts_rows_that_items_have_of_their_own():
+    """Of 4 items one lacks its text: 7 rows are there, and naming items 0, 1, 3 in it takes two of them."""
+    text = np.arange(8.0).reshape(4, 2)
+    text[1] = np.nan
+    pairs, features = np.array([[0, 0, 1, 1], [0, 1, 2, 3]]), {"image": np.ones((4, 1)), "text": text}
+    task = Recommendation(Interactions.build(2, 4, pairs, modalities=features), holdout=0)
+    gone = task.resolve(Deletion(modalities=[("text", item) for item in (0, 1, 3)]))
+    assert deleted_share(task, gone) == {"deleted_feature_share": pytest.approx(2 / 7)}
 
 
 def test_distances_are_those_of_preferences(case, scored):

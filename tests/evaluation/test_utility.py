@@ -46,6 +46,18 @@ def test_node_utility_reads_the_labels_before_the_deletion(node_case, node_task,
     assert "class_test_accuracy" not in found
 
 
+def test_forgotten_nodes_that_stay_training_nodes_are_no_part_of_the_rest(node_task, subject):
+    """Of deleted features the labels stay: the nodes are learned still, and yet what is forgotten."""
+    gone = node_task.resolve(Deletion(features=node_task.train_nodes[:5].tolist()))
+    case = case_of(node_task, node_task.without(gone), gone)
+    assert np.isin(gone.items, case.retained.train_nodes).all()
+    wrong = np.eye(3)[node_task.labels]
+    wrong[gone.items] = np.roll(wrong[gone.items], 1, axis=1)
+    found = utility(case, subject(case, wrong)).values
+    assert (found["rest_accuracy"], found["forgotten_accuracy"]) == (1, 0)
+    assert not np.isin(case.parts["retained"].nodes.numpy(), gone.items).any()
+
+
 def test_a_class_deletion_divides_the_test_nodes(node_task, subject):
     gone = node_task.resolve(Deletion(classes=["1"]))
     case = case_of(node_task, node_task.without(gone), gone)

@@ -189,3 +189,9 @@ def test_what_is_no_model_is_named(call):
     graph = Graph.build(8, np.array([range(7), range(1, 8)]), features=np.eye(8))
     with pytest.raises(UsageError, match="is expected"):
         call(LinkPrediction(graph, holdout=0.2))
+
+
+def test_a_recommender_of_torch_alone_is_told_where_its_tables_go():
+    graph = Graph.build(8, np.array([range(7), range(1, 8)]), features=np.eye(8))
+    with pytest.raises(UsageError, match=r"got Linear\. .*tables of a matrix factorisation into gf\.MF"):
+        train(nn.Linear(4, 2), LinkPrediction(graph, holdout=0.2))

@@ -208,7 +208,7 @@ def test_data_without_a_knowledge_graph_has_two_relations(shop, values):
     assert len(model.relations) == 2 and len(model.nodes) == 13
     wanted = forward(static(plain), values(model), "bi")
     np.testing.assert_allclose(model.layers(plain)[2].detach().numpy(), wanted[2], rtol=1e-4, atol=1e-6)
-    with pytest.raises(DataError, match="kgat was made for .*'shop' has .*8 n_matrices"):
+    with pytest.raises(DataError, match="kgat was made for .*'shop' has .*8 matrices"):
         model(shop)
 
 

@@ -117,7 +117,7 @@ def test_a_wrong_argument_is_a_sentence(arguments, sentence):
 
 
 def test_other_data_than_it_was_made_for_is_refused(shop, market):
-    with pytest.raises(DataError, match="mf was made for 7 n_users, 6 n_items; 'market' has 60 n_users, 30 n_items"):
+    with pytest.raises(DataError, match="mf was made for 7 users, 6 items; 'market' has 60 users, 30 items"):
         made(shop)(market)
 
 
@@ -138,3 +138,45 @@ def test_the_presets_are_the_forms_of_the_published_codes():
     assert (make_backbone("lightgcn-tf").std, LightGCN().std) == (0.01, 0.1)
     recbole = make_backbone("lightgcn-recbole")
     assert (recbole.n_layers, recbole.reg_form, recbole.init, recbole.reg) == (2, "norm", "xavier", 1e-5)
+
+
+@pytest.mark.parametrize("backbone", [MF, LightGCN])
+def test_tables_trained_elsewhere_are_the_model(shop, backbone):
+    rng = np.random.default_rng(4)
+    users, items = rng.normal(size=(7, 4)), torch.tensor(rng.normal(size=(6, 4)), requires_grad=True)
+    model = backbone.from_tables(users, items, reg=0.5)
+    np.testing.assert_allclose(model.users.detach(), users, rtol=1e-6)
+    np.testing.assert_allclose(model.items.detach(), items.detach(), rtol=1e-6)
+    assert model.config() == backbone(dim=4, reg=0.5).config() and model.users.requires_grad
+    with torch.no_grad():
+        items.zero_()
+    assert bool(model.items.any())  # copied
+    same = backbone(dim=4).initialised_for(shop, Streams(3))
+    same.load_state_dict(model.state_dict())
+    assert model.embed(shop).equal(same.embed(shop)) and model.sizes == same.sizes
+    assert not model.fresh(Streams(1)).users.equal(model.users)
+
+
+@pytest.mark.parametrize(
+    ("users", "items", "words"),
+    [
+        (np.zeros((3, 2)), np.zeros((4, 3)), r"\(3, 2\) and \(4, 3\).*of one width"),
+        (np.zeros(3), np.zeros((4, 3)), r"\(users, width\)"),
+        (np.zeros((3, 2)), np.full((4, 2), np.nan), "'items' holds numbers that are infinite"),
+        (np.full((3, 2), "a"), np.zeros((4, 2)), "'users' is no table of numbers"),
+        ([[1.0], [1.0, 2.0]], np.zeros((4, 2)), "'users' is no table of numbers"),
+    ],
+)
+def test_tables_that_are_none_are_refused(users, items, words):
+    with pytest.raises(UsageError, match=words):
+        MF.from_tables(users, items)
+
+
+def test_the_width_of_tables_is_not_given_twice():
+    with pytest.raises(UsageError, match="'dim' is the width of the tables"):
+        MF.from_tables(np.zeros((3, 2)), np.zeros((4, 2)), dim=3)
+
+
+def test_a_model_without_parameters_says_so_of_any_data(shop):
+    with pytest.raises(UsageError, match="has no parameters yet; train it first"):
+        MF(dim=3).embed(shop)

@@ -79,6 +79,9 @@ def test_nothing_is_held_out_where_it_is_not_wanted(store):
         assert task.graph is bare
     assert Recommendation(bare, select_on="test").validates and not Recommendation(bare, holdout=0).validates
     assert Recommendation(bare, holdout=0).validate(torch.randn(34, 3)) == {}
+    emptied = Recommendation(store.without(held_out=store.pairs("valid") + [[0], [store.n_users]]))
+    assert emptied.graph.valid is not None and not emptied.validates
+    assert emptied.validate(torch.randn(34, 3)) == {}
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,55 @@ def test_it_is_adam():
     torch.testing.assert_close(model.w, twin.w)
 
 
+def test_the_rate_falls_after_each_epoch_as_torchs_exponential_one():
+    model, twin = Point(), Point()
+    recipe = Recipe(epochs=4, validate_every=4, selection="last", lr=0.1, lr_decay=0.5)
+    fit(model, lambda epoch: (model.w.sin() * (epoch + 1)).sum(), lambda: {}, recipe)
+    optimiser = torch.optim.Adam(twin.parameters(), lr=0.1)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, 0.5)
+    for epoch in range(4):
+        optimiser.zero_grad()
+        (twin.w.sin() * (epoch + 1)).sum().backward()
+        optimiser.step()
+        schedule.step()
+    torch.testing.assert_close(model.w, twin.w)
+
+
+def test_every_phase_has_an_adam_of_its_own_and_the_loss_told_is_the_mean_of_the_first():
+    model, twin = Point(), Point()
+    large = loop.Phase("large", lambda epoch: [lambda: (model.w * 5).sum(), lambda: (model.w * 7).sum()])
+    small = loop.Phase("small", lambda epoch: [lambda: -model.w.sum() / 100])
+    state = fit(model, [large, small], lambda: {}, Recipe(epochs=2, validate_every=1, selection="last", lr=0.1))
+    told = []
+    first, second = (torch.optim.Adam(twin.parameters(), lr=0.1) for _ in range(2))
+    for _ in range(2):
+        losses = []
+        for optimiser, slope in ((first, 5.0), (first, 7.0), (second, -0.01)):
+            optimiser.zero_grad()
+            loss = twin.w.sum() * slope
+            losses.append(float(loss.detach()))
+            loss.backward()
+            optimiser.step()
+        told.append((losses[0] + losses[1]) / 2)
+    torch.testing.assert_close(model.w, twin.w)
+    assert [entry["loss"] for entry in state.history] == pytest.approx(told, rel=1e-6)
+
+
+def test_torchs_own_randomness_is_that_of_the_stream_of_noise_in_every_epoch():
+    model, drawn = Point(), []
+
+    def objective(epoch):
+        drawn.append(float(torch.rand(())))
+        return model.w.sum()
+
+    before = torch.get_rng_state()
+    fit(model, objective, lambda: {}, Recipe(epochs=3, validate_every=3, selection="last"))
+    assert torch.equal(torch.get_rng_state(), before)
+    seeds = [Streams(0)("noise", epoch=epoch).key >> 1 for epoch in range(3)]
+    assert drawn == [float(torch.rand((), generator=torch.Generator().manual_seed(seed))) for seed in seeds]
+    assert len(set(drawn)) == 3
+
+
 def test_the_best_validated_epoch_is_kept():
     model, state, trail = run([0.1, 0.5, 0.9, 0.3, 0.8, 0.7])
     assert (state.best_epoch, state.best_value, state.epoch) == (3, 0.9, 6)
@@ -129,6 +178,21 @@ def test_gradients_are_clipped():
         fit(model, lambda epoch, m=model: m.w.sum() * (1000.0 if epoch else 1e-3), lambda: {}, recipe)
         found.append(float(model.w.detach()))
     assert found[1] == pytest.approx(0.8, abs=1e-3) and found[0] != pytest.approx(0.8, abs=1e-3)
+
+
+def test_gradients_are_clipped_by_the_norm_of_all_together():
+    """Of slopes 3 and 4 times 100 the norm is 500: both become a hundredth, and not 1 each."""
+    model, twin = (nn.ModuleList([Point(), Point()]) for _ in range(2))
+    slopes = [(0.3, -0.1), (300.0, 400.0), (0.2, 0.5)]
+    recipe = Recipe(epochs=3, validate_every=3, selection="last", lr=0.1, max_grad_norm=5.0)
+    fit(model, lambda epoch: sum((p.w * s).sum() for p, s in zip(model, slopes[epoch], strict=True)), dict, recipe)
+    optimiser = torch.optim.Adam(twin.parameters(), lr=0.1)
+    for epoch in range(3):
+        for point, slope in zip(twin, slopes[epoch], strict=True):
+            point.w.grad = torch.full((1,), slope / (100.0 if epoch == 1 else 1.0))
+        optimiser.step()
+    for one, other in zip(model, twin, strict=True):
+        torch.testing.assert_close(one.w, other.w)
 
 
 def test_frozen_parameters_stay():

@@ -169,6 +169,18 @@ def test_a_model_trained_by_sampling_unlearns(tasks, weights, method):
     assert (result.parameter_change == 0) == (method == "unlink")
 
 
+def test_operators_are_not_tuned_on_drawn_neighbours(tasks):
+    task = tasks["link"]
+    original = train(GCN(hidden=8), task, **FEW, **DRAWN)
+    first = unlearn(original, task, sample_deletion(task, edges=12), "gnndelete:epochs=4")
+    second = sample_deletion(first.retained, edges=12, seed=4)
+    with pytest.raises(
+        UnsupportedError, match="fine-tune: the original was trained on drawn neighbours .*neg-grad-plus"
+    ):
+        unlearn(first.model, first.retained, second, "fine-tune:epochs=2")
+    assert unlearn(first.model, first.retained, second, "neg-grad-plus:epochs=2").parameter_change > 0
+
+
 def test_a_recommender_trained_by_sampling_unlearns(tasks, weights):
     task = tasks["recommend"]
     original = train(LightGCN(dim=8, layers=2), task, **FEW, **DRAWN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from graphforget._core.errors import DataError
@@ -159,6 +160,33 @@ def test_the_checkpoint_of_another_run_is_refused(graph, tasks, tmp_path, what):
     with pytest.raises(DataError, match="belongs to a run with other data, settings or seed") as caught:
         train(backbone, task, checkpoint=path, **{**FEW, **changes})
     assert str(path) in str(caught.value) and "delete it" in str(caught.value)
+
+
+def given_splits(graph):
+    """Return pairs of tasks that differ in a split that was given, and in nothing that their words or data tell."""
+    link = LinkPrediction(graph, seed=3)
+    turned = replace(link.split, val=link.split.test, test=link.split.val)
+    rows = np.arange(graph.n_nodes)
+    parts = {"train": rows[:80], "val": rows[80:90], "test": rows[90:]}
+    other = {"train": rows[20:], "val": rows[10:20], "test": rows[:10]}
+    masks = [replace(graph, masks={name: np.isin(rows, part) for name, part in one.items()}) for one in (parts, other)]
+    return {
+        "link": [LinkPrediction(graph, seed=3, parts=one) for one in (link.split, turned)],
+        "node": [NodeClassification(graph, seed=3, parts=one) for one in (parts, other)],
+        "public": [NodeClassification(one, seed=3, split="public") for one in masks],
+    }
+
+
+@pytest.mark.parametrize("what", ["link", "node", "public"])
+def test_the_checkpoint_of_another_given_split_is_refused(graph, tmp_path, what):
+    (task, other), paths = given_splits(graph)[what], [tmp_path / name for name in ("train", "unlearn")]
+    assert repr(task) == repr(other) and task.graph.digest == other.graph.digest
+    model, deletion = train(GCN(hidden=8), task, checkpoint=paths[0], **FEW), sample_deletion(task, edges=5)
+    unlearn(model, task, deletion, "fine-tune", epochs=2, checkpoint=paths[1])
+    with pytest.raises(DataError, match="belongs to a run with other data"):
+        train(GCN(hidden=8), other, checkpoint=paths[0], **FEW)
+    with pytest.raises(DataError, match="belongs to a run with other data"):
+        unlearn(model, other, deletion, "fine-tune", epochs=2, checkpoint=paths[1])
 
 
 def test_the_checkpoint_of_another_original_deletion_or_method_is_refused(tasks, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graphforget._core.errors import UnsupportedError
+from graphforget._core.errors import UnsupportedError, UsageError
 from graphforget.data.deletion import Deletion
 from graphforget.data.interactions import Interactions
 from graphforget.data.triples import TripleGraph
@@ -117,3 +117,29 @@ def test_held_out_edges_go_from_the_split(random_attributed_graph, weights):
     assert left.held_out.shape[1] == task.split.held_out.shape[1] - 2
     trained = Deletion(edges=[tuple(task.graph.edges[:, 0].tolist())])
     assert "weights" not in unlearn(model, task, trained, "unlink").receipt()
+
+
+LAST = {"pairs": Deletion(interactions=[(19, 3), (0, 14), (2, 2)]), "users": Deletion(users=[0, 2, 19])}
+"""What takes all validation pairs, without and with training pairs."""
+
+
+@pytest.mark.parametrize("gone", LAST.values(), ids=LAST)
+@pytest.mark.parametrize("name", ["fine-tune:epochs=2,validate_every=1", "retrain:selection=last"])
+def test_where_the_last_validation_pair_goes_the_last_epoch_serves(task, model, gone, name):
+    result = unlearn(model, task, gone, name)
+    assert not result.retained.validates
+    assert all(set(entry) == {"epoch", "loss"} for entry in result.history)
+
+
+@pytest.mark.parametrize("name", ["gnndelete:epochs=2", "retrain"])
+def test_no_other_epoch_can_be_chosen_there(task, model, name):
+    with pytest.raises(UsageError, match="selection 'val_recall' is not a validation metric of this run; use last"):
+        unlearn(model, task, LAST["users"], name)
+
+
+def test_what_cannot_do_without_validation_says_so_before_it_starts(task, model):
+    with pytest.raises(UnsupportedError, match="mmrecun: it looks .* no validation pair is left.*reverse-bpr"):
+        unlearn(model, task, LAST["users"], "mmrecun")
+    result = unlearn(model, task, LAST["users"], "reverse-bpr:epochs=2")
+    gold = [unlearn(model, task, LAST["users"], "retrain:selection=last", seed=seed) for seed in (1, 2)]
+    assert len(result.history) == 2 and "test_recall@20" in evaluate(result, gold=gold, attack=False).to_frame()

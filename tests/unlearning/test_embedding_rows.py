@@ -19,7 +19,7 @@ from graphforget.models.shifted import Shifted
 from graphforget.models.zoo import make_backbone
 from graphforget.tasks.recommend import Recommendation
 from graphforget.tasks.recommend_batches import Triples
-from graphforget.unlearning.embedding_rows import EmbeddingRows, RankingLoss
+from graphforget.unlearning.embedding_rows import EmbeddingRows, RankingLoss, rows_change
 
 PAIRS = np.array([[0, 0, 1, 1, 2, 3, 3, 4], [0, 2, 1, 3, 0, 2, 3, 1]])
 NODES = np.array([0, 3, 5, 8])
@@ -231,3 +231,16 @@ def test_a_step_on_users_without_rows_is_refused_with_the_tables_it_looks_for(ta
     with pytest.raises(UnsupportedError, match="A PinSage has no embedding row .*users, nodes, items, entities"):
         EmbeddingRows(model, np.array([0, 1]), 5)
     assert set(EmbeddingRows(model, NODES, 5).shapes) == {"items"}
+
+
+def test_how_far_rows_moved_is_told_of_those_rows_alone(task):
+    before, after = made(MF, task), made(MF, task)
+    assert rows_change(before, after, NODES, 5) == 0
+    with torch.no_grad():
+        after.users[[0, 3]] *= 1.5
+        after.items[[0, 3]] *= 1.5
+        after.users[1] = 9.0
+    assert rows_change(before, after, NODES, 5) == pytest.approx(0.5)
+    assert rows_change(before, after, np.array([1]), 5) > 1 and rows_change(before, after, np.array([2]), 5) == 0
+    assert rows_change(before, Shifted(after, torch.ones(9, 3).double()), NODES, 5) == pytest.approx(0.5)
+    assert rows_change(before, after, np.empty(0, np.int64), 5) is None

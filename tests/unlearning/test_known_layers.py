@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from graphforget._core.errors import UsageError
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
 from graphforget.data.load import load
+from graphforget.models.gat import GAT
 from graphforget.models.gcn import GCN
 from graphforget.models.lightgcn import LightGCN
+from graphforget.models.mgcn import MGCN
 from graphforget.models.zoo import backbones, backbones_for
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.node import NodeClassification
@@ -51,10 +54,19 @@ def same(ours, theirs) -> bool:
     return [h.numpy().tobytes() for h in ours] == [h.numpy().tobytes() for h in theirs]
 
 
+def equal(ours, theirs, model) -> bool:
+    """Whether tensors are the same bytes; of GAT, to the last digits: on some processors a product of width 1 depends
+    on how many rows are multiplied (see KnownLayers)."""
+    if isinstance(model, GAT):
+        return all(torch.allclose(x, y, rtol=1e-5, atol=1e-6) for x, y in zip(ours, theirs, strict=True))
+    return same(ours, theirs)
+
+
 @pytest.mark.parametrize("method", [*LOCAL, *EVERYWHERE])
-def test_results_have_the_same_bytes(task, deletion, model, method, weights):
+def test_results_have_the_same_bytes(task, deletion, model, method):
     results = [unlearn(model, task, deletion, method, known=k) for k in (None, KnownLayers.of(model, task))]
-    assert weights(results[0].model) == weights(results[1].model)
+    plain, looked_up = (result.model.state_dict() for result in results)
+    assert plain.keys() == looked_up.keys() and equal(plain.values(), looked_up.values(), model)
 
 
 @pytest.mark.parametrize("method", LOCAL)
@@ -68,8 +80,9 @@ def test_renewing_computes_few_rows_and_gives_all(task, deletion, model, method)
     elsewhere = np.setdiff1d(np.arange(task.graph.n_nodes), rows)
     assert same([h[elsewhere] for h in known.layers], [h[elsewhere] for h in before])
     wanted = KnownLayers.of(result.model, result.retained)
-    assert same(known.layers, wanted.layers) and not same(known.layers, before)
-    assert task.test_auc(known.readout()) == task.test_auc(result.model.embed(result.graph))
+    assert equal(known.layers, wanted.layers, model) and not same(known.layers, before)
+    expected = task.test_auc(result.model.embed(result.graph))
+    assert task.test_auc(known.readout()) == pytest.approx(expected, abs=1e-4 if isinstance(model, GAT) else 0)
 
 
 @pytest.mark.parametrize("method", EVERYWHERE)
@@ -87,7 +100,7 @@ def test_one_deletion_after_the_other(task, model):
         result = unlearn(*answers, gone, "unlink", known=known)
         assert len(known.renew(result)) < task.graph.n_nodes / 10
         answers = result.model, result.retained
-    assert same(known.layers, KnownLayers.of(*answers).layers)
+    assert equal(known.layers, KnownLayers.of(*answers).layers, model)
 
 
 def test_nodes_that_lose_features_renew_everything(task):
@@ -166,3 +179,15 @@ def test_attention_scores_are_rounded_by_how_many_rows_there_are(backbone, weigh
     assert all(np.allclose(ours, theirs, atol=1e-6) for ours, theirs in pairs)
     assert backbone == "gat" or weights(plain) == weights(known)
     assert "GAT" in str(KnownLayers.__doc__)
+
+
+def test_layers_that_know_of_deleted_features_are_computed_anew(weights):
+    """What training added to the features of deleted items is undone first, and no target is drawn from it."""
+    task = Recommendation(load("sample-shop"), seed=0)
+    model = train(MGCN(dim=4, k=3), task, epochs=8, batch=64, lr=0.05, validate_every=8)
+    gone = Deletion(items=task.graph.item_ids_of([1, 2]))
+    plain, result = (
+        unlearn(model, task, gone, "gnndelete:epochs=50,selection=last", known=known)
+        for known in (None, KnownLayers.of(model, task))
+    )
+    assert weights(plain.model) == weights(result.model)

@@ -15,6 +15,9 @@ from graphforget.data.formats.table import Row, integer, is_integer, rows, text_
 
 COLUMN_NAMES = (("source", "target"), ("u", "v"), ("src", "dst"), ("from", "to"), ("node1", "node2"))
 
+NO_HEADER = "has no header that is known"
+"""What a note says of an edge list of text ids whose first line may have been a header."""
+
 
 def named_columns(cells: Sequence[str]) -> tuple[int, int] | None:
     """Return the positions of the two id columns when `cells` are a header that names them, else None."""
@@ -96,7 +99,10 @@ def read_edges(path: Path) -> tuple[np.ndarray, Ids, tuple[str, ...]]:
     if header is not None and named_columns(header.cells) is None:
         notes.append(f"{path.name}: the first line ({', '.join(header.cells)}) was read as a header")
     if not header and ids.text:
-        notes.append(f"{path.name} has no header that is known; its first line was read as an edge")
+        notes.append(
+            f"{path.name} {NO_HEADER}; its first line was read as an edge ({', '.join(first.cells[:2])}); if that is "
+            "the header, call the columns source and target"
+        )
     return edges, ids, (*notes, *(text_note(list(ids.codes), "node") if ids.text else ()))
 
 

@@ -28,7 +28,6 @@ from graphforget.unlearning.method import (
     finite,
     flag,
     metric_name,
-    positive,
     positive_or_none,
     share_or_none,
 )
@@ -106,8 +105,8 @@ class D2DGN(Method[Task]):
         are for link tasks, knowledge="response" and message-passing backbones without operators of an earlier deletion,
         so that "operators" serves a first deletion only. Unless `selection` asks for it, nothing is validated.
     sample: retained edges, drawn once, whose ends "local" adds.
-    epochs, lr, validate_every, selection: of Adam and of the choice of the epoch, see `Recipe`; "auto" selects on
-        the task's validation metric.
+    epochs, lr, validate_every, selection: see `Recipe`; "auto" selects on the task's validation metric. An lr of None
+        is OpenGU's: the original's on node tasks, a tenth of it elsewhere.
     """
 
     name: ClassVar[str] = "d2dgn"
@@ -128,7 +127,7 @@ class D2DGN(Method[Task]):
             "resample_negatives": False,
             "alpha": 0.5,
             "temperature": 1.0,
-            "lr": 1e-4,
+            "lr": None,
             "epochs": 100,
             "selection": "auto",
         },
@@ -150,7 +149,7 @@ class D2DGN(Method[Task]):
     scope: str = "full"
     sample: int = 5000
     epochs: int = 250
-    lr: float = 5e-3
+    lr: float | None = 5e-3
     validate_every: int = 50
     selection: str = "last"
 
@@ -165,7 +164,7 @@ class D2DGN(Method[Task]):
             alpha=share_or_none,
             temperature=positive_or_none,
             epochs=count,
-            lr=positive,
+            lr=positive_or_none,
             validate_every=count,
             selection=metric_name,
             resample_negatives=flag,
@@ -201,11 +200,11 @@ class D2DGN(Method[Task]):
 
     def unlearn(self, problem: Problem[Task]) -> Model:
         """Return the student."""
-        full, retained = problem.full, problem.retained
-        streams = problem.streams
+        full, retained, streams = problem.full, problem.retained, problem.streams
         graph = retained.graph if self.graph == "retained" else full.graph
         unseen: Validate | None = dict if self.scope != "full" and self.selection == "last" else None
-        recipe = problem.recipe_for(self, self.validate_every)
+        rate = {"lr": problem.recipe.lr / 10} if self.lr is None and full.name != "node" else {}
+        recipe = problem.recipe_for(self, self.validate_every, **rate)
         student: Model
         learner: Model
         if self.scope == "operators":
@@ -289,9 +288,6 @@ class D2DGN(Method[Task]):
         leave = self._looks_back(problem.full, problem.gone) and not len(problem.gone.classes)
         return DEFAULT_ALPHA["leave" if leave else problem.full.name] if self.alpha is None else self.alpha
 
-    def _temperature(self, problem: Problem[Task]) -> float:
-        return DEFAULT_TEMPERATURE[problem.full.name] if self.temperature is None else self.temperature
-
     def _destroyer(self, problem: Problem[Task]) -> Model:
         destroyer = problem.original.fresh(problem.streams.child("destroyer"))
         if self.destroyer == "negatives":
@@ -311,7 +307,8 @@ class D2DGN(Method[Task]):
         forgotten = task.forgotten_items(gone)
         z_lose = self.destroyer_scale * scope.embed(self._destroyer(problem))
         t_gone = task.ignorant(task.responses(z_lose, forgotten), gone)
-        alpha, temperature = self._alpha(problem), self._temperature(problem)
+        alpha = self._alpha(problem)
+        temperature = DEFAULT_TEMPERATURE[task.name] if self.temperature is None else self.temperature
 
         def divergence(z: Tensor, teacher: Tensor, items: Items) -> Tensor:
             values = task.divergence(teacher, task.responses(z, items), temperature)
@@ -332,6 +329,8 @@ class D2DGN(Method[Task]):
         with torch.no_grad():
             keep = problem.original.layers(problem.full.graph)
             lose = [self.destroyer_scale * h for h in destroyer.layers(problem.full.graph)]
+        if [h.shape for h in keep] != [h.shape for h in lose]:
+            raise UnsupportedError("no single random model has the layers of these shards; use knowledge=response.")
         touched, alpha = np.unique(problem.gone.items), self._alpha(problem)
         others = np.setdiff1d(np.arange(problem.full.graph.n_nodes), touched)
         self._refuse_unless_any(others)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from graphforget._core.errors import UnsupportedError
 from graphforget.models.base import Model
 from graphforget.tasks.base import Task
+from graphforget.training.sampled import Sampled
 from graphforget.training.train import phases
 from graphforget.unlearning.method import KINDS, Method, Problem, count, count_or_none, metric_name, positive_or_none
 
@@ -48,6 +50,12 @@ class FineTune(Method[Task]):
         task, model, streams = problem.retained, problem.original.clone(), problem.streams.child(self.name)
         epochs = DEFAULT_EPOCHS[task.name] if self.epochs is None else self.epochs
         made = problem.recipe
+        if made.neighbours is not None and not isinstance(model, Sampled):
+            raise UnsupportedError(
+                f"the original was trained on drawn neighbours (neighbours='{made.neighbours}'), and with what an "
+                "earlier method added it is not computed from these. Use neg-grad-plus or d2dgn, which compute the "
+                "whole graph, or retrain."
+            )
         more = {"epochs": epochs, "batch": made.batch, "neighbours": made.neighbours}
         recipe = problem.recipe_for(self, self.validate_every, **more)
         problem.fit(model, phases(model, task, recipe, streams), recipe, self)

@@ -161,6 +161,12 @@ class GNNDelete(Method[Task]):
             "objective=embedding for other tasks."
         )
 
+    def revision_on(self, model: Model, task: Task, gone: Forgotten) -> int:
+        """Return the latest revision: one more where nodes without an edge go beside others, which kept them once."""
+        pairs = consistency_pairs(task, gone)
+        beside = (pairs[0] == pairs[1]).any() and not (pairs[0] == pairs[1]).all()
+        return super().revision_on(model, task, gone) + int(beside)
+
     def unlearn(self, problem: Problem[Task]) -> Model:
         """Return the original with learned operators after its layers."""
         task, gone = problem.full, problem.gone
@@ -248,6 +254,11 @@ class GNNDelete(Method[Task]):
                 "reaches a neighbour of the deletion. Use an alpha above 0."
             )
         others_only = np.setdiff1d(np.arange(task.graph.n_nodes), gone.touched) if len(gone.classes) else None
+        if others_only is not None and not len(others_only):
+            raise UnsupportedError(
+                "the deletion of these classes touches every node, so that none is left to pull theirs to. Delete "
+                "fewer classes, or use retrain."
+            )
         check_tables(targets, task.graph.n_nodes)
 
         def loss(layers: list[Tensor], epoch: int) -> Tensor:
@@ -307,14 +318,16 @@ def random_ends(task: Task, count: int, stream: Stream) -> np.ndarray:
 def consistency_pairs(task: Task, gone: Forgotten) -> np.ndarray:
     """Return the (2, k) pairs that deleted edge consistency separates.
 
-    These are the deleted edges; when features or labels go, the edges at their nodes; for nodes without any edge,
-    each node with itself.
+    These are the deleted edges; when features or labels go, the edges at their nodes; and each node without any edge
+    with itself (not of a recommender beside others: a user would be pulled to an item).
     """
-    if gone.edges.shape[1]:
-        return gone.edges
-    named = gone.touched
-    incident = task.graph.edges[:, np.isin(task.graph.edges, named).any(axis=0)]
-    return incident if incident.shape[1] else np.stack([named, named])
+    pairs = gone.edges
+    if not pairs.shape[1]:
+        pairs = task.graph.edges[:, np.isin(task.graph.edges, gone.touched).any(axis=0)]
+    alone = np.setdiff1d(gone.touched, pairs)
+    if pairs.shape[1] and (task.name == "recommend" or not len(alone)):
+        return pairs
+    return np.concatenate([pairs, np.stack([alone, alone])], axis=1)
 
 
 def _no_grad_layers(problem: Problem[Task]) -> list[Tensor]:

@@ -19,7 +19,8 @@ class GradientAscent(Method[Task]):
 
     Source: the baseline of GNNDelete's released code (10 epochs, Adam 1e-3, message passing over the full graph). On a
     recommender the loss is BPR, also where it was trained with a softmax over a batch or a hinge: those are losses of a
-    batch, in which retained pairs would be pushed with the forgotten ones.
+    batch, in which retained pairs would be pushed with the forgotten ones. Of the ends of deleted edges in a node task
+    those with a training label count.
 
     Parameters
     ----------
@@ -43,9 +44,13 @@ class GradientAscent(Method[Task]):
     def __post_init__(self) -> None:
         self.check(epochs=count, lr=positive, max_grad_norm=positive_or_none, selection=metric_name)
 
+    def refusal(self, task: Task, gone: Forgotten) -> str | None:
+        """Return why nodes whose labels the original never saw have no loss to ascend."""
+        return refuse_unlabelled(task, gone)
+
     def revision_on(self, model: Model, task: Task, gone: Forgotten) -> int:
-        """Return the latest revision: one more for attention, which a validation ends on the full data, too."""
-        return super().revision_on(model, task, gone) + refreshes(model)
+        """Return the latest revision, see `revisions`."""
+        return super().revision_on(model, task, gone) + revisions(model, task, gone)
 
     def unlearn(self, problem: Problem[Task]) -> Model:
         """Return the ascended model."""
@@ -57,5 +62,27 @@ class GradientAscent(Method[Task]):
 
 
 def mean_loss(task: Task, z: Tensor, items: Items) -> Tensor:
-    """Return the mean of the task's own loss of the items."""
-    return task.item_losses(task.responses(z, items), items).mean()
+    """Return the mean of the task's own loss of the items; nodes without a label have none and do not count."""
+    return task.item_losses(task.responses(z, items), items).sum() / int((items.targets >= 0).sum())
+
+
+def refuse_unlabelled(task: Task, gone: Forgotten) -> str | None:
+    """Return why nodes whose labels the original never saw have no loss to ascend."""
+    if task.name != "node" or _unlabelled(task, gone) < len(task.forgotten_items(gone)):
+        return None
+    return (
+        f"it ascends the loss of forgotten training nodes, and there is none among the {gone.count:,} that the "
+        "deletion touches: their labels were never learned. Use unlink or retrain."
+    )
+
+
+def revisions(model: Model, task: Task, gone: Forgotten) -> int:
+    """Return one for attention, which a validation ends on the full data, too, and one for nodes without a label.
+
+    Those counted in the mean once.
+    """
+    return refreshes(model) + (_unlabelled(task, gone) > 0)
+
+
+def _unlabelled(task: Task, gone: Forgotten) -> int:
+    return int((task.forgotten_items(gone).targets < 0).sum()) if task.name == "node" else 0

@@ -14,6 +14,7 @@ from graphforget.unlearning.influence import (
     STEP_RULES,
     FixedTriples,
     chosen_nodes,
+    draws_unevenly,
     removal_step,
     spread,
 )
@@ -36,6 +37,8 @@ class IFRU(Method[Recommendation]):
     of means over the training pairs, so that `damping` does not grow with the data; conjugate gradients instead of
     Adam at lr 1e4. BPR is not convex in users and items together and C often indefinite: the default leaves out the
     curvature of the scores (Gauss-Newton). The release picks its stopping point on validation AUC; this takes one step.
+    l is BPR with its regulariser, each pair once, for every backbone: losses beside it (MGCN's contrastive one, KGAT's
+    of facts) are left out, and S follows interactions, not facts or item graphs.
 
     Parameters
     ----------
@@ -74,6 +77,10 @@ class IFRU(Method[Recommendation]):
 
     def __post_init__(self) -> None:
         self.check(hops=count_or_zero, clip=share, block=BLOCKS, **STEP_RULES)
+
+    def revision_on(self, model: Model, task: Recommendation, gone: Forgotten) -> int:
+        """Return the latest revision: one more where the task's other items are not drawn uniformly."""
+        return super().revision_on(model, task, gone) + draws_unevenly(task)
 
     def unlearn(self, problem: Problem[Recommendation]) -> Model:
         """Return the original, one influence step on."""

@@ -20,6 +20,7 @@ from graphforget.unlearning.influence import (
     STEP_RULES,
     FixedTriples,
     chosen_nodes,
+    draws_unevenly,
     removal_step,
     spread,
 )
@@ -40,7 +41,8 @@ class L2UnRank(Method[Recommendation]):
 
     The abstract names the p-hop scope, structural and semantic influence and the ranking-aware update; the forms above
     are ours. The sign is the paper's aim, away from the forgotten part: the released code steps the other way, which
-    reinforces it. As in the release, a few epochs on the retained part at a tenth of the learning rate follow.
+    reinforces it. Losses beside BPR are left out, as in `ifru`. As in the release, a few epochs on the retained part
+    at a tenth of the learning rate follow.
 
     Parameters
     ----------
@@ -90,6 +92,10 @@ class L2UnRank(Method[Recommendation]):
         )
         if self.repair_epochs == 0:
             self.refuse_idle("with repair_epochs=0", "repair_rate")
+
+    def revision_on(self, model: Model, task: Recommendation, gone: Forgotten) -> int:
+        """Return the latest revision: one more where the task's other items are not drawn uniformly."""
+        return super().revision_on(model, task, gone) + draws_unevenly(task)
 
     def unlearn(self, problem: Problem[Recommendation]) -> Model:
         """Return the original, one weighted step on, and repaired."""

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
+from graphforget._core.errors import UnsupportedError
 from graphforget.data.interactions import Interactions
 from graphforget.models.base import Model
 from graphforget.models.edited import under_operators
@@ -169,7 +170,7 @@ class MMRecUn(Method[Recommendation]):
     def refusal(self, task: Recommendation, gone: Forgotten) -> str | None:
         """Return why data without validation pairs are not for it."""
         del gone
-        if task.select_on == "test" or task.graph.valid is not None:
+        if task.graph.part(task.select_on) is not None:
             return None
         return "it looks at validation recall after every epoch, and there are no validation pairs; use holdout=0.1."
 
@@ -179,6 +180,11 @@ class MMRecUn(Method[Recommendation]):
 
     def unlearn(self, problem: Problem[Recommendation]) -> Model:
         """Return the fine-tuned model."""
+        if not problem.retained.validates:
+            raise UnsupportedError(
+                "it looks at validation recall after every epoch, and no validation pair is left; "
+                "hold more out, or use reverse-bpr."
+            )
         model, data = problem.original.clone(), self.answers_from(problem.full, problem.retained)
         if self.clear_features:
             clear_features(model, problem.full, problem.gone)

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from graphforget.models.base import Model
-from graphforget.models.kgat import refreshes
 from graphforget.tasks.base import Forgotten, Items, Task
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.loop import Phase
@@ -24,7 +23,7 @@ from graphforget.unlearning.method import (
     positive_or_none,
     share,
 )
-from graphforget.unlearning.methods.gradient_ascent import mean_loss
+from graphforget.unlearning.methods.gradient_ascent import mean_loss, refuse_unlabelled, revisions
 from graphforget.unlearning.pair_batches import pair_batches
 
 
@@ -35,9 +34,9 @@ class NegGradPlus(Method[Task]):
         L = beta * loss(retained) - (1 - beta) * loss(forgotten)
 
     The ascent has no floor: keep beta near 1 and epochs few, or clip. Messages pass over the retained graph for the
-    retained loss and over the full one for the forgotten loss, as in `gradient-ascent`. On a recommender a step takes
-    a batch of forgotten pairs, whose loss is BPR, and as many retained ones with the backbone's own losses; elsewhere
-    an epoch is one step over everything.
+    retained loss and over the full one for the forgotten loss, of which `gradient-ascent` says what counts. On a
+    recommender a step takes a batch of forgotten pairs, whose loss is BPR, and as many retained ones with the
+    backbone's own losses (without KGAT's phase of facts); elsewhere an epoch is one step over everything.
 
     Parameters
     ----------
@@ -72,15 +71,14 @@ class NegGradPlus(Method[Task]):
         )
 
     def refusal(self, task: Task, gone: Forgotten) -> str | None:
-        """Return why a batch size is for recommenders only."""
-        del gone
+        """Return why a batch size is for recommenders only, and unlabelled nodes have no loss to ascend."""
         if self.batch is None or task.name == "recommend":
-            return None
+            return refuse_unlabelled(task, gone)
         return f"'batch' is {self.batch}, but a {task.name} task trains on full batches; leave it out."
 
     def revision_on(self, model: Model, task: Task, gone: Forgotten) -> int:
-        """Return the latest revision: one more for attention, which a validation ends on the full data, too."""
-        return super().revision_on(model, task, gone) + refreshes(model)
+        """Return the latest revision, see `revisions`."""
+        return super().revision_on(model, task, gone) + revisions(model, task, gone)
 
     def unlearn(self, problem: Problem) -> Model:
         """Return the model that descended and ascended."""

@@ -19,6 +19,7 @@ from graphforget.unlearning.influence import (
     STEP_RULES,
     FixedTriples,
     chosen_nodes,
+    draws_unevenly,
     influence_step,
     spread,
 )
@@ -49,7 +50,8 @@ class SCIF(Method[Recommendation]):
 
     The public versions are point-wise and differ from each other (all training data and both sides, or a sample and
     users only; one adds the retained gradient to the forgotten one's difference, which counts it twice at a minimum).
-    The pairwise one here is ours. As in `ifru`, losses are summed, and the default curvature is Gauss-Newton.
+    The pairwise one here is ours. As in `ifru`, losses are summed, those beside BPR are left out, and the default
+    curvature is Gauss-Newton.
 
     Parameters
     ----------
@@ -99,6 +101,10 @@ class SCIF(Method[Recommendation]):
             block=BLOCKS,
             **STEP_RULES,
         )
+
+    def revision_on(self, model: Model, task: Recommendation, gone: Forgotten) -> int:
+        """Return the latest revision: one more where the task's other items are not drawn uniformly."""
+        return super().revision_on(model, task, gone) + draws_unevenly(task)
 
     def refusal(self, task: Recommendation, gone: Forgotten) -> str | None:
         """Return why a label of 1 and no Newton step leave nothing to do."""

@@ -140,6 +140,20 @@ def test_fixed_triples_hold_every_pair_and_mark_the_forgotten(task, some):
     assert not chosen & set(zip(triples.triples.users.tolist(), triples.triples.others.tolist(), strict=True))
 
 
+@pytest.mark.parametrize("method", [IFRU(), SCIF(), L2UnRank()])
+def test_other_items_are_drawn_as_the_task_draws_them(task, trained, some, method):
+    """Else the loss, its gradient and its curvature are not those that the model was trained with."""
+    popular = Recommendation(task.graph, seed=3, negatives="popularity")
+    gone, degrees = task.resolve(some), task.graph.item_degrees
+    means = [
+        degrees[FixedTriples.of(one, gone, 20, task.streams("x")).triples.others].mean() for one in (task, popular)
+    ]
+    assert means[0] < 1.05 * degrees.mean() and means[1] > 1.1 * means[0]
+    model = trained("mf")
+    assert method.revision_on(model, task, gone) == method.revision
+    assert method.revision_on(model, popular, gone) == method.revision + 1
+
+
 def test_rank_weights_by_sorting(task, trained, some):
     gone, z = task.resolve(some), trained("mf").embed(task.graph)
     retained = task.without(gone)

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from graphforget._core.errors import DataError
+from graphforget._core.errors import DataError, UnsupportedError
 from graphforget.data.deletion import Deletion
 from graphforget.data.interactions import Interactions
 from graphforget.models.ensemble import MeanEnsemble
@@ -132,6 +132,13 @@ def test_shards_that_another_method_left_behind_are_trained_anew(task, trained, 
         left_behind = last.model.shard_map.shards(np.array([11]), np.zeros(1, int)).tolist()
         every = between != "unlink"
         assert last.details["not_of_their_data_alone"] == ([0, 1, 2] if every else left_behind)
+
+
+@pytest.mark.parametrize("backbone", ["mf", "lightgcn"])
+def test_layers_of_shards_are_not_compared_with_those_of_one_model(task, trained, backbone):
+    first = unlearn(trained(backbone), task, Deletion(users=[GONE]), SISA(3))
+    with pytest.raises(UnsupportedError, match="d2dgn: no single random model has the layers of these shards"):
+        unlearn(first.model, first.retained, Deletion(users=[11]), "d2dgn-feature:epochs=2")
 
 
 def test_items_touch_the_shards_that_hold_them(task, trained):
