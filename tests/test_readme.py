@@ -83,10 +83,11 @@ def test_every_command_can_be_read():
         assert callable(called) and not ignored, line
 
 
-def test_every_python_block_runs():
+def test_every_python_block_runs(tmp_path, monkeypatch):
     """In the order in which they stand, each with what those before it made; trained for a moment."""
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert len(blocks) >= 3
+    monkeypatch.chdir(tmp_path)
     names: dict = {}
     for block in blocks:
         short = re.sub(r"epochs=\d+", "epochs=6", block).replace('method="d2dgn"', 'method="d2dgn:epochs=6"')
