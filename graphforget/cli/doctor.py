@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from graphforget._core.environment import processor
 from graphforget.cli.options import Flag
 from graphforget.cli.output import print_json
 
@@ -77,7 +78,7 @@ def _torch() -> str:
     import torch
 
     place = "CUDA is available" if torch.cuda.is_available() else "no CUDA, runs on the CPU"
-    return f"{torch.get_num_threads()} threads, {place}"
+    return f"{torch.get_num_threads()} threads, {place}, {processor()}"
 
 
 def _numba() -> str:

@@ -24,6 +24,9 @@ OwnGrid = Annotated[Path | None, Parameter(help="The .toml that the file was mad
 Kept = Annotated[
     Path | None, Parameter(help="Folder that keeps what is computed, new or of an earlier verify; else nothing is.")
 ]
+Within = Annotated[
+    float, Parameter(help="A difference that counts as none, as 0.01 on a processor of another kind; 0: byte for byte.")
+]
 
 
 def table(
@@ -65,6 +68,7 @@ def verify(
     *,
     sample: Annotated[Whole, Parameter(help="How many cells are computed again.")] = 5,
     seed: Annotated[Whole, Parameter(help="Which cells: decides the draw.")] = 0,
+    within: Within = 0.0,
     grid: OwnGrid = None,
     data_dir: DataDir = None,
     out: Kept = None,
@@ -73,11 +77,12 @@ def verify(
     json: Json = False,
 ) -> int:
     """Compute some cells of a table again and compare them byte for byte; exit 5 when one differs."""
+    from graphforget._core.environment import processor
     from graphforget.experiments.verify import Asked, verification
 
     with ExitStack() as stack:
         with shown(quiet=json, total=1) as listen:
-            asked = Asked(file, sample, seed, grid, text(data_dir), out)
+            asked = Asked(file, sample, seed, grid, text(data_dir), out, within)
             again = stack.enter_context(verification(asked, listen))
         with shown(quiet=json, total=again.left) as listen:
             found = again.carry_out(listen, jobs=jobs, threads=threads)
@@ -88,7 +93,10 @@ def verify(
             print(one.sentence())
     wrong = [one for one in found if not one.same]
     if wrong:
-        raise Differs(f"{len(wrong)} of {len(found)} cells came out differently.")
+        raise Differs(
+            f"{len(wrong)} of {len(found)} cells came out differently. Last digits, and what training makes of them, "
+            f"depend on the kind of processor (here {processor()}); --within 0.01, say, asks for less than every byte."
+        )
     return 0
 
 

@@ -1,7 +1,8 @@
-"""Cells of a table computed again, from nothing, and compared byte for byte."""
+"""Cells of a table computed again, from nothing, and compared: byte for byte, or within a difference."""
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -32,12 +33,14 @@ class Verified:
     ----------
     what: the cell. compared: how many numbers were compared, the digest of the weights counting as one.
     differing: name -> the number in the file and the one computed now, as text.
+    within: a difference that is none, absolute; 0 for byte for byte. Above 0 digests of weights are not compared.
     """
 
     what: str
     run: str
     compared: int
     differing: dict[str, tuple[str, str]]
+    within: float = 0.0
 
     @property
     def same(self) -> bool:
@@ -47,9 +50,11 @@ class Verified:
     def sentence(self) -> str:
         """Return what was found, in words."""
         if self.same:
-            return f"same: {self.what}: {self.compared} values, byte for byte (run {self.run})"
-        name, (before, now) = next(iter(self.differing.items()))
-        return f"differs: {self.what}: {len(self.differing)} of {self.compared} values, as {name} {before}, now {now}"
+            how = f"within {self.within:g}" if self.within else "byte for byte"
+            return f"same: {self.what}: {self.compared} values, {how} (run {self.run})"
+        name, (before, now) = max(self.differing.items(), key=lambda one: _difference(*one[1]))
+        found = f"differs: {self.what}: {len(self.differing)} of {self.compared} values"
+        return f"{found}, most of all {name} {before}, now {now}"
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ class Asked:
     grid: the grid file the table was made from; by default the preset that the file names.
     data_dir: folder of the named sets.
     out: folder that keeps what is computed, so that a stopped verification can go on; else it is thrown away.
+    within: a difference of a number that is none, absolute; 0 for byte for byte.
     """
 
     file: Path
@@ -71,6 +77,7 @@ class Asked:
     grid: Path | None = None
     data_dir: str | None = None
     out: Path | None = None
+    within: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,7 @@ class Verification:
     file: Path
     cells: tuple[Line, ...]
     plan: Reproduction
+    within: float = 0.0
 
     @property
     def left(self) -> int:
@@ -94,7 +102,7 @@ class Verification:
         write_json(self.plan.record, record_of(self.plan))
         run_units(self.plan.units, self.plan.root, listen, jobs=jobs, threads=threads)
         again = {(line.run, line.row): line for line in self.plan.lines()}
-        return [_compared(line, again.get((line.run, line.row))) for line in self.cells]
+        return [_compared(line, again.get((line.run, line.row)), self.within) for line in self.cells]
 
 
 @contextmanager
@@ -106,6 +114,8 @@ def verification(asked: Asked, listen: Listen = silent) -> Iterator[Verification
     """
     if asked.sample < 1:
         raise UsageError(f"--sample must be at least 1; got {asked.sample}.")
+    if not 0 <= asked.within < math.inf:
+        raise UsageError(f"--within is a difference, 0 or more; got {asked.within:g}.")
     if asked.out is not None and (asked.out / GRIDS).is_dir() and not (asked.out / GRIDS / MARK).is_file():
         raise UsageError(
             f"--out {asked.out}: holds runs that no 'verify' computed, and they would be compared with themselves. "
@@ -117,7 +127,7 @@ def verification(asked: Asked, listen: Listen = silent) -> Iterator[Verification
     with tempfile.TemporaryDirectory() if asked.out is None else nullcontext(asked.out) as folder:
         plan = prepare_reproduction(preset, Path(folder), asked.data_dir, listen)
         needed = _needed(plan.units, {line.run for line in chosen}, asked.file)
-        yield Verification(asked.file, tuple(chosen), replace(plan, units=needed))
+        yield Verification(asked.file, tuple(chosen), replace(plan, units=needed), asked.within)
 
 
 def drawn(lines: Sequence[Line], sample: int, seed: int) -> list[Line]:
@@ -158,12 +168,25 @@ def _needed(units: Iterable[Unit], runs: set[str], file: Path) -> tuple[Unit, ..
     return tuple(unit for unit in known.values() if unit.id in wanted)
 
 
-def _compared(before: Line, now: Line | None) -> Verified:
+def _compared(before: Line, now: Line | None, within: float) -> Verified:
     place = " ".join(str(before.field(name)) for name in ("data", "backbone", "deletion"))
     what = f"{place} {before.row}, seed {before.seed}"
     mine, theirs = _texts(before), {} if now is None else _texts(now)
-    differing = {name: (text, theirs.get(name, "missing")) for name, text in mine.items() if theirs.get(name) != text}
-    return Verified(what, before.run, len(mine), differing)
+    if within:
+        mine.pop("weights", None)
+    pairs = {name: (text, theirs.get(name, "missing")) for name, text in mine.items()}
+    other = {name: two for name, two in pairs.items() if two[0] != two[1]}
+    differing = {name: two for name, two in other.items() if not within or _difference(*two) > within}
+    return Verified(what, before.run, len(mine), differing, within)
+
+
+def _difference(before: str, now: str) -> float:
+    """Return by how much two numbers differ; infinity for a missing one and for two that are not both numbers."""
+    try:
+        difference = abs(float(before) - float(now))
+    except ValueError:  # "missing"
+        return math.inf
+    return math.inf if math.isnan(difference) else difference
 
 
 def _texts(line: Line) -> dict[str, str]:

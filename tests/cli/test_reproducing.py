@@ -146,6 +146,11 @@ def test_verify_computes_cells_again(run, mine, store, tmp_path):
     )
     done = run("verify", tmp_path / "changed.csv", "--sample", 2, "--grid", mine, "--out", tmp_path / "again")
     assert done.code == 5 and "test_auc" in done.out and "2 of 2 cells came out differently" in done.err
+    assert "depend on the kind of processor" in done.err
+    again = ["--sample", 2, "--grid", mine, "--out", tmp_path / "again", "--within"]
+    done = run("verify", tmp_path / "changed.csv", *again, "0.001")
+    assert done.code == 0 and done.out.count("within 0.001") == 2
+    assert "--within is a difference" in run("verify", tmp_path / "changed.csv", *again, "-1").err
 
 
 def test_verify_refuses_runs_of_other_settings(run, mine, store, tmp_path):
