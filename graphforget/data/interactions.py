@@ -97,11 +97,8 @@ class Interactions(GraphView):
         owner = f"Interactions '{name}'"
         if n_users < 1 or n_items < 1:
             raise DataError(f"{owner}: at least one user and one item are needed; got {n_users} and {n_items}.")
-        if triples is not None and triples.n_entities < n_items:
-            raise DataError(
-                f"{owner}: entities 0 to {n_items - 1} of the knowledge graph are the items, but it has only "
-                f"{triples.n_entities:,} entities. Build it with n_entities={n_items} or more."
-            )
+        if triples is not None:
+            _check_triples(triples, n_items, owner)
         given = {"train": train, "valid": valid, "test": test}
         parts = {key: part_of(v, n_users, n_items, key, owner) for key, v in given.items() if v is not None}
         features = {key: checked_modality(v, n_items, key, owner) for key, v in (modalities or {}).items()}
@@ -277,6 +274,17 @@ class Interactions(GraphView):
         extra += [f"modalities {', '.join(self.modalities)}"] if self.modalities else []
         parts = [f"{self.n_users:,} users", f"{self.n_items:,} items", f"{' + '.join(sizes)} pairs", *extra]
         return f"Interactions('{self.name}', {', '.join(parts)})"
+
+
+def _check_triples(triples: Any, n_items: int, owner: str) -> None:
+    """Raise DataError unless this is a checked knowledge graph with an entity for every item."""
+    if not isinstance(triples, TripleGraph) or triples.triples.flags.writeable:
+        raise DataError(f"{owner}: make the knowledge graph with TripleGraph.build, which checks and sorts its facts.")
+    if triples.n_entities < n_items:
+        raise DataError(
+            f"{owner}: entities 0 to {n_items - 1} of the knowledge graph are the items, but it has only "
+            f"{triples.n_entities:,} entities. Build it with n_entities={n_items} or more."
+        )
 
 
 def _pairs(rows: CSR) -> np.ndarray:

@@ -12,7 +12,7 @@ from graphforget._core.words import counted
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
 from graphforget.data.resolve_interactions import EVERY_ITEM
-from graphforget.evaluation.records import EXACT, KNOWN_WEIGHTS, OWN_RECIPE, WEIGHTS_ONLY
+from graphforget.evaluation.records import EXACT, HELD_NOTHING, KNOWN_WEIGHTS, OWN_RECIPE, WEIGHTS_ONLY
 from graphforget.models.adapter import Adapter
 from graphforget.models.edited import Edited, under_operators
 from graphforget.models.shifted import Shifted
@@ -72,6 +72,8 @@ def caveats(result: Result) -> list[str]:
         notes.append(f"{EXACT}: what the forgotten part had a hand in was trained again without it.")
     if result.data_alone:
         notes.append(result.data_alone)
+    elif result.held_nothing:
+        notes.append(HELD_NOTHING)
     elif "weights" not in result.method.changes:
         notes.append(f"{KNOWN_WEIGHTS}: they still hold what they learned from the forgotten part.")
     elif isinstance(result.model, Edited | Shifted):
@@ -88,8 +90,13 @@ def caveats(result: Result) -> list[str]:
     return notes
 
 
-def recipe_caveats(gold: Result) -> list[str]:
-    """Return what a reader must know of a gold run whose original was trained elsewhere, by an unknown recipe."""
+def gold_caveats(gold: Result) -> list[str]:
+    """Return what a reader must know of a gold run: that it is the original, or trained by another recipe."""
+    return [*([HELD_NOTHING] if gold.held_nothing else []), *_recipe_caveats(gold)]
+
+
+def _recipe_caveats(gold: Result) -> list[str]:
+    """Return what there is to say where the original was trained elsewhere, by an unknown recipe."""
     if gold.original.provenance is not None or gold.model.provenance is None:
         return []
     made = gold.model.provenance.recipe

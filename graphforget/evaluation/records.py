@@ -32,6 +32,8 @@ OTHER_START = "started from other initial weights"
 """How the note of a noise floor begins whose start was another than gold's."""
 OWN_RECIPE = "trained by the default recipe"
 """How the note of gold begins whose original does not say by which recipe it was trained."""
+HELD_NOTHING = "trained again without the forgotten part, the weights came out the same: they held nothing of it."
+"""Note of a gold model that is the original, to 1e-6 of its norm."""
 RUN_DEPENDENT = frozenset(name for name, metric in METRICS.items() if metric.group == "cost")
 """Metrics that differ between two runs of the same thing."""
 

@@ -11,7 +11,7 @@ from graphforget.evaluation.distance import parameter_distance
 from graphforget.evaluation.document import Report
 from graphforget.evaluation.judge import Bench, judge_all, judge_method
 from graphforget.evaluation.membership import Attacker, fit_attacker, refusal
-from graphforget.evaluation.names import caveats, known, recipe_caveats, row_names, title
+from graphforget.evaluation.names import caveats, gold_caveats, known, row_names, title
 from graphforget.evaluation.records import Record
 from graphforget.tasks.base import NO_NODES, Forgotten, Task
 from graphforget.tasks.recommend import Recommendation
@@ -125,7 +125,7 @@ def _bench(first: Result, gold: Result, attack: bool | Attacker, progress: Progr
     if attack is True and not recommends and refusal(case) is None:
         attacker = fit_attacker(first.task, first.original, progress=progress)
     original = Subject("Original", "original", first.original, first.task.graph)
-    notes = recipe_caveats(gold)
+    notes = gold_caveats(gold)
     judged = Subject("Gold", "gold", gold.model, first.retained.graph, gold.seconds, gold.peak_memory, notes)
     return Bench(case, original, judged, attack is not False, attacker)
 

@@ -23,7 +23,7 @@ from graphforget.experiments.evidence import beside_original
 from graphforget.experiments.own_history import Standing, data_without, deletion_file, standing
 from graphforget.experiments.own_task import Place, read_made_for, source_of
 from graphforget.experiments.own_training import check_new_folder, checkpoint_beside
-from graphforget.experiments.prepare import check_reads, check_selects, deletion_notes, things
+from graphforget.experiments.prepare import check_selects, deletion_notes, things
 from graphforget.experiments.retained_data import Arrays, restored, write_retained
 from graphforget.experiments.setup import task_digest
 from graphforget.experiments.single import REPORT
@@ -32,15 +32,14 @@ from graphforget.experiments.store import Clock, drop_checkpoint, write_model
 from graphforget.experiments.warmup import warm_up
 from graphforget.experiments.workers import check_threads, limited_threads, suited_threads
 from graphforget.models.base import Model
-from graphforget.models.edited import under_operators
-from graphforget.models.ensemble import Ensemble
+from graphforget.models.ensemble import backbone_of
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.model_folder import load_model
 from graphforget.training.train import digest_of, weights_digest
 from graphforget.unlearning.embedding_rows import rows_change
 from graphforget.unlearning.run import Result, unlearn
-from graphforget.unlearning.served import check_supported
+from graphforget.unlearning.served import check_reads, check_supported
 from graphforget.unlearning.specs import parse_method
 
 
@@ -116,7 +115,7 @@ def prepare_unlearning(
     before.check_new(gone, file)
     method = method or default_method(before.task.name, gone.kind)
     check_supported(parse_method(method).method, before.task, gone)
-    check_reads(backbone_of(model), gone.kind)
+    check_reads(model, gone)
     check_selects(before.task.without(gone))
     made_for = {**read_made_for(folder), "source": asdict(source)}
     return Case(model, before, deletion, gone, method, made_for, keep_data or before.lost is not None)
@@ -188,7 +187,7 @@ def _record(done: dict[str, Any]) -> dict[str, Any]:
 def _unlearned(case: Case, out: Path, listen: Listen) -> tuple[Result, Path]:
     """Return the result, and the checkpoint that stays until the result is written."""
     spec, seed = parse_method(case.method), case.task.seed
-    warm_up(case.task.name, backbone_of(case.model), case.gone.kind, (spec.label,), str(case.model.device))
+    warm_up(case.task.name, backbone_of(case.model).name, case.gone.kind, (spec.label,), str(case.model.device))
     listen(Event(seed, spec.label, "started"))
     parts = [case.gone.digest, spec.method.config(), case.task.graph.digest, seed, weights_digest(case.model)]
     parts += device_key(case.model.device)
@@ -207,12 +206,6 @@ def _unlearned(case: Case, out: Path, listen: Listen) -> tuple[Result, Path]:
     result = replace(result, label=spec.label, seconds=clock.before + result.seconds)
     listen(Event(seed, spec.label, "done", seconds=result.seconds))
     return result, checkpoint
-
-
-def backbone_of(model: Model) -> str:
-    """Return the name of the backbone under operators, shifts and shards."""
-    base = under_operators(model)
-    return backbone_of(base.shards[0]) if isinstance(base, Ensemble) else base.name
 
 
 def _evidence(result: Result, gold: bool, attack: bool, listen: Listen) -> Report:

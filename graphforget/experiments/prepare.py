@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from graphforget._core.devices import device_key
-from graphforget._core.errors import DataError, UnsupportedError, UsageError
+from graphforget._core.errors import DataError, UsageError
 from graphforget.data.deletion import Deletion
 from graphforget.data.graph import Graph
 from graphforget.data.interactions import Interactions
@@ -20,14 +20,12 @@ from graphforget.experiments.setup import Setup, resolved_options, task_digest
 from graphforget.experiments.specs import Spec
 from graphforget.experiments.store import Store
 from graphforget.models.recommender import Recommender
-from graphforget.models.zoo import backbones
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.sampled import check_sampling
 from graphforget.training.train import REVISION, digest_of
-from graphforget.unlearning.method import SIDE_KINDS
-from graphforget.unlearning.served import check_supported
+from graphforget.unlearning.served import check_reads, check_supported
 
 ORIGINAL = "original"
 WITHOUT_ITEMS = 1
@@ -82,7 +80,7 @@ def prepare(plan: Plan, graph: Graph | Interactions, seed: int) -> Prepared:
     retained = task.without(gone)
     for spec in plan.specs():
         check_supported(spec.method, task, gone)
-    check_reads(plan.setup.name, gone.kind)
+    check_reads(plan.setup.make_backbone(), gone)
     check_recipe(plan.setup, task)
     check_selects(retained)
     return Prepared(seed, task, deletion, gone, retained, stage_digests(plan, task, gone, seed))
@@ -97,17 +95,6 @@ def check_backbone(setup: Setup, task: Task) -> None:
     out = backbone.out
     if task.n_outputs is not None and out not in (None, task.n_outputs):
         raise UsageError(f"--out-width is {out}, but the task has {task.n_outputs} classes. Leave --out-width out.")
-
-
-def check_reads(backbone: str, kind: str) -> None:
-    """Raise UnsupportedError when side information is to be deleted that the backbone of that name does not read."""
-    if kind not in SIDE_KINDS or kind in getattr(backbones().find(backbone)[0], "reads_side", ()):
-        return
-    others = [cls.name for cls in backbones().classes() if kind in getattr(cls, "reads_side", ())]
-    raise UnsupportedError(
-        f"{backbone} does not read {kind}, so it has learned nothing from them and has nothing to forget. Use one of "
-        f"{', '.join(others)}."
-    )
 
 
 def check_selects(task: Task) -> None:

@@ -16,6 +16,7 @@ from graphforget.data.interactions import Interactions
 from graphforget.data.shard_map import ShardMap, shards_of
 from graphforget.models.base import Hook, Model
 from graphforget.models.containers import ModuleList
+from graphforget.models.edited import under_operators
 from graphforget.models.recommender import Recommender
 from graphforget.tasks.base import Items, as_index
 
@@ -163,3 +164,9 @@ class MeanEnsemble(Ensemble):
         first = self.shards[0]
         assert isinstance(first, Recommender)
         return first.penalty(z, items)
+
+
+def backbone_of(model: Model) -> Model:
+    """Return the backbone under operators, shifts and shards; of shards the first's."""
+    base = under_operators(model)
+    return backbone_of(base.shards[0]) if isinstance(base, Ensemble) else base

@@ -179,10 +179,10 @@ def _step(
 def _improved(state: State, metrics: dict[str, float], recipe: Recipe) -> bool:
     """Record a validation in the state; return whether this epoch is the one to keep."""
     if recipe.selection != "last" and recipe.selection not in metrics:
-        raise UsageError(
-            f"Recipe: selection '{recipe.selection}' is not a validation metric of this run; "
-            f"use {' or '.join([*metrics, 'last'])}."
-        )
+        name = f"Recipe: selection '{recipe.selection}'"
+        if not metrics:
+            raise UsageError(f"{name} needs a validation part, and this one is empty. Hold out more, or use last.")
+        raise UsageError(f"{name} is not a validation metric of this run; use {' or '.join([*metrics, 'last'])}.")
     value = state.epoch if recipe.selection == "last" else metrics[recipe.selection]
     state.stale += 1
     if not value > state.best_value:

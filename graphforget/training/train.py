@@ -40,6 +40,12 @@ class Provenance:
     best_epoch: int
     history: list[dict[str, float]] = field(default_factory=list)
 
+    @property
+    def again(self) -> Recipe:
+        """The recipe for training again: a selection that had read a deletion becomes the task's own."""
+        leaked = self.recipe.selection == "val_released"
+        return replace(self.recipe, selection=default_recipe(self.task).selection) if leaked else self.recipe
+
 
 def train(
     backbone: Model,

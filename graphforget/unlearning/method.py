@@ -117,9 +117,9 @@ class Problem(Generic[T]):
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe the original was trained with, or the default of task and backbone where that is unknown."""
+        """The original's recipe (`Provenance.again`), or the default of task and backbone where that is unknown."""
         made = self.original.provenance
-        return made.recipe if made else default_recipe(self._full.name, under_operators(self.original).published)
+        return made.again if made else default_recipe(self._full.name, under_operators(self.original).published)
 
     def recipe_for(self, method: Any, validate_every: int, **more: Any) -> Recipe:
         """Return the recipe of a method's fields `epochs`, `lr` and `selection`; `more` adds or replaces fields.

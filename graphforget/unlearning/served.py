@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from graphforget._core.errors import UnsupportedError
+from graphforget.models.base import Model
+from graphforget.models.ensemble import backbone_of
+from graphforget.models.recommender import Recommender
+from graphforget.models.zoo import backbones
 from graphforget.tasks.base import Forgotten, Task
 from graphforget.unlearning.data_alone import takes_data_alone
-from graphforget.unlearning.method import Method
+from graphforget.unlearning.method import SIDE_KINDS, Method
 from graphforget.unlearning.specs import methods
 
 
@@ -41,6 +45,21 @@ def check_supported(method: Method, task: Task, gone: Forgotten) -> None:
     refused = method.refusal(task, gone)
     if refused is not None:
         raise UnsupportedError(f"{method.name}: {refused}")
+
+
+def check_reads(model: Model, gone: Forgotten) -> None:
+    """Raise UnsupportedError when side information is to be deleted that the model does not read."""
+    backbone = backbone_of(model)
+    if gone.kind not in SIDE_KINDS or not isinstance(backbone, Recommender):
+        return
+    why = "so it has learned nothing from them and has nothing to forget."
+    if gone.kind not in backbone.reads_side:
+        others = [cls.name for cls in backbones().classes() if gone.kind in getattr(cls, "reads_side", ())]
+        raise UnsupportedError(f"{backbone.name} does not read {gone.kind}, {why} Use one of {', '.join(others)}.")
+    chosen = getattr(backbone, "modalities", None)
+    if gone.modalities and chosen is not None and not set(gone.modalities) & set(chosen.split(",")):
+        named = ", ".join(sorted(gone.modalities))
+        raise UnsupportedError(f"This {backbone.name} reads of the modalities {chosen} alone, not {named}, {why}")
 
 
 def _hint(task: Task, gone: Forgotten) -> str:

@@ -49,8 +49,13 @@ NEED_NEIGHBOURS = ["gnndelete-ni"]
 
 PAIRS = [(name, kind) for name in NAMES if name not in NEED_NEIGHBOURS for kind in PAIR_KINDS]
 SIDES = [(name, kind) for name in CLASSES for kind in SIDE_KINDS if kind in methods().find(name)[0].kinds]
-REFUSED = {("receraser", "mgcn")}
-BACKBONES = {"mf": {"dim": 4}, "lightgcn": {"dim": 4, "layers": 2}, "mgcn": {"dim": 4, "layers": 1, "k": 3}}
+REFUSED = {("receraser", "mgcn"), ("receraser", "kgat")}
+BACKBONES: dict[str, dict[str, Any]] = {
+    "mf": {"dim": 4},
+    "lightgcn": {"dim": 4, "layers": 2},
+    "mgcn": {"dim": 4, "layers": 1, "k": 3},
+    "kgat": {"dim": 4, "kg_dim": 3, "layers": "4"},
+}
 
 
 def shop() -> Interactions:
@@ -126,10 +131,13 @@ def test_it_runs_and_leaves_its_inputs_alone(weights, name, kind):
 
 @pytest.mark.parametrize(("name", "kind"), SIDES)
 def test_what_is_known_of_the_items_can_go(weights, name, kind):
-    found = result(name, kind, "mgcn")
+    backbone = "kgat" if kind == "triples" else "mgcn"
+    found = result(name, kind, backbone)
     assert bool(found.model.embed(found.graph).isfinite().all())
-    before, after = original("mgcn").embed(task().graph), original("mgcn").embed(found.retained.graph)
-    assert before.equal(after) == (kind == "triples"), "MGCN reads features and no facts"
+    before, after = original(backbone).embed(task().graph), original(backbone).embed(found.retained.graph)
+    assert not before.equal(after)
+    with pytest.raises(UnsupportedError, match=f"mf does not read {kind}, so it has learned nothing from them"):
+        unlearn(original("mf"), task(), deletion(kind), short(name))
 
 
 @pytest.mark.parametrize("name", [name for name in CLASSES if (name, "triples") not in SIDES])

@@ -341,3 +341,10 @@ def test_what_cannot_leave():
 def test_pairs_may_be_unsigned():
     data = Interactions.build(2, 3, np.array([[0, 1], [2, 0]], dtype=np.uint64))
     assert data.pairs("train").tolist() == [[0, 1], [2, 0]]
+
+
+def test_a_knowledge_graph_that_nothing_checked_is_refused():
+    facts = np.array([[0, 0, 1], [1, 0, 2]])
+    for wrong in (TripleGraph(3, 1, facts), TripleGraph(3, 1, facts.T), facts.T):
+        with pytest.raises(DataError, match="make the knowledge graph with TripleGraph.build"):
+            Interactions.build(2, 2, [[0, 1], [0, 1]], triples=wrong)

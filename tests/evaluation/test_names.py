@@ -11,9 +11,10 @@ import torch
 from torch_geometric.nn import GCNConv
 
 from graphforget.data.deletion import Deletion
+from graphforget.data.graph import Graph
 from graphforget.data.load import load
 from graphforget.evaluation.names import amount, caveats, known
-from graphforget.evaluation.records import EXACT, KNOWN_WEIGHTS, OWN_RECIPE
+from graphforget.evaluation.records import EXACT, HELD_NOTHING, KNOWN_WEIGHTS, OWN_RECIPE
 from graphforget.evaluation.report import evaluate
 from graphforget.models.adapter import Adapter
 from graphforget.models.gcn import GCN
@@ -25,6 +26,7 @@ from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import Provenance, train
 from graphforget.unlearning.data_alone import NOTHING_TRAINED
 from graphforget.unlearning.run import unlearn
+from graphforget.unlearning.sampling import sample_deletion
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,7 @@ def made(source="a paper", changes=("weights", "graph"), same=True, exact=False,
     method = SimpleNamespace(source=source, changes=frozenset(changes), exact=exact, leaks=leaks)
     gone = SimpleNamespace(nodes=np.empty(0, np.int64), features=np.empty(0, np.int64))
     fields = {"preparation_seconds": 0.0, "details": {}, "model": None, "original": None, "gone": gone, **fields}
-    fields = {"data_alone": "", **fields}
+    fields = {"data_alone": "", "held_nothing": False, **fields}
     return SimpleNamespace(method=method, retained=retained, graph="retained" if same else "whole", **fields)
 
 
@@ -168,3 +170,20 @@ def test_gold_says_so_where_it_cannot_know_the_recipe_of_the_original():
     assert OWN_RECIPE not in said_of_gold()
     model.provenance = None
     assert f"{OWN_RECIPE} (epochs=200, lr=0.001)" in said_of_gold()
+
+
+def test_gold_that_is_the_original_is_no_error_and_says_that_there_was_nothing_to_forget():
+    """Without any feature a GCN's outputs are its biases: no edge can be in the weights."""
+    ends = np.random.default_rng(0).integers(0, 40, (2, 120))
+    graph = Graph.build(40, ends[:, ends[0] != ends[1]], features=np.zeros((40, 3)), labels=np.arange(40) % 3)
+    task = NodeClassification(graph, seed=0)
+    model = train(GCN(hidden=4), task, epochs=5)
+    gone = sample_deletion(task, edges=5)
+    assert unlearn(model, task, gone, "retrain").parameter_change == 0
+    report = evaluate(unlearn(model, task, gone, "unlink"))
+    notes = {record.kind: record.note for record in report.records}
+    assert HELD_NOTHING in notes["gold"] and HELD_NOTHING not in notes["method"]
+    assert HELD_NOTHING in caveats(unlearn(model, task, gone, "retrain"))
+    other = unlearn(model, task, gone, "retrain", seed=1)
+    assert other.parameter_change > 0 and HELD_NOTHING not in caveats(other)
+    assert "nan" not in str(report).lower() and report.to_html()

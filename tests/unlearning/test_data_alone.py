@@ -12,6 +12,7 @@ from graphforget.data.triples import TripleGraph
 from graphforget.evaluation.report import evaluate
 from graphforget.models.gcn import GCN
 from graphforget.models.lightgcn import LightGCN
+from graphforget.models.vbpr import VBPR
 from graphforget.tasks.link import LinkPrediction
 from graphforget.tasks.recommend import Recommendation
 from graphforget.training.train import train
@@ -133,7 +134,9 @@ def test_where_the_last_validation_pair_goes_the_last_epoch_serves(task, model, 
 
 @pytest.mark.parametrize("name", ["gnndelete:epochs=2", "retrain"])
 def test_no_other_epoch_can_be_chosen_there(task, model, name):
-    with pytest.raises(UsageError, match="selection 'val_recall' is not a validation metric of this run; use last"):
+    with pytest.raises(
+        UsageError, match="selection 'val_recall' needs a validation part, and this one is empty.*or use last"
+    ):
         unlearn(model, task, LAST["users"], name)
 
 
@@ -143,3 +146,21 @@ def test_what_cannot_do_without_validation_says_so_before_it_starts(task, model)
     result = unlearn(model, task, LAST["users"], "reverse-bpr:epochs=2")
     gold = [unlearn(model, task, LAST["users"], "retrain:selection=last", seed=seed) for seed in (1, 2)]
     assert len(result.history) == 2 and "test_recall@20" in evaluate(result, gold=gold, attack=False).to_frame()
+
+
+def test_a_model_that_does_not_read_what_goes_is_named():
+    """Gold would be the original to the last byte, and "train longer" no advice."""
+    facts = TripleGraph.build(16, 1, [[14, 0], [0, 0], [15, 15]])
+    features = {"image": np.eye(15, dtype=np.float32), "text": np.eye(15, 4, dtype=np.float32)}
+    task = Recommendation(shop(triples=facts, modalities=features), seed=1)
+    plain = train(LightGCN(dim=4), task, epochs=2, validate_every=2)
+    visual = train(VBPR(dim=4, modalities="image"), task, epochs=2, validate_every=2)
+    for method in ("unlink", "retrain", "fine-tune"):
+        with pytest.raises(UnsupportedError, match="^lightgcn does not read triples, .* Use one of kgat"):
+            unlearn(plain, task, Deletion(triples=[(14, 0, 15)]), method)
+        with pytest.raises(UnsupportedError, match="^vbpr does not read triples, so it has learned nothing from them"):
+            unlearn(visual, task, Deletion(triples=[(14, 0, 15)]), method)
+        with pytest.raises(UnsupportedError, match="reads of the modalities image alone, not text, so it has learned"):
+            unlearn(visual, task, Deletion(modalities=[("text", 3)]), method)
+    both = Deletion(modalities=[("text", 3), ("image", 3)])
+    assert unlearn(visual, task, both, "retrain").parameter_change > 0
