@@ -29,6 +29,8 @@ INTERACTION_FORMATS: Registry[InteractionFormat] = Registry(
     "graphforget.data.formats", InteractionFormat, kind="interaction format"
 )
 _SIDES = ("modality:", "triples")
+MOST_LOOKED_AT = 100
+"""Files of a folder whose first lines are looked at for a message."""
 _OF_FACTS = ("entities", "relations", "triples")
 """Counts of a card that only a file of facts can have."""
 
@@ -59,6 +61,17 @@ def _beginning(path: Path) -> str:
     return f" (the first line is '{shown}'{hint})"
 
 
+def _known_file_in(folder: Path) -> str:
+    """Return which file of a folder is of a known format, for a message; one made for a format before plain tables."""
+    try:
+        known = {file: recognised(file) for file in sorted(folder.iterdir())[:MOST_LOOKED_AT] if file.is_file()}
+    except OSError:  # the message is about the folder, whatever keeps its files from being read
+        return ""
+    ranked = [(name == "interaction-table", "train" not in file.name, file) for file, name in known.items() if name]
+    best = min(ranked, default=None)
+    return f", as {best[2]} ({known[best[2]]})" if best else ""
+
+
 def _format_of(path: Path, options: LoadOptions) -> InteractionFormat:
     name = options.format or recognised(path)
     named = options.format is None and options.columns is not None and path.is_file()
@@ -69,7 +82,7 @@ def _format_of(path: Path, options: LoadOptions) -> InteractionFormat:
     if name is None and path.is_dir():
         raise DataError(
             f"{path} is a folder without train.txt (adjacency lists), trnMat.pkl (pickled matrices) and "
-            "item_index2entity_id.txt (KGCN). Name a folder that has one of them, or a file."
+            f"item_index2entity_id.txt (KGCN). Name a folder that has one of them, or a file{_known_file_in(path)}."
         )
     if name is None:
         existing(path)

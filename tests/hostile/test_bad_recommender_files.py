@@ -100,7 +100,19 @@ FILES = {
         {},
         "kg.txt line 1 | head 'a' is not an integer",
     ),
-    "a folder of nothing": ({"readme.md": "x"}, "", {}, "is a folder without train.txt | Name a folder"),
+    "a folder of nothing": ({"readme.md": "x"}, "", {}, "is a folder without train.txt | one of them, or a file."),
+    "a folder of files": (
+        {"a.csv": "user,item\n1,2\n", "test.inter": "user_id:token\n", "u.data": "1\t2\t3\t4\n"},
+        "",
+        {},
+        "is a folder without train.txt | test.inter (recbole).",
+    ),
+    "a folder with a part to train on": (
+        {"s.test.inter": "user_id:token\n", "s.train.inter": "user_id:token\n", "a.csv": "user,item\n1,2\n"},
+        "",
+        {},
+        "one of them, or a file, as | s.train.inter (recbole).",
+    ),
     "a missing part": (RATINGS, "r.csv", {"parts": {"test": "@t.csv"}}, "t.csv | no such file"),
     "a missing file": ({}, "s.inter", {}, "s.inter | no such file"),
     "facts about other items": (

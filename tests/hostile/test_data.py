@@ -321,6 +321,10 @@ def test_features_with_an_unknown_ending(refused, tmp_path, edges):
         (npy((3, 1), b"\0" * 7), ["header claims", "7 bytes follow"]),
         (npy((3, 1), b"", "|O"), ["Python objects", "never read"]),
         (b"\x93NUMPY\x09\x00" + b"\0" * 50, ["not a NumPy array"]),
+        (npy((3, 1), b"\0" * 24).replace(b"}", b"'"), ["not a NumPy array"]),
+        (npy((3, 1), b"\0" * 24).replace(b"}", b"("), ["not a NumPy array"]),
+        (npy((3, 1), b"\0" * 24, "<,"), ["not a NumPy array"]),
+        (npy((3, 1), b"\0" * 24).replace(b"'fortran_order'", b"1_000_000_000_0"), ["not a NumPy array"]),
         (b"", ["empty"]),
     ],
 )

@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from math import prod
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO
 
 import numpy as np
@@ -14,6 +15,8 @@ from graphforget._core.errors import DataError
 from graphforget.data.formats.base import existing
 
 MAX_BYTES = 4 << 30
+_BROKEN_HEADER = (ValueError, EOFError, OSError, SyntaxError, TokenError, TypeError, RecursionError, MemoryError)
+"""What NumPy raises for headers that are no literal of a dict, its tokeniser for Python 2's among them."""
 _BROKEN_ZIP = (
     zipfile.BadZipFile,
     zlib.error,
@@ -33,7 +36,7 @@ def _header(file: IO[bytes], place: str) -> tuple[tuple[int, ...], np.dtype]:
         if version not in read:
             raise ValueError(f"format version {version}")
         shape, _fortran, dtype = read[version](file)
-    except (ValueError, EOFError, OSError) as error:
+    except _BROKEN_HEADER as error:
         raise DataError(f"{place}: not a NumPy array ({error}). Write it again with numpy.save.") from None
     return shape, dtype
 
