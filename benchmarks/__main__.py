@@ -16,7 +16,10 @@ from benchmarks.environments import REQUIREMENTS, ROOT, default_folder
 from benchmarks.rows import Row, save, to_markdown
 from graphforget._core.errors import GraphforgetError
 
-BENCHMARKS = ("sampling", "ranking", "propagation", "attention", "training", "unlearning", "scale", "quality")
+BENCHMARKS = (
+    *("sampling", "ranking", "propagation", "attention", "training", "unlearning"),
+    *("startup", "scale", "quality"),
+)
 RESULTS = ROOT / "results" / "bench"
 
 QUICK_SECONDS = 165.0

@@ -119,8 +119,7 @@ def users_and_items() -> list[str]:
     return [
         f"keeps {kept(large, 'mmrecun', single, **small):.1f} % of gold's test recall ({by_seed} and "
         f"{kept(large, 'mmrecun', single, 13, **small):.1f} % by seed)",
-        "of its items nothing, as gold, with "
-        f"{kept(large, 'mmrecun', '5 % of the items', **places):.1f} %",
+        f"of its items nothing, as gold, with {kept(large, 'mmrecun', '5 % of the items', **places):.1f} %",
         f"with all of gold's test recall ({kept(large, 'mmrecun', '5 % of the users', **places):.1f} %)",
         f"({dot(whole(large, 'mmrecun', GAP, '5 % of the users', **places), 4)} away seed by seed, floor "
         f"{dot(whole(large, 'Noise floor', GAP, '5 % of the users', **places), 4)})",
