@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from graphforget.evaluation.case import Case, Subject, case_of, named_parts
 from graphforget.evaluation.cost import own_cost
@@ -10,6 +11,7 @@ from graphforget.evaluation.document import Report
 from graphforget.evaluation.forgetting import forgetting
 from graphforget.evaluation.metrics import METRICS
 from graphforget.evaluation.names import caveats, known, title
+from graphforget.evaluation.plots.axes import UTILITY
 from graphforget.evaluation.recommend_case import deleted_share
 from graphforget.evaluation.records import Record
 from graphforget.evaluation.triple_plausibility import triple_plausibility
@@ -22,6 +24,9 @@ from graphforget.tasks.recommend import CUTOFFS, Recommendation
 from graphforget.unlearning.run import Result
 
 NO_GOLD = "no gold model was trained: how much forgetting is right is not known (give --gold)."
+MUCH = 0.1
+"""Share of the original's utility whose loss is said in words. What a deletion itself costs, gold alone can tell."""
+CHANCE = {"test_auc": 0.5}
 
 
 def values_of(task: Task, model: Model) -> dict[str, float]:
@@ -66,8 +71,28 @@ def beside_original(result: Result) -> Report:
     )
     shares = named_parts(result.gone)
     shares |= deleted_share(result.task, result.gone) if isinstance(result.task, Recommendation) else {}
-    rows = _record(case, original, original, shares), _record(case, unlearned, original, {})
-    return Report(result.task.name, title(result), rows)
+    before, after = _record(case, original, original, shares), _record(case, unlearned, original, {})
+    if loss := said_of_loss(before, after):
+        after = replace(after, note=f"{after.note}\n{loss}".strip())
+    return Report(result.task.name, title(result), (before, after))
+
+
+def said_of_loss(before: Record, after: Record) -> str:
+    """Return what there is to say of a model that answers much worse after the deletion; else the empty text.
+
+    An AUC is counted from .5, which is chance.
+    """
+    metric = next((name for name in UTILITY if name in before.values and name in after.values), None)
+    if metric is None:
+        return ""
+    old, new = (record.values[metric] - CHANCE.get(metric, 0.0) for record in (before, after))
+    if not old > 0 or new >= (1 - MUCH) * old:
+        return ""
+    shown = [METRICS[metric].show(record.values[metric]) for record in (after, before)]
+    return (
+        f"the model answers much worse than before ({METRICS[metric].label} {shown[0]}, the original's {shown[1]}): "
+        "more may be gone than was asked for. Only gold can say what the deletion itself costs."
+    )
 
 
 def _record(case: Case, subject: Subject, original: Subject, more: Mapping[str, float]) -> Record:
