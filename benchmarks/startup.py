@@ -15,6 +15,7 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from benchmarks.bench import LEFT_OUT, Bench
+from benchmarks.client import SideFailed
 from benchmarks.environments import ROOT
 from benchmarks.rows import Row, Target
 
@@ -26,6 +27,14 @@ COMMANDS = {
 }
 """One command each, on the data that come with the package: what they take beside compiling is little."""
 IMPORT, COMPILED, LOADED = (Target("value", "<=", limit) for limit in (1.5, 20.0, 1.0))
+IMPORTS = {
+    "import graphforget": ("import graphforget", IMPORT),
+    "the same with every public name, torch included": (
+        "import graphforget; [getattr(graphforget, name) for name in graphforget.__all__]",
+        None,
+    ),
+}
+"""Names are imported when they are first used, so an import alone waits for nothing."""
 
 
 class Kernels:
@@ -71,7 +80,7 @@ def run(bench: Bench) -> list[Row]:
     """Measure."""
     versions = {name: version(name) for name in LIBRARIES}
     like = Row("startup", "", "s", None, **bench.provenance(versions))
-    rows = [_import_row(bench, like)]
+    rows = [_import_row(bench, like, work, code, target) for work, (code, target) in IMPORTS.items()]
     for what, command in COMMANDS.items():
         works = (f"kernels of a first command of {what}", f"the same, later commands of {what}")
         if bench.quick:
@@ -83,11 +92,11 @@ def run(bench: Bench) -> list[Row]:
     return rows
 
 
-def _import_row(bench: Bench, like: Row) -> Row:
-    code = "import time; began = time.perf_counter(); import graphforget; print(time.perf_counter() - began)"
-    found = [float(_python(bench, "-c", code)) for _ in range(bench.rounds)]
-    row = replace(like, work="import graphforget", clock="wall", ours=statistics.median(found), rounds=len(found))
-    return row.promised(IMPORT)
+def _import_row(bench: Bench, like: Row, work: str, code: str, target: Target | None) -> Row:
+    timed = f"import time; began = time.perf_counter(); {code}; print(time.perf_counter() - began)"
+    found = [float(_python(bench, "-c", timed)) for _ in range(bench.rounds)]
+    row = replace(like, work=work, clock="wall", ours=statistics.median(found), rounds=len(found))
+    return row.promised(target)
 
 
 def _compiled(bench: Bench, command: str) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
@@ -108,12 +117,13 @@ def _kernel_row(like: Row, found: Sequence[dict[str, float]]) -> Row:
 
 
 def _python(bench: Bench, *arguments: str, **environment: str) -> str:
-    """Return what a fresh process prints; raises CalledProcessError, after its own words, where it fails."""
+    """Return what a fresh process prints; raises SideFailed with its last words where it fails."""
     counts = {name: str(bench.threads) for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")}
     settings = {**os.environ, **counts, "PYTHONPATH": str(ROOT), **environment}
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=bench.scratch, env=settings, check=True, stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, cwd=bench.scratch, env=settings, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise SideFailed(f"{' '.join(arguments)} ended with {done.returncode}: {done.stderr[-500:].strip()}")
     return done.stdout
 
 
